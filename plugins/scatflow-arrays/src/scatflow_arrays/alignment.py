@@ -1,0 +1,165 @@
+"""Labels and attributes of a result that several labelled inputs share.
+
+Inputs meet by dim name. Nothing is reindexed: samples that carry different labels are an error, because an inner
+join would shorten a result without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scatflow.errors import DimensionError
+from scatflow.spec import ArraySpec, Coord
+
+#: Attributes that describe one quantity and are wrong for another one computed from it.
+QUANTITY_ATTRS = (
+    "units", "long_name", "standard_name", "cell_methods", "valid_min", "valid_max", "valid_range", "actual_range",
+    "flag_values", "flag_masks", "flag_meanings", "ancillary_variables",
+)  # fmt: skip
+
+
+def joined(specs: Sequence[ArraySpec], dtype: str, subject: str) -> ArraySpec:
+    """Return the labels of an element-by-element result.
+
+    Parameters
+    ----------
+    specs : sequence of ArraySpec
+        The array inputs, at least one.
+    dtype : str
+        Dtype of the result.
+    subject : str
+        Operator name for errors.
+
+    Returns
+    -------
+    ArraySpec
+        Dims of the first input, then those that later inputs add; coordinates and attributes that do not
+        contradict each other; no attribute of the inputs' quantity (:data:`QUANTITY_ATTRS`).
+
+    Raises
+    ------
+    DimensionError
+        Two inputs differ in length or labels along a dim.
+
+    Examples
+    --------
+    >>> a = ArraySpec(("time", "x"), (3, 4), "float64")
+    >>> b = ArraySpec(("x", "y"), (4, 2), "float64")
+    >>> joined([a, b], "float64", "add").sizes
+    {'time': 3, 'x': 4, 'y': 2}
+    """
+    sizes: dict[str, int] = {}
+    for spec in specs:
+        for dim, size in spec.sizes.items():
+            if sizes.setdefault(dim, size) != size:
+                raise DimensionError(
+                    f"{subject} inputs", f"lengths differ along {dim!r}", expected=sizes[dim], got=size,
+                    remedy=f"Select the common samples of {dim!r} first, or rename the dim of one input.",
+                    code="DimensionMismatch",
+                )  # fmt: skip
+    for dim in sizes:
+        _check_labels(dim, [spec.coords[dim] for spec in specs if dim in spec.dims and dim in spec.coords], subject)
+    return ArraySpec(
+        dims=tuple(sizes), shape=tuple(sizes.values()), dtype=dtype, coords=_shared_coords(specs),
+        attrs=shared_attrs([spec.attrs for spec in specs]), name=specs[0].name,
+    )  # fmt: skip
+
+
+def _check_labels(dim: str, coords: Sequence[Coord], subject: str) -> None:
+    for other in coords[1:]:
+        first, second = np.asarray(coords[0].values), np.asarray(other.values)
+        if _equal(first, second):
+            continue
+        where = int(np.flatnonzero(first != second)[0]) if first.dtype.kind == second.dtype.kind else 0
+        raise DimensionError(
+            f"{subject} inputs", f"labels differ along {dim!r}, first at index {where}",
+            expected=f"{first[where]}", got=f"{second[where]}",
+            remedy=f"Select the common labels first (select, sel={{{dim!r}: [...]}}), or rename the dim of one input.",
+            code="LabelMismatch",
+        )  # fmt: skip
+
+
+def _equal(first: Any, second: Any) -> bool:
+    if first is second:
+        return True
+    first, second = np.asarray(first), np.asarray(second)
+    if first.shape != second.shape:
+        return False
+    numeric = first.dtype.kind in "fc" and second.dtype.kind in "fc"
+    return bool(np.array_equal(first, second, equal_nan=numeric))
+
+
+def _shared_coords(specs: Sequence[ArraySpec]) -> dict[str, Coord]:
+    """Return the coordinates of all inputs; auxiliary ones that contradict each other are left out."""
+    merged: dict[str, Coord] = {}
+    conflicting: set[str] = set()
+    for spec in specs:
+        for name, coord in spec.coords.items():
+            known = merged.setdefault(name, coord)
+            # Index coordinates were compared already; an auxiliary one may be lazy, so only identity is asked then.
+            lazy = hasattr(known.values, "dask") or hasattr(coord.values, "dask")
+            agrees = known.values is coord.values or (not lazy and _equal(known.values, coord.values))
+            if known.dims != coord.dims or not agrees:
+                conflicting.add(name)
+    return {name: coord for name, coord in merged.items() if name not in conflicting}
+
+
+def shared_attrs(attrs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the attributes that no input contradicts, without those of the inputs' own quantity.
+
+    Examples
+    --------
+    >>> shared_attrs([{"units": "m", "source": "A", "run": 1}, {"source": "B", "run": 1}])
+    {'run': 1}
+    """
+    merged: dict[str, Any] = {}
+    dropped = set(QUANTITY_ATTRS)
+    for mapping in attrs:
+        for key, value in mapping.items():
+            if not _same_attr(merged.setdefault(key, value), value):
+                dropped.add(key)
+    return {key: value for key, value in merged.items() if key not in dropped}
+
+
+def _same_attr(first: Any, second: Any) -> bool:
+    try:
+        return bool(np.array_equal(first, second))
+    except (TypeError, ValueError):
+        return first is second
+
+
+def unit_of(spec: ArraySpec) -> str | None:
+    """Return the unit of a spec's data, None when it states none."""
+    unit = spec.attrs.get("units")
+    return None if unit is None else str(unit)
+
+
+def relabeled(spec: ArraySpec, words: str, **attrs: Any) -> ArraySpec:
+    """Return the spec as another view of the same quantity: ``long_name`` says so, ``standard_name`` goes.
+
+    Parameters
+    ----------
+    spec : ArraySpec
+        The input.
+    words : str
+        What the result is, with one ``{}`` for the input's name, for example ``"increment of {}"``.
+    **attrs
+        Further attributes; None drops one.
+
+    Returns
+    -------
+    ArraySpec
+        With ``long_name`` set where the input has a name at all, else without.
+
+    Examples
+    --------
+    >>> u = ArraySpec(("x",), (3,), "float32", attrs={"units": "m s-1", "standard_name": "eastward_wind"}, name="u")
+    >>> dict(relabeled(u, "increment of {}").attrs)
+    {'units': 'm s-1', 'long_name': 'increment of u'}
+    """
+    known = spec.attrs.get("long_name") or spec.attrs.get("standard_name") or spec.name
+    gone = dict.fromkeys(key for key in QUANTITY_ATTRS if key != "units")
+    return spec.with_attrs(**{**gone, "long_name": words.format(known) if known else None, **attrs})

@@ -1,0 +1,19 @@
+"""What this distribution provides to scatflow; named by its entry point, imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scatflow import hookimpl
+
+SCATFLOW_API = 1
+
+
+@hookimpl
+def scatflow_sources() -> Mapping[str, str]:
+    """Return source name -> ``"module:Class"``, imported on first use."""
+    return {
+        "ising": "scatflow_processes.sources:Ising",
+        "sp500": "scatflow_processes.sources:SP500",
+        "turbulence2d": "scatflow_processes.sources:Turbulence2D",
+    }

@@ -1,0 +1,20 @@
+"""Stylized facts of return series: leverage, volatility clustering, time asymmetry, heavy tails.
+
+Pure functions of arrays whose last axis is time, one sample per row whatever the calendar says; leading axes
+(names, realizations) are kept. Returns are increments (not prices) in any unit. NaN is refused: cut or fill
+first, a gap would silently shift the lags.
+"""
+
+from scatflow_processes.stylized_facts.memory import Correlogram, absolute_autocorrelation, leverage, zumbach
+from scatflow_processes.stylized_facts.tails import Moments, Tail, hill, moments_by_horizon
+
+__all__ = [
+    "Correlogram",
+    "Moments",
+    "Tail",
+    "absolute_autocorrelation",
+    "hill",
+    "leverage",
+    "moments_by_horizon",
+    "zumbach",
+]

@@ -1,0 +1,127 @@
+"""Cluster samplers against exact results and against each other."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from scatflow_processes.autocorrelation import average
+from scatflow_processes.ising import (
+    SAMPLERS,
+    Sampler,
+    burn_in_sweeps,
+    chain,
+    energy_per_site,
+    ensemble,
+    magnetization_per_site,
+    sample,
+)
+from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE, spontaneous_magnetization, torus
+
+T_C = CRITICAL_TEMPERATURE
+
+
+def energies(n: int, temperature: float, seed: int, length: int, sampler: Sampler = "swendsen_wang") -> np.ndarray:
+    run = chain(n, temperature, seed, 0, sampler=sampler)
+    return np.array([float(energy_per_site(spins)) for spins in itertools.islice(run, length)])
+
+
+@pytest.mark.parametrize("temperature", [2.0, T_C, 2.5, 3.0, 10.0])
+@pytest.mark.parametrize("n", [16, 32])
+def test_chain_energy_is_exact_within_errors(n: int, temperature: float) -> None:
+    result = average(energies(n, temperature, seed=11, length=1200))
+    assert result.error < 0.02
+    assert abs(result.mean - torus(n, n, temperature).energy) < 4 * result.error
+
+
+@pytest.mark.parametrize("temperature", [2.0, T_C, 3.0])
+def test_realizations_are_equilibrated(temperature: float) -> None:
+    spins = ensemble(16, temperature, seed=5, realizations=range(100))
+    energy = energy_per_site(spins)
+    exact = torus(16, 16, temperature)
+    error = energy.std() / math.sqrt(energy.size)
+    assert abs(energy.mean() - exact.energy) < 4 * error
+    # The variance of the energy is known too: d var(e) = c T^2.
+    spread = 256 * energy.var() / temperature**2
+    assert spread == pytest.approx(exact.specific_heat, rel=5 * math.sqrt(2 / energy.size))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_magnetization_is_symmetric(sampler: Sampler) -> None:
+    spins = ensemble(10, 1.8, seed=2, realizations=range(100), sampler=sampler, sweeps=20)
+    magnetization = magnetization_per_site(spins)
+    assert abs(np.sign(magnetization).mean()) < 4 / math.sqrt(magnetization.size)
+    assert np.abs(magnetization).mean() == pytest.approx(spontaneous_magnetization(1.8), abs=0.01)
+
+
+@pytest.mark.parametrize("temperature", [1.5, 2.4])
+def test_samplers_agree(temperature: float) -> None:
+    results = [average(energies(8, temperature, 3, 1000, sampler)) for sampler in SAMPLERS]
+    difference = abs(results[0].mean - results[1].mean)
+    assert difference < 4 * math.hypot(results[0].error, results[1].error)
+    for result in results:
+        assert abs(result.mean - torus(8, 8, temperature).energy) < 4 * result.error
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_state_has_its_boltzmann_weight(sampler: Sampler) -> None:
+    temperature, length = 3.0, 2000
+    run = chain((2, 3), temperature, seed=8, realization=0, thin=3, sampler=sampler)
+    codes = np.array([int((spins.ravel() > 0) @ (1 << np.arange(6))) for spins in itertools.islice(run, length)])
+    states = 2 * ((np.arange(64)[:, None] >> np.arange(6)) & 1).reshape(64, 2, 3) - 1
+    weights = np.exp(-6 * energy_per_site(states) / temperature)
+    expected = length * weights / weights.sum()
+    observed = np.bincount(codes, minlength=64)
+    assert stats.chisquare(observed, expected).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_realizations_do_not_depend_on_their_company(sampler: Sampler) -> None:
+    whole = ensemble(10, 2.3, seed=4, realizations=range(6), sampler=sampler, sweeps=15)
+    pieces = [ensemble(10, 2.3, 4, part, 15, sampler) for part in (range(2), [2], range(3, 6))]
+    np.testing.assert_array_equal(whole, np.concatenate(pieces))
+    np.testing.assert_array_equal(whole[5], sample(10, 2.3, 4, 5, 15, sampler))
+    assert (whole[0] != whole[1]).any()
+    assert (whole[0] != sample(10, 2.3, 5, 0, 15, sampler)).any()
+
+
+def test_layout() -> None:
+    spins = sample((6, 10), 2.5, seed=0, realization=0)
+    assert spins.dtype == np.int8
+    assert spins.shape == (6, 10)
+    assert set(np.unique(spins)) <= {-1, 1}
+    assert ensemble(4, 2.5, 0, []).shape == (0, 4, 4)
+
+
+def test_energy_and_magnetization_of_known_states() -> None:
+    checkerboard = 1 - 2 * (np.indices((6, 8)).sum(axis=0) % 2)
+    assert energy_per_site(checkerboard) == 2.0
+    assert magnetization_per_site(checkerboard) == 0.0
+    stripes = np.repeat(np.array([[1], [-1]], dtype=np.int8), 4, axis=1)
+    assert energy_per_site(stripes) == 0.0
+
+
+def test_burn_in_defaults() -> None:
+    assert [burn_in_sweeps(n) for n in (2, 64, 128)] == [60, 60, 60]
+    assert burn_in_sweeps((2, 256)) == math.ceil(10 * 256**0.35 * math.log(256))
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"size": 1}, "size"),
+        ({"size": (4, 9000)}, "size"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"temperature": math.nan}, "temperature"),
+        ({"seed": -1}, "seed"),
+        ({"realization": -1}, "realization"),
+        ({"sweeps": 0}, "sweeps"),
+        ({"sampler": "metropolis"}, "sampler"),
+    ],
+)
+def test_bad_parameters(change: dict, match: str) -> None:
+    good = {"size": 4, "temperature": 2.0, "seed": 0, "realization": 0}
+    with pytest.raises(ValueError, match=match):
+        sample(**{**good, **change})

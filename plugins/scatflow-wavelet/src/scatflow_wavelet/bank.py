@@ -1,0 +1,128 @@
+"""A bank: a family with its octaves, voices, averaging scale and geometry, evaluated on any grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from scatflow_wavelet.family import WaveletFamily
+from scatflow_wavelet.layout import Band, Grid, Layout, Real
+from scatflow_wavelet.littlewood_paley import bounds, littlewood_paley
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Band-pass filters and one low-pass, as real multipliers in frequency.
+
+    Parameters
+    ----------
+    family : WaveletFamily
+        The formulas, for example ``Morlet()``.
+    J : int
+        Octaves.
+    voices : int
+        Q in one dim, L in two.
+    T : float, optional
+        Averaging scale in samples of the coarsest axis; default 2^J.
+    aspect : tuple of float, optional
+        Coarsest spacing over each axis's own, in kernel order; its length is the number of dims. Default one dim.
+
+    Notes
+    -----
+    ``J``, ``voices`` and ``aspect`` fix the filters; the size of the array does not. A grid of step s gives the
+    filter sampled in space every s samples, times the volume of a cell.
+
+    Examples
+    --------
+    >>> bank = Bank(Morlet(), J=3, voices=1)
+    >>> [round(band.xi / 6.283185307179586, 4) for band in bank.bands]
+    [0.35, 0.175, 0.0875, 0.0437]
+    >>> low, high = bank.bounds(Grid((1024,)))
+    >>> round(high, 3)
+    1.038
+    """
+
+    family: WaveletFamily
+    J: int
+    voices: int
+    T: float | None = None
+    aspect: tuple[float, ...] = (1.0,)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """All numbers of the bank."""
+        return Layout(self.J, self.voices, float(2**self.J if self.T is None else self.T), self.aspect)
+
+    @property
+    def ndim(self) -> int:
+        """Number of core dims."""
+        return len(self.aspect)
+
+    @cached_property
+    def bands(self) -> tuple[Band, ...]:
+        """The band-pass filters, finest octave first."""
+        return self.family.bands(self.layout)
+
+    @cached_property
+    def gain(self) -> float:
+        """Factor on all filters."""
+        return self.family.gain(self.layout)
+
+    def band_multiplier(self, n: int, grid: Grid) -> Real:
+        """Return the multiplier of band ``n``: float64, shape ``grid.shape``, FFT order."""
+        return self.gain * self.family.band(self.layout, self.bands[n], grid)
+
+    def low_multiplier(self, grid: Grid) -> Real:
+        """Return the multiplier of the low-pass: float64, shape ``grid.shape``, FFT order."""
+        return self.gain * self.family.low(self.layout, grid)
+
+    def psi(
+        self, grid: Grid, indices: Iterable[int] | None = None, xp: Any = np, dtype: str = "float64", device: Any = None
+    ) -> Any:
+        """Return band-pass multipliers as one array of a library.
+
+        Parameters
+        ----------
+        grid : Grid
+            Where to evaluate.
+        indices : iterable of int, optional
+            Which bands; default all.
+        xp : module, optional
+            Array namespace of the result.
+        dtype : {"float64", "float32"}, optional
+            Evaluated in float64 and cast.
+        device : optional
+            Device of the result.
+
+        Returns
+        -------
+        array, shape (number of bands, *grid.shape), FFT order
+        """
+        chosen = range(len(self.bands)) if indices is None else indices
+        stack = np.stack([self.band_multiplier(n, grid).astype(dtype) for n in chosen])
+        return xp.asarray(stack, device=device)
+
+    def phi(self, grid: Grid, xp: Any = np, dtype: str = "float64", device: Any = None) -> Any:
+        """Return the low-pass multiplier as an array of a library, shape ``grid.shape``, FFT order."""
+        return xp.asarray(self.low_multiplier(grid).astype(dtype), device=device)
+
+    def littlewood_paley(self, grid: Grid) -> Real:
+        """Return ``A(w) = phi^2 + (1/2) sum (psi(w)^2 + psi(-w)^2)`` on a grid."""
+        return littlewood_paley(self.family, self.layout, grid, self.gain)
+
+    def bounds(self, grid: Grid, disc: bool = False) -> tuple[float, float]:
+        """Return the frame bounds on a grid: ``low ||x||^2 <= ||W x||^2 <= high ||x||^2``.
+
+        ``disc=True`` leaves out frequencies with ``|w| > pi``, the corners of the square.
+        """
+        return bounds(self.littlewood_paley(grid), grid, self.aspect, disc)
+
+    def coverage(self, distance: Real) -> Real:
+        """Return rows of low-pass weights that sum to one, from distances in samples of the coarsest axis."""
+        weights = self.family.profile(self.layout, np.abs(distance))
+        total = weights.sum(axis=-1, keepdims=True)
+        return np.asarray(weights / np.where(total > 0, total, 1.0))

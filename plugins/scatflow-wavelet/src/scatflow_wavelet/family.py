@@ -1,0 +1,76 @@
+"""The numerical interface of a wavelet family.
+
+A family is a set of formulas in continuous frequency. Evaluated on a grid it gives real multipliers in FFT
+order, in float64: the same filter whatever the size of the array. On a grid whose step is s samples, the spectrum
+of the filter is summed over the periods 2 pi / s, which is sampling the filter in space.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from scatflow.contract import FilterFamily
+from scatflow.errors import ChunkError, ParameterError
+from scatflow_wavelet.layout import Band, Grid, Layout, Real
+
+
+class WaveletFamily(FilterFamily):
+    """Base of wavelet families; subclasses give bands, multipliers, smoothing profile and reach."""
+
+    def check(self, layout: Layout, subject: str) -> None:
+        """Raise ParameterError when the family has no such bank; ``subject`` names the operator."""
+
+    def bands(self, layout: Layout) -> tuple[Band, ...]:
+        """Return the bands, finest octave first."""
+        raise NotImplementedError
+
+    def band(self, layout: Layout, band: Band, grid: Grid) -> Real:
+        """Return the multiplier of one band on a grid: float64, shape ``grid.shape``, unscaled."""
+        raise NotImplementedError
+
+    def low(self, layout: Layout, grid: Grid) -> Real:
+        """Return the multiplier of the low-pass on a grid: float64, shape ``grid.shape``, unscaled."""
+        raise NotImplementedError
+
+    def gain(self, layout: Layout) -> float:
+        """Return the factor by which all filters of the bank are multiplied; default 1."""
+        return 1.0
+
+    def profile(self, layout: Layout, distance: Real) -> Real:
+        """Return the modulus of the low-pass along one axis at distances in samples of the coarsest axis."""
+        raise NotImplementedError
+
+    def reach(self, layout: Layout, order: int, tol: float) -> float:
+        """Return how far, in samples of the coarsest axis, an input can change a result by more than ``tol``.
+
+        Parameters
+        ----------
+        layout : Layout
+            The bank of the first order.
+        order : int
+            Highest order of the scattering tree; -1 stands for the wavelet transform without modulus.
+        tol : float
+            Tolerance relative to the norm of the result.
+
+        Raises
+        ------
+        ChunkError
+            The filters have no usable decay.
+        """
+        raise ChunkError(
+            f"filters {self.name!r}", "their decay in space is too slow for blocks with a halo", got=f"tol={tol:g}",
+            remedy='Keep the core dims in one chunk, or use filters="morlet".', code="ReachUnbounded",
+        )  # fmt: skip
+
+
+def check_dims(layout: Layout, subject: str) -> None:
+    """Raise ParameterError unless the bank is for one or two core dims."""
+    if layout.ndim not in (1, 2):
+        raise ParameterError(f"{subject}.dims", "the family has banks in one and two dims", got=layout.ndim)
+
+
+def direction(theta: float, ndim: int) -> Real:
+    """Return the unit wave vector in kernel order: (sin, cos) in two dims, (1,) in one."""
+    return np.array([1.0]) if ndim == 1 else np.array([math.sin(theta), math.cos(theta)])

@@ -1,0 +1,233 @@
+"""Morlet banks in one and two dims: Gabor functions minus the multiple of their envelope that has the same mean."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from scatflow.contract import family, param
+from scatflow.errors import ParameterError
+from scatflow_wavelet import reach as tables
+from scatflow_wavelet.family import WaveletFamily, check_dims, direction
+from scatflow_wavelet.layout import Band, Grid, Layout, Real, wrap
+from scatflow_wavelet.littlewood_paley import peak
+
+#: Gaussians are summed to this many standard deviations: exp(-9^2 / 2) = 2.6e-18 is below float64 resolution.
+_DEVIATIONS = 9.0
+#: Width of the finest envelope and of the low-pass in two dims: 0.8 * 2^j samples.
+_SIGMA = 0.8
+#: Center frequency of the finest octave in two dims, rad/sample.
+_XI = 3 * math.pi / 4
+#: One dim, cycles per sample: bandwidth of a low-pass of scale 1, least top center, and height at which neighbors cross.
+_SIGMA_LOW, _XI_TOP, _CROSSING = 0.1, 0.35, math.sqrt(0.5)
+
+
+@family(
+    "morlet",
+    version=1,
+    references=(
+        "Bruna & Mallat, Invariant scattering convolution networks, IEEE TPAMI 35 (2013)",
+        "Anden & Mallat, Deep scattering spectrum, IEEE TSP 62 (2014)",
+    ),
+)
+class Morlet(WaveletFamily):
+    """Morlet wavelets: fast decay in space, so that blocks with a halo give the numbers of the whole.
+
+    In two dims, band (j, l) with L orientations is, with ``s = 4 / L``, ``sigma = 0.8 * 2^j``,
+    ``xi = (3 pi / 4) 2^-j`` and theta = pi l / L,
+
+    ``psi(u) = s / (2 pi sigma^2) exp(-(u_par^2 + s^2 u_perp^2) / (2 sigma^2)) (exp(i xi u_par) - kappa)``
+
+    and the low-pass is a Gaussian of width 0.4 T (0.8 * 2^(J-1) for T = 2^J). In one dim the bands are Q per
+    octave from ``max(1 / (1 + 2^(3/Q)), 0.35)`` cycles per sample down, of constant Q until the bandwidth reaches
+    that of the low-pass (0.1 / 2^J), then Q - 1 more at equal steps; they have unit L1 norm. kappa makes the mean
+    of every wavelet exactly zero on the sampled grid.
+
+    Parameters
+    ----------
+    contractive : bool
+        Divide all filters by the square root of the largest value of the Littlewood-Paley function, so that the
+        transform never increases a norm.
+
+    Examples
+    --------
+    >>> from scatflow_wavelet import Bank, Grid, Morlet
+    >>> bank = Bank(Morlet(), J=4, voices=8, aspect=(1.0, 1.0))
+    >>> bank.psi(Grid((64, 64)), [0]).shape, bank.bands[9].j, bank.bands[9].l
+    ((1, 64, 64), 1, 1)
+    """
+
+    contractive: bool = param(False, "Divide all filters by sqrt(max A), so that the transform is contractive.")
+
+    def check(self, layout: Layout, subject: str) -> None:
+        """Raise ParameterError for more than two dims or no voice."""
+        check_dims(layout, subject)
+        if layout.voices < 1:
+            voice = "Q" if layout.ndim == 1 else "L"
+            raise ParameterError(f"{subject}.{voice}", "at least one is needed", got=layout.voices)
+
+    def bands(self, layout: Layout) -> tuple[Band, ...]:
+        """Return the bands, finest octave first."""
+        if layout.ndim == 1:
+            tau = 2 * math.pi
+            return tuple(
+                Band(n, n // layout.voices, n % layout.voices, tau * xi, tau * sigma)
+                for n, (xi, sigma) in enumerate(constant_q(layout.J, layout.voices))
+            )
+        return tuple(
+            Band(j * layout.voices + q, j, q, _XI * 2.0**-j, 2.0**-j / _SIGMA, math.pi * q / layout.voices)
+            for j in range(layout.J)
+            for q in range(layout.voices)
+        )
+
+    def band(self, layout: Layout, band: Band, grid: Grid) -> Real:
+        """Return the multiplier of one band on a grid."""
+        center, precision = _shape(layout, band)
+        spacing = grid.spacing(layout.aspect)
+        out = gaussian(spacing, grid.shape, center, precision)
+        out -= _kappa(layout.aspect, center, precision) * gaussian(spacing, grid.shape, 0 * center, precision)
+        out[(0,) * layout.ndim] = 0.0  # the two sums agree there up to rounding; a wavelet's mean is exactly zero
+        if layout.ndim == 1:
+            out /= _l1_norm(band)
+        return out
+
+    def low(self, layout: Layout, grid: Grid) -> Real:
+        """Return the multiplier of the low-pass on a grid; its value at 0 is 1 for step 1, so averages are means."""
+        precision = self._width(layout) ** 2 * np.eye(layout.ndim)
+        center = np.zeros(layout.ndim)
+        mass = _at_zero(layout.aspect, center, precision)
+        return gaussian(grid.spacing(layout.aspect), grid.shape, center, precision) / mass
+
+    def gain(self, layout: Layout) -> float:
+        """Return 1, or what makes the bank contractive."""
+        return _contractive_gain(layout) if self.contractive else 1.0
+
+    def profile(self, layout: Layout, distance: Real) -> Real:
+        """Return the Gaussian low-pass along one axis (it is separable)."""
+        return np.asarray(np.exp(-0.5 * (distance / self._width(layout)) ** 2))
+
+    def reach(self, layout: Layout, order: int, tol: float) -> float:
+        """Return the tabulated reach of the operator as a whole."""
+        return tables.morlet(layout, order, tol, self._width(layout) / layout.T)
+
+    @staticmethod
+    def _width(layout: Layout) -> float:
+        """Return the standard deviation of the low-pass in space, in samples of the coarsest axis."""
+        return layout.T / (2 * math.pi * _SIGMA_LOW) if layout.ndim == 1 else 0.5 * _SIGMA * layout.T
+
+
+def constant_q(J: int, Q: int) -> list[tuple[float, float]]:
+    """Return (center, bandwidth) in cycles per sample of the one-dimensional bank, highest first.
+
+    The geometric part divides both by 2^(1/Q) until the bandwidth comes within that factor of 0.1 / 2^J; Q - 1
+    bands of bandwidth 0.1 / 2^J then fill the rest down to zero at equal steps.
+
+    Parameters
+    ----------
+    J, Q : int
+        Octaves and bands per octave.
+
+    Returns
+    -------
+    list of (float, float)
+
+    Examples
+    --------
+    >>> len(constant_q(6, 16)), [round(xi, 4) for xi, _ in constant_q(3, 1)]
+    (63, [0.35, 0.175, 0.0875, 0.0437])
+    """
+    factor = 2.0 ** (1 / Q)
+    top = max(1 / (1 + 2 ** (3 / Q)), _XI_TOP)
+    relative = (1 - 1 / factor) / (1 + 1 / factor) / math.sqrt(2 * math.log(1 / _CROSSING))
+    least = _SIGMA_LOW / 2**J
+    xi, sigma = top, top * relative
+    if sigma <= least:
+        bands, elbow = [], sigma
+    else:
+        bands = [(xi, sigma)]
+        while sigma > least * factor:
+            xi, sigma = xi / factor, sigma / factor
+            bands.append((xi, sigma))
+        elbow = xi
+    return bands + [(elbow * (1 - q / Q), least) for q in range(1, Q)]
+
+
+def gaussian(spacing: tuple[float, ...], shape: tuple[int, ...], center: Real, precision: Real) -> Real:
+    """Return a Gaussian in frequency, summed over all periods of a grid.
+
+    ``sum over p of exp(-(w - c + P p)' M (w - c + P p) / 2)`` with P the period per axis: the Gaussian is evaluated
+    once on the box where it is not negligible, and the box is wrapped onto the grid.
+
+    Parameters
+    ----------
+    spacing : tuple of float
+        Frequency step per axis.
+    shape : tuple of int
+        Samples per axis.
+    center : ndarray, shape (ndim,)
+        Center c.
+    precision : ndarray, shape (ndim, ndim)
+        Matrix M, positive definite.
+
+    Returns
+    -------
+    ndarray of float64, shape ``shape``, in FFT order
+    """
+    ndim = len(shape)
+    half = _DEVIATIONS * np.sqrt(np.diag(np.linalg.inv(precision)))
+    first = [math.ceil((c - h) / d) for c, h, d in zip(center, half, spacing, strict=True)]
+    last = [math.floor((c + h) / d) for c, h, d in zip(center, half, spacing, strict=True)]
+    offsets = [
+        (d * np.arange(a, b + 1) - c).reshape([-1 if i == axis else 1 for i in range(ndim)])
+        for axis, (a, b, c, d) in enumerate(zip(first, last, center, spacing, strict=True))
+    ]
+    exponent: Real = -0.5 * precision[0, 0] * offsets[0] ** 2
+    for i in range(1, ndim):
+        exponent = exponent - 0.5 * precision[i, i] * offsets[i] ** 2
+        for k in range(i):
+            if precision[i, k]:
+                exponent = exponent - (precision[i, k] * offsets[i]) * offsets[k]
+    return wrap(np.exp(exponent, out=exponent), tuple(first), shape)
+
+
+def _shape(layout: Layout, band: Band) -> tuple[Real, Real]:
+    """Return center and precision matrix of a band in frequency, in kernel order."""
+    if layout.ndim == 1:
+        return np.array([band.xi]), np.array([[band.sigma**-2]])
+    along = direction(band.theta, 2)
+    across = np.array([along[1], -along[0]])
+    slant = 4 / layout.voices
+    # In space the envelope is wider across the wave by 1/slant, so in frequency it is narrower by slant.
+    precision = (np.outer(along, along) + np.outer(across, across) / slant**2) / band.sigma**2
+    return band.xi * along, precision
+
+
+def _at_zero(aspect: tuple[float, ...], center: Real, precision: Real) -> float:
+    """Return the Gaussian at frequency 0, summed over the periods of the array's own grid."""
+    return float(gaussian(tuple(2 * math.pi * a for a in aspect), (1,) * len(aspect), center, precision).sum())
+
+
+def _kappa(aspect: tuple[float, ...], center: Real, precision: Real) -> float:
+    return _at_zero(aspect, center, precision) / _at_zero(aspect, 0 * center, precision)
+
+
+def _l1_norm(band: Band) -> float:
+    """Return the sum over all integers of the modulus of a one-dimensional wavelet of unit peak in frequency."""
+    count = math.ceil(_DEVIATIONS / band.sigma)
+    n = np.arange(-count, count + 1)
+    envelope = band.sigma / math.sqrt(2 * math.pi) * np.exp(-0.5 * (band.sigma * n) ** 2)
+    kappa = _kappa((1.0,), np.array([band.xi]), np.array([[band.sigma**-2]]))
+    return float(np.sum(envelope * np.abs(np.exp(1j * band.xi * n) - kappa)))
+
+
+@lru_cache(maxsize=64)
+def _contractive_gain(layout: Layout) -> float:
+    # The largest value does not depend on J beyond a few octaves (the bank repeats itself from octave to octave),
+    # so that it is searched on a bank small enough for a fine grid; the margin covers the grid's resolution.
+    octaves = min(layout.J, 14 if layout.ndim == 1 else 5)
+    small = Layout(octaves, layout.voices, layout.T * 2.0 ** (octaves - layout.J), layout.aspect)
+    samples = 16 if layout.ndim == 1 else 8
+    shape = tuple(round(a) * samples * 2**octaves for a in layout.aspect)
+    return 1 / math.sqrt(1.0001 * peak(Morlet(), small, Grid(shape)))

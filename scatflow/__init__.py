@@ -1,0 +1,52 @@
+"""scatflow: multiscale statistics of labelled arrays far larger than memory.
+
+Importing it costs next to nothing: names are resolved on first use, and the accessor ``da.scatflow`` registers
+itself as soon as xarray is there.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from scatflow._on_xarray import when_xarray_is_imported
+
+if TYPE_CHECKING:
+    from scatflow.ops import ops as ops
+    from scatflow.pipeline import Pipeline as Pipeline
+    from scatflow.run import open_result as open_result
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ops": "scatflow.ops",
+    "Pipeline": "scatflow.pipeline",
+    "open_result": "scatflow.run",
+    "open_source": "scatflow.ops",
+    **dict.fromkeys(
+        ("Composite", "Operator", "Pointwise", "Program", "Reduce", "Select", "Source", "Whole", "Window", "operator",
+         "param", "source", "wire"), "scatflow.contract"),
+    "hookimpl": "scatflow.hookspecs",
+}  # fmt: skip
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'scatflow' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _register_accessor() -> None:
+    importlib.import_module("scatflow.accessor").register()
+
+
+when_xarray_is_imported(_register_accessor)

@@ -1,0 +1,48 @@
+"""Arrays of any library: namespaces, the FFT door, boundaries, prepared constants, random numbers.
+
+The only package that knows about cupy. It imports neither scipy nor cupy nor any optional FFT library
+before one is used, and never dask, xarray or zarr.
+"""
+
+from scatflow.arrays.boundary import extend, extension_index, fold
+from scatflow.arrays.cache import CacheStats, PreparedCache, prepared_cache
+from scatflow.arrays.door import Door
+from scatflow.arrays.fft import available, default_provider, fast_length, provider, signature, use
+from scatflow.arrays.namespace import (
+    Namespace,
+    asnumpy,
+    complex_dtype,
+    device_of,
+    is_cupy,
+    namespace,
+    real_dtype,
+    to_device,
+)
+from scatflow.arrays.random import item_generator, normal, uniform
+
+__all__ = [
+    "CacheStats",
+    "Door",
+    "Namespace",
+    "PreparedCache",
+    "asnumpy",
+    "available",
+    "complex_dtype",
+    "default_provider",
+    "device_of",
+    "extend",
+    "extension_index",
+    "fast_length",
+    "fold",
+    "is_cupy",
+    "item_generator",
+    "namespace",
+    "normal",
+    "prepared_cache",
+    "provider",
+    "real_dtype",
+    "signature",
+    "to_device",
+    "uniform",
+    "use",
+]

@@ -1,0 +1,54 @@
+"""Calling an author's method: where the block lies, constants from the cache, results by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from scatflow.arrays import prepared_cache
+from scatflow.contract import Operator
+from scatflow.graph.kernel import Kernel, Port
+from scatflow.spec import ArraySpec, Place
+
+Array = Any
+
+
+def named(result: Any) -> Mapping[str, Array]:
+    """Return results by name; a single one has the empty name."""
+    return result if isinstance(result, Mapping) else {"": result}
+
+
+def with_batch(kernel: Kernel, place: Place, batch: Mapping[str, int]) -> Place:
+    """Return the place with the absolute index of the block's first item along each batch axis."""
+    port = next(port for port in kernel.inputs if isinstance(port, Port))
+    dims = [dim for dim in port.kernel_dims if dim not in kernel.core]
+    return replace(place, batch=tuple(batch.get(dim, 0) for dim in dims))
+
+
+def keywords(xp: Any, kernel: Kernel, blocks: Sequence[Any], place: Place, method: str) -> dict[str, Any]:
+    """Return what the author's method wants beside the blocks: ``at`` and the prepared constants."""
+    operator = kernel.operator
+    place_for = {"at": place}
+    wanted = place_for if operator.wants_place(method) else {}
+    if type(operator).prepare is Operator.prepare:
+        return dict(wanted)
+    array = next(block for block in blocks if hasattr(block, "shape"))
+    core = tuple(array.shape[array.ndim - len(kernel.roles) :])
+    dtype = str(array.dtype).rpartition(".")[2]
+    device = getattr(array, "device", "cpu")
+    # Spacing and periodicity enter the constants; the position of the block must not, or nothing would be shared.
+    spacing = (tuple(place.step.values()), tuple(place.unit.values()), tuple(place.periodic.values()))
+    key = (operator.token(), xp.__name__, dtype, str(device), core, spacing)
+
+    def build() -> Mapping[str, Any]:
+        extra = place_for if operator.wants_place("prepare") else {}
+        return operator.prepare(xp, ArraySpec(kernel.roles, core, dtype), device, **extra)
+
+    return {**wanted, **prepared_cache().get(key, build)}
+
+
+def call_kernel(xp: Any, kernel: Kernel, blocks: Sequence[Any], place: Place) -> Mapping[str, Array]:
+    """Call ``apply`` on blocks in kernel order."""
+    operator: Any = kernel.operator
+    return named(operator.apply(xp, *blocks, **keywords(xp, kernel, blocks, place, "apply")))

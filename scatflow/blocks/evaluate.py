@@ -1,0 +1,141 @@
+"""The one evaluator: a kernel on blocks, for eager calls, lazy graphs and region tasks alike.
+
+No Dask, no zarr. The author's kernel sees kernel order and an extended block; this module moves axes, extends at
+the edges, splits at walls, handles absent and missing data, and trims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scatflow.arrays import namespace
+from scatflow.blocks.call import call_kernel, keywords, named, with_batch
+from scatflow.blocks.window import reduce_spans, windowed
+from scatflow.contract import Extended, Reduce, Select, Whole, Window
+from scatflow.graph.kernel import Kernel, Port
+from scatflow.graph.selection import take
+
+Array = Any
+Blocks = Sequence[Any]
+
+
+def evaluate(kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None) -> dict[str, Array]:
+    """Evaluate a kernel on blocks whose core axes are whole.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The bound operator (any kind but Reduce).
+    blocks : sequence of array or float
+        One block per input, dims in public order.
+    box : mapping, optional
+        Absolute output range along batch dims that the block covers; default the whole.
+    fft : str, optional
+        FFT provider; default the process's own.
+
+    Returns
+    -------
+    dict
+        Result name -> block, dims in public order.
+    """
+    xp = namespace(*blocks, fft=fft)
+    batch = {dim: start for dim, (start, _) in (box or {}).items()}
+    ready = [_to_kernel(xp, block, port) for block, port in zip(blocks, kernel.inputs, strict=True)]
+    operator = kernel.operator
+    if isinstance(operator, Select):
+        return {"": take(xp, kernel, blocks[0], box or {})}
+    results: Mapping[str, Array]
+    if isinstance(operator, Window):
+        results = windowed(xp, kernel, ready, batch)
+    elif isinstance(operator, Whole):
+        results = call_kernel(xp, kernel, ready, with_batch(kernel, kernel.place(), batch))
+    else:
+        results = named(_pointwise(xp, kernel, ready))
+    return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
+
+
+def partial(kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None) -> tuple[Array, ...]:
+    """Return the state of a Reduce on one block."""
+    xp = namespace(*blocks, fft=fft)
+    batch = {dim: start for dim, (start, _) in (box or {}).items()}
+    operator = kernel.operator
+    assert isinstance(operator, Reduce)
+    ready = []
+    for block, port in zip(blocks, kernel.inputs, strict=True):
+        moved = _to_kernel(xp, block, port)
+        if isinstance(port, Port):
+            moved = _pool(xp, moved, len([d for d in port.dims if d in kernel.over]), len([d for d in port.dims if d in kernel.core]))
+        ready.append(moved)
+    if isinstance(operator, Extended):
+        return reduce_spans(xp, kernel, ready, batch)
+    place = with_batch(kernel, kernel.place(), batch)
+    return operator.chunk(xp, *ready, **keywords(xp, kernel, ready, place, "chunk"))
+
+
+def combine(kernel: Kernel, states: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:
+    """Merge states in the order given, pairwise like a tree of fixed shape."""
+    operator = kernel.operator
+    assert isinstance(operator, Reduce)
+    level = list(states)
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [operator.combine(namespace(*pair[0]), *pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    return level[0]
+
+
+def finalize(kernel: Kernel, state: tuple[Array, ...]) -> dict[str, Array]:
+    """Turn the total state of a Reduce into its named results, dims in public order."""
+    operator = kernel.operator
+    assert isinstance(operator, Reduce)
+    xp = namespace(*state)
+    results = named(operator.finalize(xp, *state))
+    return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
+
+
+def _to_kernel(xp: Any, block: Any, port: Port | float) -> Any:
+    if not isinstance(port, Port):
+        return port
+    order = tuple(port.dims.index(dim) for dim in port.kernel_dims)
+    moved = xp.permute_dims(block, order) if order != tuple(range(len(order))) else block
+    dtype = getattr(xp, port.dtype, None)
+    return xp.astype(moved, dtype) if dtype is not None and moved.dtype != dtype else moved
+
+
+def _to_public(xp: Any, block: Any, port: Port) -> Any:
+    order = tuple(port.kernel_dims.index(dim) for dim in port.dims)
+    dtype = getattr(xp, port.dtype, None)
+    if dtype is not None and block.dtype != dtype:
+        block = xp.astype(block, dtype)
+    return xp.permute_dims(block, order) if order != tuple(range(len(order))) else block
+
+
+def _pool(xp: Any, block: Any, pooled: int, core: int) -> Any:
+    """Flatten the pooled batch axes into the one axis ``r`` before the core axes."""
+    shape = block.shape
+    kept = len(shape) - pooled - core
+    count = 1
+    for n in shape[kept : kept + pooled]:
+        count *= n
+    return xp.reshape(block, (*shape[:kept], count, *shape[kept + pooled :]))
+
+
+def _pointwise(xp: Any, kernel: Kernel, blocks: Blocks) -> Any:
+    """Align inputs by dim name, as broadcasting by position would not."""
+    dims = kernel.outputs[0].kernel_dims
+    aligned = [
+        block if not isinstance(port, Port) else _broadcast(xp, block, port.kernel_dims, dims)
+        for block, port in zip(blocks, kernel.inputs, strict=True)
+    ]
+    return kernel.operator.apply(xp, *aligned)  # type: ignore[attr-defined]
+
+
+def _broadcast(xp: Any, block: Any, dims: tuple[str, ...], target: tuple[str, ...]) -> Any:
+    known = [dim for dim in target if dim in dims]
+    if len(known) != len(dims):
+        return block  # the operator removes a dim itself and said so in its output
+    block = xp.permute_dims(block, tuple(dims.index(dim) for dim in known))
+    sizes = dict(zip(known, block.shape, strict=True))
+    return xp.reshape(block, tuple(sizes.get(dim, 1) for dim in target))
+
+

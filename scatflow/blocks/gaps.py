@@ -1,0 +1,195 @@
+"""Absence and gaps (U4): spans of valid data, the reach of NaN, masks and valid fractions.
+
+Leading and trailing NaN along a single core dim is absence: the span between is the signal and its ends are
+boundaries. Interior NaN follows the policy of the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from scatflow.arrays import asnumpy, extend
+from scatflow.contract import Window
+from scatflow.errors import ChunkError, DataError, ParameterError
+from scatflow.graph.kernel import REACH_TOLERANCE, Kernel, Port, extended_place, trim
+
+Array = Any
+Ranges = Mapping[str, tuple[int, int]]
+Dense = Callable[[Array, Ranges], Mapping[str, Array]]
+
+#: Name of the extra result under the policy ``mask``.
+FRACTION = "valid_fraction"
+
+
+def evaluate(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense) -> Mapping[str, Array]:
+    """Evaluate a span that holds NaN: ``dense`` is called on blocks without any."""
+    if len(kernel.core) != 1:
+        return _policy(xp, kernel, block, ranges, dense)
+    items = xp.reshape(block, (-1, block.shape[-1]))
+    batch = block.ndim - 1
+    out: dict[str, Array] = {}
+    for (first, last), members in _groups(asnumpy(~xp.isnan(items))).items():
+        index = xp.asarray(members, device=block.device)
+        if first == last:  # nothing valid: the results stay NaN, the fraction 0
+            continue
+        (dim,) = kernel.core
+        low = ranges[dim][0]
+        inner = {dim: (low + first, low + last)}
+        part = xp.take(items, index, axis=0)[:, first:last]
+        for name, whole in _policy(xp, kernel, _batched(xp, part, batch), inner, dense).items():
+            value = xp.reshape(whole, (len(members), *whole.shape[batch:]))
+            out.setdefault(name, _blank(xp, kernel, name, value, len(items), ranges))
+            _place(kernel, out[name], name, value, members, inner, ranges)
+    if not out:
+        sample = dict(dense(_batched(xp, xp.zeros_like(items[:1]), batch), ranges))
+        if FRACTION in (port.name for port in kernel.outputs):
+            sample[FRACTION] = fraction(xp, kernel, _batched(xp, xp.isnan(items[:1]), batch), ranges)
+        for name, value in sample.items():
+            one = xp.reshape(value, (1, *value.shape[batch:]))
+            out[name] = _blank(xp, kernel, name, one, len(items), ranges)
+    return {name: xp.reshape(value, (*block.shape[:-1], *value.shape[1:])) for name, value in out.items()}
+
+
+def _batched(xp: Any, items: Array, batch: int) -> Array:
+    """Return (k, n) items with as many batch axes as the kernel's labels have."""
+    return xp.reshape(items, (*((len(items),) + (1,) * (batch - 1))[:batch], items.shape[-1]))
+
+
+def _groups(valid: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
+    """Return items by their span [first, last) of valid samples; (0, 0) when there is none."""
+    first = np.argmax(valid, axis=1)
+    last = valid.shape[1] - np.argmax(valid[:, ::-1], axis=1)
+    last[~valid.any(axis=1)] = 0
+    keys = np.stack([first, last], axis=1)
+    found, inverse = np.unique(keys, axis=0, return_inverse=True)
+    return {(int(a), int(b)): np.flatnonzero(inverse.reshape(-1) == i) for i, (a, b) in enumerate(found)}
+
+
+def _port(kernel: Kernel, name: str) -> Port:
+    return next(port for port in kernel.outputs if port.name == name)
+
+
+def _core_axis(kernel: Kernel, name: str) -> int | None:
+    """Return the position of the core dim counted from the end (leading batch axes may be flattened), or None."""
+    dims = _port(kernel, name).kernel_dims
+    return dims.index(kernel.core[0]) - len(dims) if kernel.core[0] in dims else None
+
+
+def _samples(kernel: Kernel, name: str, ranges: Ranges) -> range:
+    stride = _port(kernel, name).strides.get(kernel.core[0], 1)
+    low, high = ranges[kernel.core[0]]
+    return range(-(-low // stride), -(-high // stride))
+
+
+def _blank(xp: Any, kernel: Kernel, name: str, value: Array, count: int, ranges: Ranges) -> Array:
+    shape = [count, *value.shape[1:]]
+    axis = _core_axis(kernel, name)
+    if axis is not None:
+        shape[axis] = len(_samples(kernel, name, ranges))
+    return xp.full(tuple(shape), 0.0 if name == FRACTION else xp.nan, dtype=value.dtype, device=value.device)
+
+
+def _place(kernel: Kernel, out: Array, name: str, value: Array, members: np.ndarray, inner: Ranges, ranges: Ranges) -> None:
+    axis = _core_axis(kernel, name)
+    window: list[Any] = [slice(None)] * (out.ndim - 1)
+    if axis is not None:
+        here, whole = _samples(kernel, name, inner), _samples(kernel, name, ranges)
+        window[axis] = slice(here.start - whole.start, here.stop - whole.start)
+    for row, member in enumerate(members.tolist()):
+        out[(member, *window)] = value[row]
+
+
+def _policy(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense) -> Mapping[str, Array]:
+    operator = kernel.operator
+    assert isinstance(operator, Window)
+    hole = xp.isnan(block)
+    results: Mapping[str, Array]
+    wants_fraction = FRACTION in (port.name for port in kernel.outputs)
+    if not bool(xp.any(hole)):
+        results = dense(block, ranges)
+        return {**results, FRACTION: fraction(xp, kernel, ~hole, ranges)} if wants_fraction else results
+    if operator.nan == "error":
+        where = np.argwhere(asnumpy(hole))
+        raise DataError(f"{operator.name} input", f"{len(where)} interior NaN under nan='error'", got=f"first at {tuple(where[0])}",
+                        remedy="Choose nan='propagate' or nan='mask', or fill the gaps.")  # fmt: skip
+    if operator.nan == "propagate":
+        results = dense(xp.where(hole, xp.zeros_like(block), block), ranges)
+        return {name: _poison(xp, kernel, name, value, hole, ranges) for name, value in results.items()}
+    results = dense(xp.where(hole, _valid_mean(xp, block, hole, len(kernel.core)), block), ranges)
+    share = fraction(xp, kernel, ~hole, ranges)
+    border = fraction(xp, kernel, xp.ones_like(hole), ranges)
+    thin = share < operator.min_valid * border
+    masked = {name: _where(xp, kernel, name, thin, value) for name, value in results.items()}
+    return {**masked, FRACTION: share}
+
+
+def _valid_mean(xp: Any, block: Array, hole: Array, core: int) -> Array:
+    """Return each item's mean over valid samples: the fill that disturbs band-pass results least."""
+    axes = tuple(range(block.ndim - core, block.ndim))
+    filled = xp.astype(xp.where(hole, xp.zeros_like(block), block), xp.float64)
+    count = xp.sum(xp.astype(~hole, xp.float64), axis=axes, keepdims=True)
+    mean = xp.sum(filled, axis=axes, keepdims=True) / xp.where(count > 0, count, xp.ones_like(count))
+    return xp.astype(mean, block.dtype)
+
+
+def _poison(xp: Any, kernel: Kernel, name: str, value: Array, hole: Array, ranges: Ranges) -> Array:
+    """Set to NaN every result that a NaN can reach within the tabulated depth."""
+    operator = kernel.operator
+    assert isinstance(operator, Window)
+    place = extended_place(kernel, ranges)
+    try:
+        depth = operator.depth(REACH_TOLERANCE)
+    except ChunkError:  # no usable decay: a NaN reaches the whole span
+        depth = {role: (place.size[role] * 8, place.size[role] * 8) for role in kernel.roles}
+    widths = [(place.core[r][0] - place.start[r], place.stop[r] - place.core[r][1]) for r in kernel.roles]
+    count = extend(xp, xp.astype(hole, xp.float32), widths, kernel.boundary)
+    port = _port(kernel, name)
+    for offset, (role, axis) in enumerate(zip(kernel.roles, kernel.axes, strict=True)):
+        where = count.ndim - len(kernel.roles) + offset
+        stride = port.strides.get(axis.dim, 1)
+        samples = np.asarray(place.samples(role, stride)) - place.start[role]
+        before, after = depth[role]
+        top = count.shape[where]
+        low, high = np.clip(samples - before, 0, top), np.clip(samples + after + 1, 0, top)
+        total = xp.cumulative_sum(count, axis=where, include_initial=True)
+        count = xp.take(total, xp.asarray(high, device=count.device), axis=where)
+        count = count - xp.take(total, xp.asarray(low, device=count.device), axis=where)
+        count = trim(count, place, role, stride, place.core[role], where)
+    return _where(xp, kernel, name, count > 0.5, value)
+
+
+def _where(xp: Any, kernel: Kernel, name: str, bad: Array, value: Array) -> Array:
+    """Put NaN where ``bad`` (batch axes, then core axes) holds, whatever other axes the result has."""
+    dims = _port(kernel, name).kernel_dims
+    batch = bad.ndim - len(kernel.core)
+    lost = [bad.ndim - len(kernel.core) + i for i, dim in enumerate(kernel.core) if dim not in dims]
+    if lost:
+        bad = xp.any(bad, axis=tuple(lost))
+    live = [dim for dim in kernel.core if dim in dims]
+    shape = [*bad.shape[:batch], *(1 for _ in range(value.ndim - batch))]
+    for i, dim in enumerate(live):
+        shape[dims.index(dim) - len(dims)] = bad.shape[batch + i]
+    return xp.where(xp.reshape(bad, tuple(shape)), xp.asarray(xp.nan, dtype=value.dtype, device=value.device), value)
+
+
+def fraction(xp: Any, kernel: Kernel, valid: Array, ranges: Ranges) -> Array:
+    """Return the share of smoothing weight on real, valid samples for every output sample (float32)."""
+    operator = kernel.operator
+    assert isinstance(operator, Window)
+    place = extended_place(kernel, ranges)
+    weights = operator.coverage(np, place)
+    if set(weights) < set(kernel.roles):
+        raise ParameterError(f"{operator.name}.nan", "the policy 'mask' needs an operator that declares its coverage",
+                             remedy="Choose nan='propagate', or implement coverage().")  # fmt: skip
+    port = kernel.outputs[0]
+    share = xp.astype(valid, xp.float64)
+    for offset, (role, axis) in enumerate(zip(kernel.roles, kernel.axes, strict=True)):
+        inside = slice(place.core[role][0] - place.start[role], place.core[role][1] - place.start[role])
+        matrix = trim(weights[role], place, role, port.strides.get(axis.dim, 1), place.core[role])[:, inside]
+        where = share.ndim - len(kernel.roles) + offset
+        moved = xp.moveaxis(share, where, -1) @ xp.asarray(matrix.T, dtype=xp.float64, device=share.device)
+        share = xp.moveaxis(moved, -1, where)
+    return xp.astype(share, xp.float32)

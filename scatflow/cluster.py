@@ -1,0 +1,107 @@
+"""Dask clusters: local ones, remote ones, and the handshake that keeps differing workers out."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import dask
+import psutil
+from distributed import Client, LocalCluster
+
+from scatflow.contract import Declared
+from scatflow.errors import JobError
+
+#: Worker settings of a job: zarr's own threads multiply with Dask's, and one bad node must not burn a region's lives.
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 10,
+    "distributed.scheduler.worker-saturation": 1.1,
+}
+
+
+@contextlib.contextmanager
+def local(workers: int = 2, threads: int = 1, memory: int | str | None = None) -> Iterator[Client]:
+    """Start worker processes on this machine and yield a client; everything is closed at the end.
+
+    Parameters
+    ----------
+    workers, threads : int
+        Processes, and threads in each.
+    memory : int or str, optional
+        Limit per worker; default an equal share of the machine.
+    """
+    limit = memory or int(psutil.virtual_memory().total / workers)
+    with (
+        dask.config.set(SETTINGS),
+        LocalCluster(n_workers=workers, threads_per_worker=threads, memory_limit=limit, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextlib.contextmanager
+def connect(address: str) -> Iterator[Client]:
+    """Connect to a running scheduler and yield a client."""
+    with Client(address) as client:
+        yield client
+
+
+def limits(client: Client | None) -> tuple[int, int]:
+    """Return (bytes, threads) of the smallest worker; of this process when there is no client."""
+    if client is None:
+        return int(psutil.virtual_memory().available), 1
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    if not workers:
+        raise JobError("cluster", "has no workers", remedy="Start workers, or wait until they have joined.")
+    memory = min(int(worker["memory_limit"] or psutil.virtual_memory().total) for worker in workers)
+    return memory, max(int(worker["nthreads"]) for worker in workers)
+
+
+def fingerprint(declared: Iterable[tuple[str, str]], fft: str) -> dict[str, str]:
+    """Return what must be equal on every worker: operator versions, numerical packages, FFT provider.
+
+    Parameters
+    ----------
+    declared : iterable of (module, class name)
+        Classes of operators and sources of the plan; only their modules are imported.
+    fft : str
+        FFT provider.
+    """
+    from scatflow.arrays import signature
+
+    found = {"python": ".".join(map(str, sys.version_info[:2])), "fft": signature(fft)}
+    for package in ("numpy", "scipy", "zarr", "scatflow"):
+        found[package] = importlib.metadata.version(package)
+    for module, name in declared:
+        cls = getattr(importlib.import_module(module), name)
+        found[f"{module}:{name}"] = str(cls.version)
+    return found
+
+
+def handshake(client: Client, values: Iterable[Declared], fft: str) -> None:
+    """Compare the fingerprints of all workers with ours and refuse on any difference.
+
+    Raises
+    ------
+    JobError
+        A worker differs or cannot import an operator; the text holds the difference.
+    """
+    classes = sorted({(type(value).__module__, type(value).__name__) for value in values})
+    local_scripts = [name for module, name in classes if module == "__main__"]
+    if local_scripts:
+        raise JobError(f"operators {local_scripts}", "are defined in __main__, which workers cannot import",
+                       remedy="Move them into a module or plugin.")  # fmt: skip
+    ours = fingerprint(classes, fft)
+    theirs: Mapping[str, Any] = client.run(fingerprint, classes, fft, on_error="return")
+    for worker, found in theirs.items():
+        if isinstance(found, Exception):
+            raise JobError(f"worker {worker}", "cannot load what the plan needs", got=f"{type(found).__name__}: {found}",
+                           remedy="Install the same plugins on all workers.")  # fmt: skip
+        different = {key: (value, found.get(key)) for key, value in ours.items() if found.get(key) != value}
+        if different:
+            raise JobError(f"worker {worker}", "differs from this process", got=different,
+                           remedy="Use one environment everywhere.")  # fmt: skip

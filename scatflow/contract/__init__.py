@@ -1,0 +1,28 @@
+"""What a plugin author imports: kinds of operators, parameters, sources, filter families."""
+
+from scatflow.contract.declared import Declared, canonical_json, digest, param
+from scatflow.contract.operator import (
+    API,
+    Boundary,
+    Composite,
+    Core,
+    Dims,
+    Extended,
+    Operator,
+    Pointwise,
+    Program,
+    Reduce,
+    Select,
+    Whole,
+    Window,
+    operator,
+)
+from scatflow.contract.signature import Signature
+from scatflow.contract.source import FilterFamily, Filters, Source, family, install_family_lookup, source
+from scatflow.contract.wiring import Ref, Wire, wire
+
+__all__ = [
+    "API", "Boundary", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Operator", "Pointwise",
+    "Program", "Reduce", "Ref", "Select", "Signature", "Source", "Whole", "Window", "Wire", "canonical_json", "digest", "family",
+    "install_family_lookup", "operator", "param", "source", "wire",
+]  # fmt: skip

@@ -1,0 +1,148 @@
+"""Values with an identity: parameters as typed fields, one JSON, one hash, the same in every process.
+
+Operators, sources and filter families are all ``Declared``: immutable pydantic models whose fields are their
+parameters, their identity, their cache key and their JSON. Identity never rests on pydantic's own state or on
+Python's string hash, because a token must be equal on a client and on every worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticUndefined
+
+from scatflow.errors import ParameterError, UnknownParameterError, near
+
+
+def param(
+    default: Any = PydanticUndefined,
+    doc: str = "",
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    choices: Iterable[Any] | None = None,
+    unit: str | None = None,
+) -> Any:
+    """Declare a parameter: default, one-sentence description, range, choices, unit.
+
+    One declaration gives validation, JSON Schema, command-line help and the documentation table.
+    """
+    extra: dict[str, Any] = {} if unit is None else {"unit": unit}
+    if choices is not None:
+        extra["choices"] = list(choices)
+    limits: dict[str, Any] = {"ge": ge, "gt": gt, "le": le, "lt": lt}
+    return Field(default, description=doc, json_schema_extra=extra or None, **limits)
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` with NumPy scalars as Python numbers and sequences as tuples, recursively."""
+    if isinstance(value, (list, tuple)):
+        return tuple(plain(item) for item in value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist") and hasattr(value, "dtype"):
+        listed = value.tolist()
+        return plain(listed) if isinstance(listed, list) else listed
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a plain value: sorted keys, no spaces, finite numbers only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """Return a 128-bit hexadecimal digest of a plain value's canonical JSON."""
+    return hashlib.blake2b(canonical_json(value).encode(), digest_size=16).hexdigest()
+
+
+class Declared(BaseModel):
+    """Base of everything a graph can hold: frozen, strict, hashable by meaning."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=False)
+
+    #: Stable identifier and integer version of the numerical meaning; set by the declaring decorator.
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 0
+
+    def __init__(self, **parameters: Any) -> None:
+        try:
+            super().__init__(**parameters)
+        except ValidationError as error:
+            raise _parameter_error(type(self), error) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, values: Any) -> Any:
+        return {key: plain(value) for key, value in values.items()} if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _chosen(self) -> Self:
+        for key, info in type(self).model_fields.items():
+            extra = info.json_schema_extra
+            choices = extra.get("choices") if isinstance(extra, dict) else None
+            value = getattr(self, key)
+            if isinstance(choices, list) and value is not None and value not in choices:
+                raise ParameterError(
+                    f"{type(self).name}.{key}", "value is not among the choices", expected=choices, got=repr(value),
+                    remedy=near(str(value), map(str, choices)),
+                )  # fmt: skip
+        return self
+
+    def parameters(self) -> dict[str, Any]:
+        """Return all parameters, defaults filled in, as plain JSON values."""
+        dumped: dict[str, Any] = json.loads(self.model_dump_json())
+        return dumped
+
+    def identity(self) -> tuple[str, int, str]:
+        """Return (defining package and name, version, canonical JSON of the parameters)."""
+        package = type(self).__module__.partition(".")[0]
+        return (f"{package}:{type(self).name}", type(self).version, canonical_json(self.parameters()))
+
+    def token(self) -> str:
+        """Return the digest of the identity: equal in any process and under any hash seed."""
+        return digest(list(self.identity()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Declared) and self.identity() == other.identity()
+
+    def __hash__(self) -> int:
+        return int(self.token()[:15], 16)
+
+    def __dask_tokenize__(self) -> tuple[str, int, str]:
+        return self.identity()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {key: getattr(self, key) for key in type(self).model_fields}
+        return (_rebuild, (type(self), fields))
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some parameters changed (validated like new ones)."""
+        fields = {key: getattr(self, key) for key in type(self).model_fields}
+        return type(self)(**{**fields, **changes})
+
+
+def _rebuild(cls: type[Declared], fields: dict[str, Any]) -> Declared:
+    return cls(**fields)
+
+
+def _parameter_error(cls: type[Declared], error: ValidationError) -> ParameterError:
+    """Turn pydantic's findings into one error that names operator, parameter, rule and value."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "parameters"
+    subject = f"{cls.name or cls.__name__}.{where}"
+    if first["type"] == "extra_forbidden":
+        known = list(cls.model_fields)
+        remedy = near(where, known) or f"Known parameters: {', '.join(known)}."
+        return UnknownParameterError(subject, "unknown parameter", remedy=remedy)
+    if first["type"] == "missing":
+        return UnknownParameterError(subject, "required parameter is missing", code="ParameterRequired")
+    field = cls.model_fields.get(str(first["loc"][0])) if first["loc"] else None
+    expected = field.description if field is not None else None
+    return ParameterError(subject, first["msg"][:1].lower() + first["msg"][1:], expected=expected, got=repr(first["input"]))

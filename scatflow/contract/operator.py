@@ -1,0 +1,256 @@
+"""The operator contract: what an author writes, and nothing about Dask, chunks on disk or workers.
+
+A kernel sees one block and an array namespace ``xp``. Its axes come in *kernel order*: batch axes first, then
+the core axes in the order of the signature's roles. The engine owns laziness, extension at the boundaries,
+halos, trimming, reduction trees, labels, memory limits and retries.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BeforeValidator
+
+from scatflow.contract.declared import Declared, param
+from scatflow.contract.signature import Signature
+from scatflow.errors import NotDifferentiableError
+from scatflow.spec import ArraySpec, Cost, Place
+
+Array = Any
+Prepared = Mapping[str, Array]
+Margins = Mapping[str, tuple[int, int]]
+Boundary = Literal["reflect", "periodic", "zero", "symmetric"]
+Dims = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+Output = ArraySpec | Mapping[str, ArraySpec]
+
+#: Version of this contract; a plugin module may carry ``SCATFLOW_API`` to say which it was written for.
+API = 1
+
+D = TypeVar("D", bound=type[Declared])
+
+
+def operator(
+    name: str,
+    *,
+    version: int,
+    signature: str,
+    inputs: tuple[str, ...] | None = None,
+    dtypes: str = "f",
+    linear: bool = False,
+    stochastic: bool = False,
+    differentiable: bool = False,
+    boundaries: tuple[Boundary, ...] = ("reflect", "periodic", "zero", "symmetric"),
+    references: tuple[str, ...] = (),
+    aliases: tuple[str, ...] = (),
+) -> Callable[[D], D]:
+    """Declare an operator class.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case identifier, ``^[a-z][a-z0-9_]*$``; also the process id in pipelines.
+    version : int
+        Version of the numerical meaning: raise it whenever the same parameters give other numbers.
+    signature : str
+        Axis roles, for example ``"(y?,x)->(path,y?,x)"``; batch axes are implicit.
+    inputs : tuple of str, optional
+        Names of the array arguments; default ``("data",)`` for one, ``("x", "y")`` for two.
+    dtypes : str
+        Kinds of input accepted: ``f`` real, ``c`` complex, ``i`` integer and bool.
+    linear, stochastic, differentiable : bool
+        Claims; the conformance kit holds an operator to them.
+    boundaries : tuple of str
+        Boundary rules supported along core axes.
+    references : tuple of str
+        Papers or formulas of what is computed (``scatflow show --cite``).
+    aliases : tuple of str
+        Other names in use in the fields, found by the catalogue's search.
+    """
+
+    def declare(cls: D) -> D:
+        parsed = Signature.parse(signature)
+        default = ("data",) if len(parsed.inputs) == 1 else ("x", "y", "z")[: len(parsed.inputs)]
+        for key, value in {
+            "name": name, "version": version, "signature": parsed, "inputs": inputs or default, "dtypes": dtypes,
+            "linear": linear, "stochastic": stochastic, "differentiable": differentiable,
+            "boundaries": boundaries, "references": references, "aliases": aliases,
+        }.items():  # fmt: skip
+            setattr(cls, key, value)
+        return cls
+
+    return declare
+
+
+class Operator(Declared):
+    """Base of all operators: an immutable value whose fields are its parameters."""
+
+    signature: ClassVar[Signature]
+    inputs: ClassVar[tuple[str, ...]] = ("data",)
+    dtypes: ClassVar[str] = "f"
+    linear: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+    differentiable: ClassVar[bool] = False
+    boundaries: ClassVar[tuple[Boundary, ...]] = ()
+    references: ClassVar[tuple[str, ...]] = ()
+    aliases: ClassVar[tuple[str, ...]] = ()
+
+    dtype: Literal["float32", "float64"] | None = param(None, "Precision to compute in; default the input's own.")
+
+    def resolve(self, *specs: ArraySpec) -> Operator:
+        """Return the operator with choices that depend on the input's labels made; default itself."""
+        return self
+
+    def output(self, *specs: ArraySpec) -> Output:
+        """Declare the result for inputs in kernel order, without data.
+
+        Dims, shape, dtype, new coordinates and attributes; for strided axes use :meth:`ArraySpec.strided`, which
+        also carries the coordinates. A mapping declares several named results.
+        """
+        return specs[0]
+
+    def prepare(self, xp: Any, block: ArraySpec, device: Any) -> Prepared:
+        """Build constants such as filters for one block shape (core axes only, dims are roles).
+
+        Cached per process by (token, dtype, device, block shape, spacing) and never placed in a graph. Declare a
+        parameter ``at`` to receive the :class:`~scatflow.spec.Place` (spacing, periodicity).
+        """
+        return {}
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare flops and peak bytes beyond inputs and outputs, for blocks in kernel order."""
+        return Cost(flops=float(sum(spec.nbytes for spec in specs)), bytes=sum(spec.nbytes for spec in specs))
+
+    def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
+        """Return the cotangents of the blocks, paired by Re sum conj(a) b; 0 at points without a derivative."""
+        raise NotDifferentiableError(f"operator {self.name}", "it declares no derivative")
+
+    @classmethod
+    def examples(cls) -> Iterator[Operator]:
+        """Yield small instances for the conformance kit and the documentation."""
+        yield cls()
+
+    @classmethod
+    def wants_place(cls, method: str) -> bool:
+        """Tell whether the author's ``method`` takes the keyword ``at``."""
+        return "at" in inspect.signature(getattr(cls, method)).parameters
+
+
+class Pointwise(Operator):
+    """Element by element: ``apply(xp, *blocks)``; several inputs are aligned by dim name."""
+
+    def apply(self, xp: Any, *blocks: Array) -> Array:
+        """Compute one block."""
+        raise NotImplementedError
+
+
+class Core(Operator):
+    """Base of kinds that work along named core dims."""
+
+    dims: Dims | None = param(None, "Core dims by name, in any order; default all when unambiguous.")
+    sampling: dict[str, Literal["index", "uniform"]] | None = param(
+        None, 'Axes to take by sample whatever their coordinate says: {"time": "index"}.'
+    )
+
+
+class Select(Operator):
+    """Takes samples by position along dims: no kernel, so a region reads only what it needs.
+
+    Labels are turned into positions by :meth:`resolve`, at graph time.
+    """
+
+    def indexers(self, *specs: ArraySpec) -> Mapping[str, int | slice | tuple[int, ...]]:
+        """Return dim -> position (drops the dim), slice with positive step, or positions; after ``resolve``."""
+        raise NotImplementedError
+
+
+class Whole(Core):
+    """Core axes arrive unsplit: ``apply(xp, *blocks)``; every other axis is batch."""
+
+    def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
+        """Compute one block with whole core axes; several results come as a mapping."""
+        raise NotImplementedError
+
+
+class Extended(Core):
+    """Mixin of kinds that look beyond their samples: boundary rule, absence and gaps (U3, U4)."""
+
+    boundary: Boundary | tuple[Boundary, ...] | None = param(
+        None, "Rule beyond the edges, one word or one per dim; default periodic where the coordinate declares a period, "
+        "else reflect.",
+    )  # fmt: skip
+    nan: Literal["propagate", "error", "mask"] = param(
+        "propagate", "Policy for interior NaN: pass it on to every result it can reach, refuse, or mask and reweight."
+    )
+    missing: float | None = param(None, "Sentinel that stands for a missing value, read as NaN.")
+    min_valid: float = param(0.5, "Results whose valid_fraction is below this are NaN.", ge=0.0, le=1.0)
+
+    def depth(self, tol: float = 1e-4) -> Margins:
+        """Return the reach of the operator as a whole per role: (before, after) samples."""
+        raise NotImplementedError
+
+    def margins(self, at: Place) -> Margins:
+        """Return the extension beyond the outer edges per role; default the depth, 0 where periodic is exact."""
+        return self.depth()
+
+    def align(self) -> Mapping[str, int]:
+        """Return where blocks must start per role: at absolute multiples of this; default 1."""
+        return {}
+
+    def coverage(self, xp: Any, at: Place) -> Mapping[str, Array]:
+        """Return, per role, weights (n_out, n_in) of the smoothing that turns validity into ``valid_fraction``."""
+        return {}
+
+
+class Window(Extended):
+    """Short reach along core axes: ``apply`` on the extended or haloed block; the engine trims.
+
+    The kernel treats its block as it likes beyond the reach and returns samples at absolute multiples of the
+    output stride inside the block (``at.samples(role, stride)``). New axes and several results are allowed.
+    """
+
+    def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
+        """Compute one extended block."""
+        raise NotImplementedError
+
+
+class Reduce(Core):
+    """Associative reduction: ``chunk`` each block, ``combine`` in index order, ``finalize`` once.
+
+    Blocks arrive in kernel order with one extra axis ``r`` before the core axes: all batch dims named by
+    ``over``, flattened in index order (length 1 when there are none). A state is a tuple of arrays; its arrays
+    keep the remaining batch axes first.
+    """
+
+    over: Dims | None = param(None, "Dims averaged; default the core dims only, batch dims are never pooled unasked.")
+
+    def chunk(self, xp: Any, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
+        """Return the partial state of one block."""
+        raise NotImplementedError
+
+    def combine(self, xp: Any, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Merge two states, ``a`` before ``b`` in index order; default element-wise sum."""
+        return tuple(x + y for x, y in zip(a, b, strict=True))
+
+    def finalize(self, xp: Any, *state: Array) -> Array | Mapping[str, Array]:
+        """Turn the total state into the result; default its only array."""
+        return state[0]
+
+
+class Composite(Operator):
+    """Wires other operators: ``expand`` returns the reference to its result."""
+
+    def expand(self, *refs: Any) -> Any:
+        """Wire operators with :func:`scatflow.contract.wire` and return the result."""
+        raise NotImplementedError
+
+
+class Program(Operator):
+    """Eager, seeded, checkpointed driver (synthesis loops, solvers); lazy graphs refuse it by name."""
+
+    seed: int = param(0, "Seed of all random numbers of the run.", ge=0)
+
+    def run(self, ctx: Any, *inputs: Any) -> Any:
+        """Drive other operators to a result, checkpointing through ``ctx``."""
+        raise NotImplementedError

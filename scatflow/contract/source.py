@@ -1,0 +1,98 @@
+"""Where labelled data come from: stores, files, simulators. And filter families, looked up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BeforeValidator, SerializeAsAny, model_serializer
+
+from scatflow.contract.declared import Declared, digest
+from scatflow.errors import ParameterError
+from scatflow.spec import ArraySpec
+
+S = TypeVar("S", bound=type[Declared])
+Region = Mapping[str, slice]
+
+
+def source(name: str, *, version: int, references: tuple[str, ...] = ()) -> Callable[[S], S]:
+    """Declare a source class: its process id and the version of what it delivers."""
+
+    def declare(cls: S) -> S:
+        for key, value in {"name": name, "version": version, "references": references}.items():
+            setattr(cls, key, value)
+        return cls
+
+    return declare
+
+
+class Source(Declared):
+    """A labelled array, or several, that can be read region by region."""
+
+    references: ClassVar[tuple[str, ...]] = ()
+
+    def describe(self) -> ArraySpec | Mapping[str, ArraySpec]:
+        """Return dims, shape, dtype, stored chunks, coordinates and attributes; reads no data."""
+        raise NotImplementedError
+
+    def read(self, region: Region, variable: str | None = None) -> Any:
+        """Return the block of ``region`` (dims that are not named are whole) as a NumPy array."""
+        raise NotImplementedError
+
+    def fingerprint(self, region: Region | None = None) -> str:
+        """Return a digest that changes when the data of ``region`` change; costs no data read.
+
+        The default suits generators: what they deliver is fixed by their parameters.
+        """
+        return digest(list(self.identity()))
+
+
+class FilterFamily(Declared):
+    """A family of wavelets: formulas in continuous frequency, evaluated on whatever grid a block has.
+
+    The numerical interface belongs to the plugin that uses it (:mod:`scatflow_wavelet` documents its own);
+    the engine needs only a name, parameters and an identity.
+    """
+
+    references: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _named(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {"family": type(self).name, **handler(self)}
+
+
+def family(name: str, *, version: int, references: tuple[str, ...] = ()) -> Callable[[S], S]:
+    """Declare a filter family class."""
+    return source(name, version=version, references=references)
+
+
+_find_family: Callable[[str], type[FilterFamily]] | None = None
+
+
+def install_family_lookup(find: Callable[[str], type[FilterFamily]]) -> None:
+    """Let the registry, which lies above this module, answer family names. Called once, at its import."""
+    global _find_family
+    _find_family = find
+
+
+def as_family(value: Any) -> Any:
+    """Return a filter family from its name or its spec ``{"family": name, ...}``.
+
+    Workers never come here with a name: values are resolved before they are sent.
+    """
+    if isinstance(value, FilterFamily):
+        return value
+    if isinstance(value, str):
+        value = {"family": value}
+    if not isinstance(value, dict) or "family" not in value:
+        raise ParameterError("filters", "a filter family is a name or a spec", expected='"morlet" or {"family": ...}',
+                             got=repr(value))  # fmt: skip
+    if _find_family is None:
+        raise ParameterError("filters", "family names need the plugin registry", got=repr(value["family"]),
+                             remedy="Import scatflow.registry first, or pass a family value.")  # fmt: skip
+    parameters = {key: item for key, item in value.items() if key != "family"}
+    return _find_family(value["family"])(**parameters)
+
+
+#: Type of a ``filters`` parameter: a name, a spec or a family value is accepted, the value is stored.
+Filters = Annotated[SerializeAsAny[FilterFamily], BeforeValidator(as_family)]

@@ -1,0 +1,187 @@
+"""An operator meets the labels of its inputs: roles, order of axes, boundary, dtype, labels of the result.
+
+Everything here works on specs; nothing is read. The outcome is a :class:`Call`: full specs for people and plans,
+and a small :class:`Kernel` without coordinates that travels to workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from scatflow.contract import Core, Extended, Operator, Pointwise, Reduce, Select, Window
+from scatflow.errors import ChunkError, DimensionError, ParameterError
+from scatflow.graph.kernel import REACH_TOLERANCE, Kernel, Port, border_fraction
+from scatflow.graph.selection import bind_select
+from scatflow.labels import axis_of, check_dtype, core_dims
+from scatflow.spec import ArraySpec, Axis, Coord
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """An operator bound to labelled inputs, with its labelled results."""
+
+    kernel: Kernel
+    inputs: tuple[ArraySpec | float, ...]
+    outputs: Mapping[str, ArraySpec]
+
+    @property
+    def operator(self) -> Operator:
+        """The operator, with choices that depend on labels made."""
+        return self.kernel.operator
+
+
+def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
+    """Bind an operator to inputs (specs, or plain numbers for some) and declare its labelled results.
+
+    Raises
+    ------
+    DimensionError, ParameterError, DtypeError
+        As the rules of dims, boundary and dtype say; nothing has been read when they do.
+    """
+    specs = [item for item in inputs if isinstance(item, ArraySpec)]
+    _check_count(operator, inputs, specs)
+    if isinstance(operator, Select):
+        selection, result = bind_select(operator, specs[0])
+        return Call(selection, inputs, {"": result})
+    if isinstance(operator, Core):
+        core = core_dims(specs[0], operator.dims, operator.signature.counts, operator.name)
+        axes = tuple(axis_of(specs[0], dim, operator.sampling) for dim in core)
+    else:
+        core, axes = (), ()
+    for axis in axes:
+        if axis.size == 0:
+            raise DimensionError(f"{operator.name}.dims", f"core dim {axis.dim!r} has length 0", expected="at least 1")
+    over = _over(operator, specs[0], core)
+    ports = [item if not isinstance(item, ArraySpec) else _input_port(operator, item, core, over) for item in inputs]
+    ready = [_kernel_spec(item, port) for item, port in zip(inputs, ports, strict=True) if isinstance(port, Port)]
+    operator = operator.resolve(*ready)
+    boundary = _boundary(operator, core, axes)
+    declared = operator.output(*ready)
+    named = {"": declared} if isinstance(declared, ArraySpec) else dict(declared)
+    if isinstance(operator, Window) and operator.nan == "mask":
+        named = _with_fraction(named, ready[0], operator.name)
+    order = list(dict.fromkeys(dim for spec in specs for dim in spec.dims))
+    outputs = {name: _public(spec, order, operator, specs[0]) for name, spec in named.items()}
+    results = tuple(
+        Port(name, outputs[name].dims, spec.dims, spec.dtype, {d: s for d, s in spec.strides.items() if d in spec.dims})
+        for name, spec in named.items()
+    )
+    roles = operator.signature.bind(len(core))
+    sizes = {dim: size for spec in specs for dim, size in spec.sizes.items()}
+    kernel = Kernel(operator, tuple(ports), results, roles, axes, boundary, over, sizes)
+    if isinstance(operator, Window):
+        outputs = {name: _with_support(spec, kernel, specs[0]) for name, spec in outputs.items()}
+    return Call(kernel, inputs, outputs)
+
+
+def _with_fraction(named: dict[str, ArraySpec], data: ArraySpec, subject: str) -> dict[str, ArraySpec]:
+    """Add the result ``valid_fraction`` that the policy ``mask`` delivers beside the operator's own."""
+    if list(named) != [""]:
+        raise ParameterError(f"{subject}.nan", "the policy 'mask' needs an operator with a single result", got=sorted(named))
+    spec = named[""]
+    share = spec.without(*(dim for dim in spec.dims if dim not in data.dims))
+    attrs = {"long_name": "share of filter weight on valid samples", "units": "1"}
+    return {subject: spec, "valid_fraction": replace(share, dtype="float32", attrs=attrs, name="valid_fraction")}
+
+
+def _check_count(operator: Operator, inputs: tuple[Any, ...], specs: list[ArraySpec]) -> None:
+    if len(inputs) != len(operator.inputs) or not specs:
+        raise ParameterError(operator.name, "wrong number of inputs", expected=", ".join(operator.inputs), got=len(inputs))
+    if len(specs) < len(inputs) and not isinstance(operator, Pointwise):
+        raise ParameterError(operator.name, "numbers are accepted only element by element", got=inputs)
+
+
+def _over(operator: Operator, spec: ArraySpec, core: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the batch dims that a reduction pools, in array order."""
+    if not isinstance(operator, Reduce) or operator.over is None:
+        return ()
+    unknown = [dim for dim in operator.over if dim not in spec.dims]
+    if unknown:
+        raise DimensionError(f"{operator.name}.over", f"the input has no dim {unknown[0]!r}",
+                             expected=f"dims among {spec.dims}", got=operator.over, code="DimensionMissing")  # fmt: skip
+    return tuple(dim for dim in spec.dims if dim in operator.over and dim not in core)
+
+
+def _input_port(operator: Operator, spec: ArraySpec, core: tuple[str, ...], over: tuple[str, ...]) -> Port:
+    dtype = check_dtype(spec, operator.dtypes, operator.dtype, operator.name)
+    inner = tuple(dim for dim in core if dim in spec.dims)
+    pooled = tuple(dim for dim in over if dim in spec.dims)
+    batch = tuple(dim for dim in spec.dims if dim not in inner and dim not in pooled)
+    return Port("", spec.dims, (*batch, *pooled, *inner), dtype, {})
+
+
+def _kernel_spec(item: ArraySpec | float, port: Port) -> ArraySpec:
+    assert isinstance(item, ArraySpec)
+    return replace(item.transpose(port.kernel_dims), dtype=port.dtype, chunks=None, strides={})
+
+
+def _boundary(operator: Operator, core: tuple[str, ...], axes: tuple[Axis, ...]) -> tuple[str, ...]:
+    if not isinstance(operator, Extended):
+        return ()
+    rule = operator.boundary
+    if isinstance(rule, tuple):
+        named = operator.dims or core
+        if len(rule) != len(named):
+            raise ParameterError(f"{operator.name}.boundary", "one word, or one per dim", expected=len(named), got=rule)
+        by_dim = dict(zip(named, rule, strict=True))
+        words: tuple[str, ...] = tuple(by_dim[dim] for dim in core)
+    else:
+        words = tuple(rule or ("periodic" if axis.periodic else "reflect") for axis in axes)
+    for word in words:
+        if word not in operator.boundaries:
+            raise ParameterError(f"{operator.name}.boundary", "not supported", expected=operator.boundaries, got=word)
+    return words
+
+
+def _public(spec: ArraySpec, order: list[str], operator: Operator, first: ArraySpec) -> ArraySpec:
+    """Return a declared result with input dim order kept, new dims last, and its name."""
+    kept = [dim for dim in order if dim in spec.dims]
+    new = [dim for dim in spec.dims if dim not in order]
+    name = first.name if isinstance(operator, Pointwise) and first.name else spec.name
+    attrs = {key: value for key, value in spec.attrs.items() if key != "scatflow"}
+    return replace(spec.transpose([*kept, *new]), chunks=None, attrs=attrs, name=operator.name if name is None or not isinstance(operator, Pointwise) else name)
+
+
+def _with_support(spec: ArraySpec, kernel: Kernel, source: ArraySpec) -> ArraySpec:
+    """Add ``support_start``/``support_end`` along a single ordered core dim and ``valid_fraction`` (U4, U5)."""
+    operator = kernel.operator
+    assert isinstance(operator, Window)
+    spec = spec.with_attrs(boundary=",".join(kernel.boundary))
+    live = [(role, axis) for role, axis in zip(kernel.roles, kernel.axes, strict=True) if axis.dim in spec.dims]
+    if not live or not spec.strides:
+        return spec
+    coords: dict[str, Coord] = {}
+    fraction = border_fraction(kernel)
+    if fraction is not None:
+        dims = tuple(axis.dim for _, axis in live)
+        coords["valid_fraction"] = Coord(dims, fraction, {"long_name": "share of filter weight on valid samples", "units": "1"})
+    if len(live) == 1 and kernel.boundary[0] != "periodic":
+        coords |= _support(spec, kernel, *live[0], source)
+    return spec.with_coords(coords)
+
+
+def _support(spec: ArraySpec, kernel: Kernel, role: str, axis: Axis, source: ArraySpec) -> dict[str, Coord]:
+    operator = kernel.operator
+    assert isinstance(operator, Window)
+    try:
+        before, after = operator.depth(REACH_TOLERANCE)[role]
+    except ChunkError:  # filters without usable decay reach over their whole span
+        before = after = axis.size
+    centers = np.arange(spec.sizes[axis.dim]) * spec.strides.get(axis.dim, 1)
+    edges = np.array(axis.spans())
+    span = np.searchsorted(edges[:, 0], centers, side="right") - 1
+    coord = source.coords.get(axis.dim)
+    values = np.arange(axis.size) if coord is None else np.asarray(coord.values)
+    attrs = {} if coord is None else {key: value for key, value in coord.attrs.items() if key == "units"}
+    ends = {
+        "support_start": ("first", np.maximum(centers - before, edges[span, 0])),
+        "support_end": ("last", np.minimum(centers + after, edges[span, 1] - 1)),
+    }
+    return {
+        name: Coord((axis.dim,), values[index], {**attrs, "long_name": f"{word} coordinate that can change the value"})
+        for name, (word, index) in ends.items()
+    }

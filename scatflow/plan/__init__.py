@@ -1,0 +1,6 @@
+"""From a validated graph to stages, regions, chunks and projected costs."""
+
+from scatflow.plan.plan import Limits, Plan, Stage, Target, plan
+from scatflow.plan.stage import Box, StageGraph, Step, input_box
+
+__all__ = ["Box", "Limits", "Plan", "Stage", "StageGraph", "Step", "Target", "input_box", "plan"]

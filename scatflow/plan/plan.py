@@ -1,0 +1,289 @@
+"""The plan: stages with their regions, chunks, bytes, tasks and projected memory, before anything is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scatflow.arrays import signature
+from scatflow.contract import Reduce, Ref, Source, digest
+from scatflow.errors import ChunkError, PlanError
+from scatflow.graph.bind import Call
+from scatflow.graph.model import Graph
+from scatflow.graph.validate import Bound
+from scatflow.plan.memory import Projection, box_bytes, project
+from scatflow.plan.regions import Regions, choose, domain, free_dims, inner_chunks
+from scatflow.plan.split import Cut, cut
+from scatflow.plan.stage import Box, StageGraph, Step
+from scatflow.spec import ArraySpec
+
+#: Version of the plan's JSON and of everything a ledger is keyed by.
+SCHEMA = 1
+#: Tasks of one job beyond which the plan refuses: pure scheduling overhead would take the better part of an hour.
+MAX_TASKS = 200_000
+#: Resident size of a worker after imports that is added to the per-task part.
+RESERVED_BYTES = 350 * 2**20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the plan may use: bytes per worker, threads per worker, region lengths the user fixed, FFT provider."""
+
+    memory: int = 4 * 2**30
+    threads: int = 1
+    region: Mapping[str, int] = field(default_factory=dict)
+    fft: str = "scipy"
+
+    @property
+    def per_task(self) -> int:
+        """Bytes one task may use."""
+        return (self.memory - RESERVED_BYTES) // self.threads
+
+
+@dataclass(frozen=True)
+class Target:
+    """An array that a stage writes: where, its labels, its chunks; ``result`` tells results from work arrays."""
+
+    ref: Ref
+    path: str
+    spec: ArraySpec
+    chunks: tuple[int, ...]
+    result: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a plan."""
+
+    number: int
+    kind: str
+    graph: StageGraph
+    sources: Mapping[Ref, Source]
+    arrays: Mapping[Ref, str]
+    targets: tuple[Target, ...]
+    regions: Regions
+    projection: Projection
+    why: str
+    finals: Regions | None = None
+
+    def lean(self) -> Stage:
+        """Return the stage without coordinates and attributes: what a task needs, whatever the axes' lengths."""
+        bare = tuple(replace(t, spec=replace(t.spec, coords={}, attrs={})) for t in self.targets)
+        return replace(self, targets=bare)
+
+    @property
+    def name(self) -> str:
+        """Name of the target node."""
+        return self.graph.target.node if self.graph.steps else self.targets[0].ref.node
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything a run will do; printing it shows the table."""
+
+    graph: Graph
+    bound: Bound
+    stages: tuple[Stage, ...]
+    limits: Limits
+    fingerprints: Mapping[str, str]
+
+    @property
+    def hash(self) -> str:
+        """Identity of the result's bytes: graph, operator versions, shapes, chunks, regions, FFT, input."""
+        return digest(self.describe())
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks over all stages."""
+        return sum(len(stage.regions) + (len(stage.finals) if stage.finals else 0) for stage in self.stages)
+
+    @property
+    def max_projected_memory(self) -> int:
+        """Largest projected peak of one task, in bytes."""
+        return max(stage.projection.peak for stage in self.stages)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the plan as plain JSON."""
+        return {
+            "schema": SCHEMA,
+            "graph": self.graph.hash,
+            "operators": sorted({f"{type(n.value).name}@{type(n.value).version}" for n in self.graph.nodes}),
+            "fft": signature(self.limits.fft),
+            "fingerprints": dict(self.fingerprints),
+            "stages": [_stage_json(stage) for stage in self.stages],
+        }
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return one row per stage: strategy and why, regions, tasks, bytes, projected peak, flops."""
+        return [_row(stage, self.limits) for stage in self.stages]
+
+    def __str__(self) -> str:
+        rows = self.table()
+        columns = list(rows[0])
+        cells = [columns, *([str(row[c]) for c in columns] for row in rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+        total = f"{self.tasks} tasks; largest task {_size(self.max_projected_memory)}; plan {self.hash[:12]}"
+        return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:], total])
+
+
+def plan(bound: Bound, limits: Limits | None = None, names: Mapping[str, str] | None = None) -> Plan:
+    """Turn a dry-run graph into stages with regions, chunks and projected costs.
+
+    Parameters
+    ----------
+    bound : Bound
+        Outcome of the labelled dry run.
+    limits : Limits, optional
+        Memory and threads per worker, fixed region lengths, FFT provider.
+    names : mapping, optional
+        Result name -> variable name in the store.
+
+    Raises
+    ------
+    PlanError
+        A task does not fit memory, or there are too many tasks.
+    ChunkError
+        A core dim of a source is stored in several chunks and cannot be read as one block within memory.
+    """
+    limits = limits or Limits()
+    stages: list[Stage] = []
+    stored: dict[Ref, str] = {}
+    for number, part in enumerate(cut(bound)):
+        stage = _stage(bound, part, number, limits, stored)
+        stages.append(stage)
+        stored |= {target.ref: target.path for target in stage.targets}
+    made = Plan(bound.graph, bound, tuple(stages), limits, _fingerprints(bound))
+    if made.tasks > MAX_TASKS:
+        raise PlanError("plan", "too many tasks", expected=f"at most {MAX_TASKS}", got=made.tasks,
+                        remedy="Merge input chunks, or set larger regions: region={dim: length}.")  # fmt: skip
+    return made
+
+
+def _fingerprints(bound: Bound) -> dict[str, str]:
+    sources = [node for node in bound.graph.nodes if isinstance(node.value, Source)]
+    return {node.id: node.value.fingerprint() for node in sources if isinstance(node.value, Source)}
+
+
+def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping[Ref, str]) -> Stage:
+    graph = bound.graph
+    calls = {node: bound.calls[node] for node in part.nodes if node in bound.calls}
+    inputs = {node: graph.node(node).inputs for node in calls}
+    specs = {ref: bound.specs[ref.node][ref.output] for ref in part.reads}
+    specs |= {Ref(node, name): spec for node in calls for name, spec in calls[node].outputs.items()}
+    sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
+    arrays = {ref: stored[ref] for ref in part.reads if ref not in sources}
+    where = domain(calls[part.target]) if calls else specs[part.reads[0]]
+    free = free_dims(calls, inputs) if calls else where.dims
+    chunks = _chunks(specs, part.reads, free)
+
+    def projected(box: Box) -> Projection:
+        return project(calls, inputs, specs, box) if calls else _copy(where, box)
+
+    def out_bytes(box: Box) -> int:
+        return projected(box).written if not _is_reduce(calls, part) else projected(box).read
+
+    regions = choose(where, free, chunks, projected, limits.per_task, limits.region, part.target, out_bytes)
+    steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node]) for node in calls))
+    reduces = _is_reduce(calls, part)
+    finals = _finals(calls[part.target], regions) if reduces else None
+    targets = _targets(bound, part, calls, finals or regions, number)
+    why = _why(free, where, reduces)
+    first = regions.box(0)
+    kind = "reduce" if reduces else "map"
+    return Stage(number, kind, steps, sources, arrays, targets, regions, projected(first), why, finals)
+
+
+def _is_reduce(calls: Mapping[str, Call], part: Cut) -> bool:
+    return part.target in calls and isinstance(calls[part.target].operator, Reduce)
+
+
+def _copy(spec: ArraySpec, box: Box) -> Projection:
+    size = box_bytes(spec, box)
+    return Projection(3 * size, 0.0, size, size)
+
+
+def _why(free: tuple[str, ...], where: ArraySpec, reduces: bool) -> str:
+    whole = [dim for dim in where.dims if dim not in free]
+    text = f"core {', '.join(whole)} whole" if whole else "element by element"
+    return f"{text}; split over {', '.join(free) or 'nothing'}" + ("; partial states in a tree" if reduces else "")
+
+
+def _chunks(specs: Mapping[Ref, ArraySpec], reads: tuple[Ref, ...], free: tuple[str, ...]) -> dict[str, int]:
+    """Return, per free dim, the least common multiple of the stored chunk lengths of everything read."""
+    lengths: dict[str, int] = {}
+    for ref in reads:
+        spec = specs[ref]
+        for dim, sizes in zip(spec.dims, spec.chunks or ((),) * len(spec.dims), strict=True):
+            if dim in free and sizes:
+                lengths[dim] = math.lcm(lengths.get(dim, 1), max(sizes))
+    return lengths
+
+
+def _finals(call: Call, regions: Regions) -> Regions:
+    """Return the regions of a reduction's output: the dims of its input that remain."""
+    kept = {dim for spec in call.outputs.values() for dim in spec.dims}
+    sizes = tuple((dim, size) for dim, size in regions.sizes if dim in kept and dim not in call.kernel.over)
+    names = {dim for dim, _ in sizes}
+    return Regions(sizes, tuple((dim, step) for dim, step in regions.steps if dim in names))
+
+
+def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Regions, number: int) -> tuple[Target, ...]:
+    names = {ref: name for name, ref in bound.graph.results.items()}
+    outputs = calls[part.target].outputs if calls else bound.specs[part.target]
+    used = {ref for node in bound.graph.nodes for ref in node.inputs if isinstance(ref, Ref)}
+    targets = []
+    for output, spec in outputs.items():
+        ref = Ref(part.target, output)
+        whole = names.get(Ref(part.target))
+        is_result = ref in names or whole is not None
+        if not is_result and ref not in used:
+            continue
+        path = _result_path(names.get(ref, whole), output, spec) if is_result else f"_scatflow/work/{number}/{output or 'value'}"
+        targets.append(Target(ref, path, spec, inner_chunks(spec, regions), is_result))
+    return tuple(targets)
+
+
+def _result_path(name: str | None, output: str, spec: ArraySpec) -> str:
+    return output or name or spec.name or "data"
+
+
+def _stage_json(stage: Stage) -> dict[str, Any]:
+    return {
+        "kind": stage.kind,
+        "steps": [[step.node, list(step.kernel.operator.identity()), list(step.kernel.boundary)] for step in stage.graph.steps],
+        "targets": [[t.path, list(t.spec.dims), list(t.spec.shape), t.spec.dtype, list(t.chunks)] for t in stage.targets],
+        "regions": [list(map(list, stage.regions.sizes)), list(map(list, stage.regions.steps))],
+    }
+
+
+def _row(stage: Stage, limits: Limits) -> dict[str, Any]:
+    projection, count = stage.projection, len(stage.regions)
+    files = sum(_files(target) for target in stage.targets)
+    return {
+        "stage": stage.number, "target": stage.name, "kind": stage.kind, "strategy": stage.why,
+        "regions": count, "region": " ".join(f"{dim}={step}" for dim, step in stage.regions.steps) or "whole",
+        "peak/task": _size(projection.peak), "peak/worker": _size(RESERVED_BYTES + projection.peak * limits.threads),
+        "read": _size(projection.read * count), "written": _size(sum(t.spec.nbytes for t in stage.targets)),
+        "files": files, "Gflop": f"{projection.flops * count / 1e9:.3g}",
+    }  # fmt: skip
+
+
+def _files(target: Target) -> int:
+    count = 1
+    for size, chunk in zip(target.spec.shape, target.chunks, strict=True):
+        count *= max(1, -(-size // chunk))
+    return count + 1
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024 or unit == "TiB":
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return ""
+
+
+__all__ = ["ChunkError", "Limits", "Plan", "Stage", "Target", "plan"]

@@ -1,0 +1,152 @@
+"""Regions: boxes over the dims along which a stage may be split, whole chunks of what it reads and writes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from scatflow.contract import Reduce, Ref, Select
+from scatflow.errors import PlanError
+from scatflow.graph.bind import Call
+from scatflow.graph.kernel import Port
+from scatflow.plan.memory import Projection
+from scatflow.plan.stage import Box
+from scatflow.spec import ArraySpec, itemsize
+
+#: Smallest output of a region before neighbors are merged, largest inner chunk, and bytes a region aims at.
+CRUMB_BYTES = 2**20
+CHUNK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The grid of regions of a stage: domain sizes and region lengths along its free dims, in dim order."""
+
+    sizes: tuple[tuple[str, int], ...]
+    steps: tuple[tuple[str, int], ...]
+
+    def __len__(self) -> int:
+        steps = dict(self.steps)
+        return math.prod(max(1, -(-size // steps[dim])) for dim, size in self.sizes)
+
+    def __iter__(self) -> Iterator[dict[str, tuple[int, int]]]:
+        steps = dict(self.steps)
+        spans = [[(i, min(i + steps[dim], size)) for i in range(0, size, steps[dim])] or [(0, 0)] for dim, size in self.sizes]
+        for box in itertools.product(*spans):
+            yield {dim: span for (dim, _), span in zip(self.sizes, box, strict=True)}
+
+    def box(self, number: int) -> dict[str, tuple[int, int]]:
+        """Return region ``number`` of the iteration order without walking it."""
+        steps, box = dict(self.steps), {}
+        for dim, size in reversed(self.sizes):
+            number, i = divmod(number, max(1, -(-size // steps[dim])))
+            box[dim] = (i * steps[dim], min((i + 1) * steps[dim], size))
+        return dict(reversed(list(box.items())))
+
+
+def domain(call: Call) -> ArraySpec:
+    """Return the array whose index space the regions of a stage live in: a reduction's input, a map's output."""
+    if isinstance(call.operator, Reduce):
+        first = call.inputs[0]
+        assert isinstance(first, ArraySpec)
+        return first
+    return max(call.outputs.values(), key=lambda spec: len(spec.dims))
+
+
+def free_dims(steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]]) -> tuple[str, ...]:
+    """Return the dims of the domain that no node of the stage needs whole."""
+    target = list(steps)[-1]
+    alive = {target: {dim: dim for dim in domain(steps[target]).dims}}
+    fixed: set[str] = set()
+    for node in reversed(list(steps)):
+        call, names = steps[node], alive.get(node, {})
+        kernel = call.kernel
+        known = {dim for port in kernel.inputs if isinstance(port, Port) for dim in port.dims}
+        renames = _renames(call)
+        for own, origin in names.items():
+            upstream = renames.get(own, own)
+            if own in kernel.core or upstream not in known:
+                fixed.add(origin)
+        for ref, port in zip(inputs[node], kernel.inputs, strict=True):
+            if isinstance(ref, Ref) and isinstance(port, Port) and ref.node in steps:
+                carried = {renames.get(own, own): origin for own, origin in names.items()}
+                alive.setdefault(ref.node, {}).update({own: o for own, o in carried.items() if own in port.dims})
+        if isinstance(call.operator, Reduce) and node != target:
+            raise AssertionError("a reduction always ends its stage")
+    return tuple(dim for dim in domain(steps[target]).dims if dim not in fixed)
+
+
+def _renames(call: Call) -> dict[str, str]:
+    kernel = call.kernel
+    port, out = kernel.inputs[0], kernel.outputs[0]
+    if not isinstance(port, Port) or isinstance(call.operator, (Reduce, Select)) or kernel.core or len(kernel.inputs) > 1:
+        return {}
+    return dict(zip(out.dims, port.dims, strict=True)) if len(out.dims) == len(port.dims) else {}
+
+
+def choose(
+    spec: ArraySpec,
+    free: Sequence[str],
+    chunks: Mapping[str, int],
+    project: Callable[[Box], Projection],
+    memory: int,
+    asked: Mapping[str, int] | None,
+    subject: str,
+    out_bytes: Callable[[Box], int],
+) -> Regions:
+    """Choose region lengths: multiples of the input's chunks, at least a crumb, within memory.
+
+    Raises
+    ------
+    PlanError
+        Even the smallest region does not fit; the text gives projected bytes, limit and remedies.
+    """
+    sizes = {dim: spec.sizes[dim] for dim in free}
+    steps = {dim: min(max(1, chunks.get(dim, 1)), max(1, size)) for dim, size in sizes.items()}
+    for dim, length in (asked or {}).items():
+        if dim in steps:
+            steps[dim] = max(steps[dim], -(-length // steps[dim]) * steps[dim])
+
+    def box() -> dict[str, tuple[int, int]]:
+        return {dim: (0, min(step, sizes[dim])) for dim, step in steps.items()}
+
+    peak = project(box()).peak
+    if peak > memory:
+        raise _too_large(subject, peak, memory, steps, chunks)
+    growable = [] if asked else list(reversed(free))
+    for dim in growable:
+        while steps[dim] < sizes[dim] and out_bytes(box()) < CRUMB_BYTES:
+            before = steps[dim]
+            steps[dim] = min(2 * before, -(-sizes[dim] // chunks.get(dim, 1)) * chunks.get(dim, 1))
+            grown = project(box())
+            if grown.peak > memory or grown.read > CHUNK_BYTES:
+                steps[dim] = before
+                break
+    return Regions(tuple(sizes.items()), tuple(steps.items()))
+
+
+def _too_large(subject: str, peak: int, memory: int, steps: Mapping[str, int], chunks: Mapping[str, int]) -> PlanError:
+    big = {dim: step for dim, step in steps.items() if step > 1 and chunks.get(dim, 1) > 1}
+    remedies = []
+    if big:
+        call = ", ".join(f'"{dim}": {max(1, step * memory // (2 * peak))}' for dim, step in big.items())
+        remedies.append(f"rechunk the input, for example .chunk({{{call}}}) before writing it")
+    remedies += ["use fewer threads or more memory per worker", "lower J, order or L, or select paths"]
+    return PlanError(
+        f"stage {subject}", "one region task does not fit memory", expected=f"at most {memory / 2**30:.3g} GiB",
+        got=f"{peak / 2**30:.3g} GiB projected for a region of {dict(steps)}", remedy="Remedies: " + "; ".join(remedies) + ".",
+    )  # fmt: skip
+
+
+def inner_chunks(spec: ArraySpec, regions: Regions) -> tuple[int, ...]:
+    """Return the stored chunk shape: one region along free dims, other dims split until a chunk is at most 64 MiB."""
+    steps = dict(regions.steps)
+    shape = [max(1, min(steps.get(dim, size), size)) for dim, size in spec.sizes.items()]
+    while math.prod(shape) * itemsize(spec.dtype) > CHUNK_BYTES:
+        axis = max((i for i, dim in enumerate(spec.dims) if dim not in steps), key=lambda i: shape[i], default=None)
+        if axis is None or shape[axis] == 1:
+            break
+        shape[axis] = -(-shape[axis] // 2)
+    return tuple(shape)

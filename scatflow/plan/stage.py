@@ -1,0 +1,49 @@
+"""A stage: the part of a graph that one region task evaluates, as frozen values that travel to workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scatflow.contract import Ref, Select
+from scatflow.graph.kernel import Kernel, Port
+from scatflow.graph.selection import needed
+
+Box = Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node of a stage: its kernel and where its inputs come from (numbers stay numbers)."""
+
+    node: str
+    kernel: Kernel
+    inputs: tuple[Ref | float, ...]
+
+
+@dataclass(frozen=True)
+class StageGraph:
+    """The fused part of a graph that one region task evaluates: a few kilobytes, no coordinates.
+
+    ``steps`` are in topological order and end with the target; references that no step produces are read.
+    """
+
+    steps: tuple[Step, ...]
+
+    @property
+    def target(self) -> Step:
+        """The last step: a map's result, or the reduction whose partial states the stage delivers."""
+        return self.steps[-1]
+
+
+def input_box(kernel: Kernel, port: Port, box: Box) -> dict[str, tuple[int, int]]:
+    """Return the part of an input that an output box needs; dims that are not named are whole."""
+    if isinstance(kernel.operator, Select):
+        ranges, sizes = needed(kernel, box), kernel.sizes or {}
+        return {dim: r for dim, r in ranges.items() if r != (0, sizes[dim])}
+    names = dict(box)
+    out = kernel.outputs[0].dims
+    if len(out) == len(port.dims) and len(kernel.inputs) == 1 and not kernel.core:
+        # An element-wise operator may rename dims; position tells which is which.
+        names = {source: box[dim] for source, dim in zip(port.dims, out, strict=True) if dim in box}
+    return {dim: names[dim] for dim in port.dims if dim in names and dim not in kernel.core}

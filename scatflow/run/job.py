@@ -1,0 +1,248 @@
+"""The runner: stages in order, a capped number of regions in flight, one ledger writer, ``complete`` last."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, as_completed
+
+from scatflow import cluster
+from scatflow.contract import Source
+from scatflow.errors import JobError, ScatflowError, StoreError
+from scatflow.plan import Plan, Stage
+from scatflow.registry import registry
+from scatflow.run.task import run_final, run_region
+from scatflow.store import Ledger, Receipt, finish, prepare, read, set_state
+from scatflow.store.result import checksum
+
+#: Regions in flight per worker thread: one running, one waiting.
+IN_FLIGHT = 2
+#: Receipts or seconds after which the ledger is written.
+FLUSH_COUNT, FLUSH_SECONDS = 32, 2.0
+
+Progress = Callable[[Mapping[str, Any]], None]
+_Job = tuple[Any, ...]
+
+
+def run(
+    plan: Plan,
+    out: str | Path,
+    attrs: Mapping[str, Any],
+    *,
+    client: Client | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    verify: bool = False,
+    retries: int = 2,
+    progress: Progress | None = None,
+) -> Path:
+    """Run a plan into a result store.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+    out : path
+        Result store; created, continued (``resume``) or replaced (``overwrite``).
+    attrs : mapping
+        Attributes of the result group (provenance).
+    client : distributed.Client, optional
+        Cluster to run on; default this process, one region after the other.
+    verify : bool
+        Read every region back and compare checksums before the result is called complete.
+    retries : int
+        How often Dask repeats a failing region.
+    progress : callable, optional
+        Called with events (dicts) as regions finish.
+
+    Raises
+    ------
+    JobError
+        A region failed for good, or the input changed during the run; the store keeps what was done and can be resumed.
+    StoreError
+        The output is in the way.
+    """
+    root = Path(out).absolute()
+    if client is not None:
+        cluster.handshake(client, [node.value for node in plan.graph.nodes], plan.limits.fft)
+    continued = prepare(root, plan, attrs, resume=resume, overwrite=overwrite)
+    ledger = Ledger(root, plan.hash)
+    if continued:
+        ledger.load()
+    runner = _Runner(plan, root, ledger, client, retries, progress)
+    try:
+        set_state(root, "running")
+        runner.stages()
+        if verify:
+            runner.verify()
+        _check_input(plan)
+    except KeyboardInterrupt:
+        set_state(root, "canceled")
+        raise
+    except BaseException as error:
+        _record_failure(root, error)
+        raise
+    finish(root)
+    runner.tell("finished", out=str(root))
+    return root
+
+
+def _record_failure(root: Path, error: BaseException) -> None:
+    try:
+        set_state(root, "error", scatflow_error=str(error)[:2000])
+    except OSError:  # a full disk must not hide the first error; the state stays "running" and resumes all the same
+        return
+
+
+def _check_input(plan: Plan) -> None:
+    for node in plan.graph.nodes:
+        if isinstance(node.value, Source) and node.value.fingerprint() != plan.fingerprints[node.id]:
+            raise JobError(f"source {node.id}", "changed while the job ran", remedy="Start over with overwrite.", code="InputChanged")
+
+
+class _Runner:
+    """State of one run: what is done, what is in flight, when the ledger was last written."""
+
+    def __init__(
+        self, plan: Plan, root: Path, ledger: Ledger, client: Client | None, retries: int, progress: Progress | None
+    ) -> None:
+        self.plan, self.root, self.ledger, self.client = plan, root, ledger, client
+        self.retries, self.progress = retries, progress
+        self.buffer: list[Receipt] = []
+        self.flushed = time.monotonic()
+
+    def tell(self, kind: str, **fields: Any) -> None:
+        """Send an event to the caller and to observing plugins."""
+        event = {"event": kind, "plan": self.plan.hash, "done": len(self.ledger.receipts) + len(self.buffer), "total": self.plan.tasks, **fields}
+        if self.progress is not None:
+            self.progress(event)
+        registry().notify(event)
+
+    def stages(self) -> None:
+        """Run every stage that the ledger does not show as finished."""
+        self.tell("started", out=str(self.root))
+        for stage in self.plan.stages:
+            lean, fft = stage.lean(), self.plan.limits.fft
+            finals = range(len(stage.finals)) if stage.finals is not None else range(0)
+            if stage.finals is not None and all((stage.number, "final", n) in self.ledger.receipts for n in finals):
+                continue
+            part = "partial" if stage.kind == "reduce" else "map"
+            self._all(stage, part, len(stage.regions), functools.partial(_region_job, str(self.root), lean, fft))
+            if stage.finals is not None:
+                self._all(stage, "final", len(finals), functools.partial(_final_job, str(self.root), lean, _partials(stage)))
+
+    def _all(self, stage: Stage, part: str, count: int, job: Callable[[int], _Job]) -> None:
+        pending = (n for n in range(count) if (stage.number, part, n) not in self.ledger.receipts)
+        try:
+            for receipt in self._results(stage, part, pending, job):
+                self.buffer.append(receipt)
+                if len(self.buffer) >= FLUSH_COUNT or time.monotonic() - self.flushed > FLUSH_SECONDS:
+                    self.flush()
+                self.tell("region", stage=stage.name, region=receipt.region, seconds=receipt.seconds, bytes=receipt.bytes)
+        finally:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the receipts in memory to the ledger."""
+        self.ledger.append(self.buffer)
+        self.buffer, self.flushed = [], time.monotonic()
+
+    def _results(self, stage: Stage, part: str, pending: Iterator[int], job: Callable[[int], _Job]) -> Iterator[Receipt]:
+        if self.client is None:
+            for number in pending:
+                function, *arguments = job(number)
+                try:
+                    yield function(*arguments)
+                except Exception as error:
+                    raise _failed(stage, part, number, error) from error
+            return
+        yield from self._distributed(self.client, stage, part, pending, job)
+
+    def _distributed(
+        self, client: Client, stage: Stage, part: str, pending: Iterator[int], job: Callable[[int], _Job]
+    ) -> Iterator[Receipt]:
+        """Keep a capped number of regions in flight; a region that failed for good stops the stage."""
+        _, threads = cluster.limits(client)
+        cap = max(2, IN_FLIGHT * threads * len(client.scheduler_info(n_workers=-1)["workers"]))
+        numbers: dict[Any, int] = {}
+
+        def submit(number: int) -> Future[Any]:
+            function, *arguments = job(number)
+            key = f"{stage.name}-{part}-{number}-{self.plan.hash[:12]}-{time.monotonic_ns()}"
+            future = client.submit(function, *arguments, key=key, pure=False, retries=self.retries)
+            numbers[future] = number
+            return future
+
+        first = [submit(number) for number in itertools.islice(pending, cap)]
+        waiting = as_completed(first)
+        try:
+            for future in waiting:
+                number = numbers.pop(future)
+                try:
+                    receipt = future.result()
+                except Exception as error:
+                    raise _failed(stage, part, number, error) from error
+                future.release()
+                yield receipt
+                for following in itertools.islice(pending, 1):
+                    waiting.add(submit(following))
+        finally:
+            client.cancel(list(numbers))
+
+    def verify(self) -> None:
+        """Read every region of the results back; regions whose checksum differs are forgotten and reported."""
+        bad = [receipt.key for receipt in self.ledger.receipts.values() if not self._intact(receipt)]
+        if bad:
+            self.ledger.forget(bad)
+            raise StoreError(f"store {self.root}", f"{len(bad)} regions do not have the checksum they were written with", got=bad[:5],
+                             remedy="Remove the store or overwrite it; the disk changed what was written.", code="ChecksumDiffers")  # fmt: skip
+
+    def _intact(self, receipt: Receipt) -> bool:
+        stage = self.plan.stages[receipt.stage]
+        if receipt.part == "partial" or not all(target.result for target in stage.targets):
+            return True
+        regions = stage.finals if receipt.part == "final" and stage.finals else stage.regions
+        box = regions.box(receipt.region)
+        blocks = (read(self.root, target.path, box) for target in stage.targets)
+        return tuple(checksum(block) for block in blocks) == receipt.crc
+
+
+def _region_job(root: str, stage: Stage, fft: str, number: int) -> _Job:
+    return (run_region, root, stage, number, fft)
+
+
+def _final_job(root: str, stage: Stage, behind: list[tuple[int, ...]], number: int) -> _Job:
+    return (run_final, root, stage, number, behind[number])
+
+
+def _partials(stage: Stage) -> list[tuple[int, ...]]:
+    """Return, per output region of a reduction, the input regions behind it in index order."""
+    assert stage.finals is not None
+    kept = [dim for dim, _ in stage.finals.sizes]
+    numbers = {tuple(box[dim] for dim in kept): n for n, box in enumerate(stage.finals)}
+    behind: list[list[int]] = [[] for _ in numbers]
+    for n, box in enumerate(stage.regions):
+        behind[numbers[tuple(box[dim] for dim in kept)]].append(n)
+    return [tuple(regions) for regions in behind]
+
+
+def _failed(stage: Stage, part: str, number: int, error: Exception) -> JobError:
+    """Turn a region's error into one that names the region, what happened, and what to do."""
+    box = (stage.finals if part == "final" and stage.finals else stage.regions).box(number)
+    subject = f"stage {stage.number} ({stage.name}), region {number} {dict(box)}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return JobError(subject, "disk full while writing", remedy="Free space and resume.", code="DiskFull")
+    name = type(error).__name__
+    if name == "KilledWorker" or isinstance(error, MemoryError):
+        return JobError(subject, "workers died on it, most likely out of memory", got=f"{stage.projection.peak / 2**20:.0f} MiB projected",
+                        remedy="Resume with smaller regions, fewer threads or more memory.", code="WorkerOutOfMemory")  # fmt: skip
+    code = error.code if isinstance(error, ScatflowError) else "RegionFailed"
+    return JobError(subject, f"failed: {name}: {error}", remedy="Mend the cause and resume.", code=code)
+

@@ -1,0 +1,70 @@
+"""What a worker does: read a region, compute, write whole chunks, return a receipt."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from scatflow import blocks
+from scatflow.contract import Ref
+from scatflow.plan import Box, Stage
+from scatflow.store import Receipt, read, read_state, write, write_state
+
+# zarr's reading threads multiply with Dask's; four of each is what one task can use (documented process setting).
+zarr.config.set({"async.concurrency": 4, "threading.max_workers": 4})
+
+
+def run_region(root: str, stage: Stage, number: int, fft: str) -> Receipt:
+    """Compute region ``number`` of a stage and write it (a map) or its partial state (a reduction)."""
+    began = time.perf_counter()
+    where = Path(root)
+    box = stage.regions.box(number)
+
+    def fetch(ref: Ref, part: Box) -> Any:
+        source = stage.sources.get(ref)
+        if source is not None:
+            return source.read({dim: slice(*span) for dim, span in part.items()}, ref.output or None)
+        return read(where, stage.arrays[ref], part)
+
+    if stage.kind == "reduce":
+        state = blocks.evaluate_stage(stage.graph, box, fetch, fft)
+        assert isinstance(state, tuple)
+        crc = write_state(where, stage.number, number, state)
+        size = sum(int(array.nbytes) for array in state)
+        return _receipt(stage.number, number, "partial", crc, size, began)
+    if stage.graph.steps:
+        results: Mapping[str, Any] = blocks.evaluate_stage(stage.graph, box, fetch, fft)  # type: ignore[assignment]
+    else:
+        results = {target.ref.output: fetch(target.ref, box) for target in stage.targets}
+    return _write(where, stage, number, box, results, "map", began)
+
+
+def run_final(root: str, stage: Stage, number: int, partials: tuple[int, ...]) -> Receipt:
+    """Combine the partial states behind output region ``number`` of a reduction, in index order, and write it."""
+    began = time.perf_counter()
+    where = Path(root)
+    assert stage.finals is not None
+    kernel = stage.graph.target.kernel
+    state = blocks.combine(kernel, [read_state(where, stage.number, region) for region in partials])
+    results = blocks.finalize(kernel, state)
+    return _write(where, stage, number, stage.finals.box(number), results, "final", began)
+
+
+def _write(root: Path, stage: Stage, number: int, box: Box, results: Mapping[str, Any], part: str, began: float) -> Receipt:
+    crcs, size = [], 0
+    for target in stage.targets:
+        block = results[target.ref.output]
+        crcs.append(write(root, target, box, block))
+        size += int(block.nbytes)
+    return _receipt(stage.number, number, part, tuple(crcs), size, began)
+
+
+def _receipt(stage: int, region: int, part: str, crc: tuple[int, ...], size: int, began: float) -> Receipt:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Receipt(stage, region, part, crc, size, time.perf_counter() - began, f"{os.uname().nodename}:{os.getpid()}", peak)

@@ -1,0 +1,205 @@
+"""Result stores: created from the plan, written region by whole-chunk region, complete last.
+
+Layout: the variables and coordinates of the result at the root of a zarr group; everything else (work arrays, partial
+states, ledger, plan) under ``_scatflow``. The work group is removed on success, ledger and plan stay.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import xarray as xr
+import zarr
+
+from scatflow.errors import ChunkError, StoreError
+from scatflow.plan import Plan, Target
+from scatflow.spec import ArraySpec
+from scatflow.store.source import coordinates
+
+#: Attributes that hold the state of a job on the result group.
+STATE, PLAN = "scatflow_state", "scatflow_plan"
+INTERNAL = "_scatflow"
+# Chunks equal to the fill value must be written, or a missing chunk could not be told from a finished one.
+_WRITE = {"write_empty_chunks": True}
+
+
+def state(path: Path) -> dict[str, Any]:
+    """Return plan hash and state of a result store; raises StoreError when it is not one."""
+    try:
+        attrs = dict(zarr.open_group(path, mode="r").attrs)
+    except Exception as error:
+        raise StoreError(f"store {str(path)!r}", "is not a zarr group", got=type(error).__name__) from error
+    if PLAN not in attrs:
+        raise StoreError(f"store {str(path)!r}", "was not written by scatflow", code="StoreForeign",
+                         remedy="Choose another output path; --overwrite never touches a foreign store.")  # fmt: skip
+    return {"plan": attrs[PLAN], "state": attrs.get(STATE, "incomplete")}
+
+
+def prepare(path: Path, plan: Plan, attrs: Mapping[str, Any], *, resume: bool, overwrite: bool) -> bool:
+    """Create the store for a plan, or accept the one that is there; returns True when it continues.
+
+    Raises
+    ------
+    StoreError
+        The store exists and neither ``resume`` with the same plan nor ``overwrite`` is given.
+    """
+    if path.exists() and any(path.iterdir()):
+        found = state(path)
+        if overwrite:
+            shutil.rmtree(path)
+        elif resume:
+            if found["plan"] != plan.hash:
+                raise StoreError(f"store {str(path)!r}", "belongs to another plan", expected=plan.hash, got=found["plan"],
+                                 remedy="Parameters, input or versions changed: use overwrite, or another path.", code="PlanDiffers")  # fmt: skip
+            return True
+        else:
+            raise StoreError(f"store {str(path)!r}", f"exists ({found['state']})", code="StoreExists",
+                             remedy="Use resume to continue the same plan, overwrite to replace it, or another path.")  # fmt: skip
+    _create(path, plan, attrs)
+    return False
+
+
+def _create(path: Path, plan: Plan, attrs: Mapping[str, Any]) -> None:
+    """Write coordinates, empty arrays and the plan under a temporary name, then move them into place."""
+    temporary = path.with_name(path.name + ".partial")
+    if temporary.exists():
+        shutil.rmtree(temporary)
+    results = [target for stage in plan.stages for target in stage.targets if target.result]
+    variables: dict[str, Any] = {}
+    for target in results:
+        variables |= coordinates(target.spec)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=zarr.errors.UnstableSpecificationWarning)
+        warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
+        xr.Dataset(coords=variables, attrs={**attrs, STATE: "incomplete", PLAN: plan.hash}).to_zarr(temporary, mode="w", consolidated=False)
+    for stage in plan.stages:
+        for target in stage.targets:
+            _create_array(temporary, target)
+    internal = temporary / INTERNAL
+    internal.mkdir(exist_ok=True)
+    (internal / "plan.json").write_text(json.dumps(plan.describe(), indent=1, sort_keys=True))
+    temporary.rename(path)
+
+
+def _create_array(root: Path, target: Target) -> None:
+    spec = target.spec
+    attrs = {key: value for key, value in spec.attrs.items() if target.result}
+    attrs |= {"coordinates": " ".join(sorted(name for name in spec.coords if name not in spec.dims))} if target.result else {}
+    zarr.create_array(
+        root / target.path, shape=spec.shape, chunks=target.chunks, dtype=spec.dtype, fill_value=_fill(spec),
+        dimension_names=spec.dims, attributes=_plain(attrs),
+    )  # fmt: skip
+
+
+def _fill(spec: ArraySpec) -> Any:
+    kind = np.dtype(spec.dtype).kind
+    return complex(np.nan, np.nan) if kind == "c" else np.nan if kind == "f" else 0
+
+
+def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes as JSON values (NumPy scalars and arrays become numbers and lists)."""
+    return {key: value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value for key, value in attrs.items()}
+
+
+def _index(dims: tuple[str, ...], box: Mapping[str, tuple[int, int]]) -> tuple[slice, ...]:
+    return tuple(slice(*box[dim]) if dim in box else slice(None) for dim in dims)
+
+
+def write(root: Path, target: Target, box: Mapping[str, tuple[int, int]], block: Any) -> int:
+    """Write one region of whole chunks and return the crc32c of its uncompressed bytes.
+
+    Raises
+    ------
+    ChunkError
+        The region does not lie on the chunk grid: two writers could meet in one chunk.
+    """
+    spec = target.spec
+    for dim, (start, stop) in box.items():
+        if dim not in spec.dims:
+            continue
+        chunk, size = target.chunks[spec.dims.index(dim)], spec.sizes[dim]
+        if start % chunk or (stop % chunk and stop != size):
+            raise ChunkError(f"region of {target.path}", f"does not lie on the chunk grid of {dim!r}", expected=f"multiples of {chunk}",
+                             got=(start, stop))  # fmt: skip
+    data = np.ascontiguousarray(block)
+    expected = tuple(box[dim][1] - box[dim][0] if dim in box else size for dim, size in spec.sizes.items())
+    if data.shape != expected or data.dtype != np.dtype(spec.dtype):
+        raise ChunkError(f"region of {target.path}", "the kernel delivered something else than declared",
+                         expected=f"{expected} {spec.dtype}", got=f"{data.shape} {data.dtype}")  # fmt: skip
+    array = zarr.open_array(root / target.path, mode="r+", config=_WRITE)
+    array[_index(spec.dims, box)] = data
+    return checksum(data)
+
+
+def read(root: Path, path: str, box: Mapping[str, tuple[int, int]]) -> Any:
+    """Read one region of a work or result array; dims that are not named are whole."""
+    array = zarr.open_array(root / path, mode="r")
+    return array[_index(tuple(map(str, array.metadata.dimension_names)), box)]
+
+
+def checksum(data: Any) -> int:
+    """Return the crc32c of an array's C-ordered bytes."""
+    return int(google_crc32c.value(np.ascontiguousarray(data).tobytes()))
+
+
+def write_state(root: Path, stage: int, region: int, state: tuple[Any, ...]) -> tuple[int, ...]:
+    """Store the partial state of a reduction region and return the checksums of its arrays."""
+    crcs = []
+    for number, array in enumerate(state):
+        data = np.ascontiguousarray(array)
+        path = root / INTERNAL / "work" / str(stage) / "partial" / str(region) / str(number)
+        stored = zarr.create_array(path, data=data, chunks=tuple(max(1, n) for n in data.shape) or "auto", overwrite=True, config=_WRITE)
+        assert stored.shape == data.shape
+        crcs.append(checksum(data))
+    return tuple(crcs)
+
+
+def read_state(root: Path, stage: int, region: int) -> tuple[Any, ...]:
+    """Return the partial state of a reduction region."""
+    folder = root / INTERNAL / "work" / str(stage) / "partial" / str(region)
+    count = sum(1 for entry in folder.iterdir() if entry.is_dir())
+    return tuple(zarr.open_array(folder / str(number), mode="r")[...] for number in range(count))
+
+
+def set_state(root: Path, value: str, **attrs: Any) -> None:
+    """Record the state of the job on the result group."""
+    zarr.open_group(root, mode="r+").attrs.update({STATE: value, **attrs})
+
+
+def finish(root: Path) -> None:
+    """Mark the result complete, drop the work group, consolidate metadata: in this order, so a crash between is harmless."""
+    set_state(root, "complete")
+    shutil.rmtree(root / INTERNAL / "work", ignore_errors=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Cc]onsolidated metadata.*")
+        zarr.consolidate_metadata(root)
+
+
+def open_result(path: str | Path) -> xr.Dataset:
+    """Open a result store: coordinates loaded, data lazy, provenance parsed into ``attrs["scatflow"]``.
+
+    Raises
+    ------
+    StoreError
+        The path is missing or holds no scatflow result.
+
+    Warns
+    -----
+    UserWarning
+        The result is not complete: absent regions read as NaN.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise StoreError(f"store {str(path)!r}", "does not exist", code="StoreMissing", remedy="Check the path.")
+    found = state(root)
+    if found["state"] != "complete":
+        warnings.warn(f"{path} is {found['state']}: regions that are not finished read as NaN", stacklevel=2)
+    dataset = xr.open_zarr(root, consolidated=False, drop_variables=[INTERNAL])
+    return dataset.assign_coords({name: coord.load() for name, coord in dataset.coords.items()})
