@@ -207,5 +207,6 @@ class GraphError(ScatflowError, ValueError):
 
 def near(name: str, candidates: Iterable[str]) -> str | None:
     """Return a sentence offering the candidates closest to ``name``, or None when nothing is close."""
-    matches = difflib.get_close_matches(name, list(candidates), n=3, cutoff=0.6)
+    spellings = {candidate.casefold(): candidate for candidate in candidates}
+    matches = [spellings[close] for close in difflib.get_close_matches(name.casefold(), spellings, n=3, cutoff=0.6)]
     return f"Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else None

@@ -136,6 +136,8 @@ def axis_of(spec: ArraySpec, dim: str, sampling: Sampling | None = None) -> Axis
     (0.5, 'm', 'uniform')
     """
     size = spec.sizes[dim]
+    if size == 0:
+        raise DimensionError(f"core dim {dim!r}", "has length 0", expected="at least 1 sample", code="DimensionEmpty")
     walls = _walls(spec, dim)
     coord = spec.coords.get(dim)
     declared = (sampling or {}).get(dim)

@@ -14,9 +14,9 @@ from scatflow.spec import ArraySpec, Place
 Array = Any
 
 
-def named(result: Any) -> Mapping[str, Array]:
-    """Return results by name; a single one has the empty name."""
-    return result if isinstance(result, Mapping) else {"": result}
+def named(kernel: Kernel, result: Any) -> Mapping[str, Array]:
+    """Return results by name; a single one has the name of the first port."""
+    return result if isinstance(result, Mapping) else {kernel.outputs[0].name: result}
 
 
 def with_batch(kernel: Kernel, place: Place, batch: Mapping[str, int]) -> Place:
@@ -51,4 +51,4 @@ def keywords(xp: Any, kernel: Kernel, blocks: Sequence[Any], place: Place, metho
 def call_kernel(xp: Any, kernel: Kernel, blocks: Sequence[Any], place: Place) -> Mapping[str, Array]:
     """Call ``apply`` on blocks in kernel order."""
     operator: Any = kernel.operator
-    return named(operator.apply(xp, *blocks, **keywords(xp, kernel, blocks, place, "apply")))
+    return named(kernel, operator.apply(xp, *blocks, **keywords(xp, kernel, blocks, place, "apply")))

@@ -51,7 +51,7 @@ def evaluate(kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] 
     elif isinstance(operator, Whole):
         results = call_kernel(xp, kernel, ready, with_batch(kernel, kernel.place(), batch))
     else:
-        results = named(_pointwise(xp, kernel, ready))
+        results = named(kernel, _pointwise(xp, kernel, ready))
     return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
 
 
@@ -89,7 +89,7 @@ def finalize(kernel: Kernel, state: tuple[Array, ...]) -> dict[str, Array]:
     operator = kernel.operator
     assert isinstance(operator, Reduce)
     xp = namespace(*state)
-    results = named(operator.finalize(xp, *state))
+    results = named(kernel, operator.finalize(xp, *state))
     return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
 
 

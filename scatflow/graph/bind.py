@@ -52,9 +52,6 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
         axes = tuple(axis_of(specs[0], dim, operator.sampling) for dim in core)
     else:
         core, axes = (), ()
-    for axis in axes:
-        if axis.size == 0:
-            raise DimensionError(f"{operator.name}.dims", f"core dim {axis.dim!r} has length 0", expected="at least 1")
     over = _over(operator, specs[0], core)
     ports = [item if not isinstance(item, ArraySpec) else _input_port(operator, item, core, over) for item in inputs]
     ready = [_kernel_spec(item, port) for item, port in zip(inputs, ports, strict=True) if isinstance(port, Port)]

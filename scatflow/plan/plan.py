@@ -150,11 +150,11 @@ def plan(bound: Bound, limits: Limits | None = None, names: Mapping[str, str] | 
     """
     limits = limits or Limits()
     stages: list[Stage] = []
-    stored: dict[Ref, str] = {}
+    stored: dict[Ref, Target] = {}
     for number, part in enumerate(cut(bound)):
         stage = _stage(bound, part, number, limits, stored)
         stages.append(stage)
-        stored |= {target.ref: target.path for target in stage.targets}
+        stored |= {target.ref: target for target in stage.targets}
     made = Plan(bound.graph, bound, tuple(stages), limits, _fingerprints(bound))
     if made.tasks > MAX_TASKS:
         raise PlanError("plan", "too many tasks", expected=f"at most {MAX_TASKS}", got=made.tasks,
@@ -167,14 +167,14 @@ def _fingerprints(bound: Bound) -> dict[str, str]:
     return {node.id: node.value.fingerprint() for node in sources if isinstance(node.value, Source)}
 
 
-def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping[Ref, str]) -> Stage:
+def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping[Ref, Target]) -> Stage:
     graph = bound.graph
     calls = {node: bound.calls[node] for node in part.nodes if node in bound.calls}
     inputs = {node: graph.node(node).inputs for node in calls}
-    specs = {ref: bound.specs[ref.node][ref.output] for ref in part.reads}
+    specs = {ref: _stored_spec(bound.specs[ref.node][ref.output], stored.get(ref)) for ref in part.reads}
     specs |= {Ref(node, name): spec for node in calls for name, spec in calls[node].outputs.items()}
     sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
-    arrays = {ref: stored[ref] for ref in part.reads if ref not in sources}
+    arrays = {ref: stored[ref].path for ref in part.reads if ref not in sources}
     where = domain(calls[part.target]) if calls else specs[part.reads[0]]
     free = free_dims(calls, inputs) if calls else where.dims
     chunks = _chunks(specs, part.reads, free)
@@ -194,6 +194,16 @@ def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping
     first = regions.box(0)
     kind = "reduce" if reduces else "map"
     return Stage(number, kind, steps, sources, arrays, targets, regions, projected(first), why, finals)
+
+
+def _stored_spec(spec: ArraySpec, target: Target | None) -> ArraySpec:
+    """Return the spec of what a stage reads, with the chunks in which an earlier stage stored it."""
+    if target is None:
+        return spec
+    chunks = (
+        tuple(min(length, size - i) for i in range(0, size, length)) for size, length in zip(spec.shape, target.chunks, strict=True)
+    )
+    return replace(spec, chunks=tuple(chunks))
 
 
 def _is_reduce(calls: Mapping[str, Call], part: Cut) -> bool:

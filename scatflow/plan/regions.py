@@ -115,7 +115,7 @@ def choose(
     peak = project(box()).peak
     if peak > memory:
         raise _too_large(subject, peak, memory, steps, chunks)
-    growable = [] if asked else list(reversed(free))
+    growable = [dim for dim in reversed(free) if dim not in (asked or {})]
     for dim in growable:
         while steps[dim] < sizes[dim] and out_bytes(box()) < CRUMB_BYTES:
             before = steps[dim]

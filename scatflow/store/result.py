@@ -128,7 +128,7 @@ def write(root: Path, target: Target, box: Mapping[str, tuple[int, int]], block:
         if start % chunk or (stop % chunk and stop != size):
             raise ChunkError(f"region of {target.path}", f"does not lie on the chunk grid of {dim!r}", expected=f"multiples of {chunk}",
                              got=(start, stop))  # fmt: skip
-    data = np.ascontiguousarray(block)
+    data = np.asarray(block, order="C")
     expected = tuple(box[dim][1] - box[dim][0] if dim in box else size for dim, size in spec.sizes.items())
     if data.shape != expected or data.dtype != np.dtype(spec.dtype):
         raise ChunkError(f"region of {target.path}", "the kernel delivered something else than declared",
@@ -141,19 +141,20 @@ def write(root: Path, target: Target, box: Mapping[str, tuple[int, int]], block:
 def read(root: Path, path: str, box: Mapping[str, tuple[int, int]]) -> Any:
     """Read one region of a work or result array; dims that are not named are whole."""
     array = zarr.open_array(root / path, mode="r")
-    return array[_index(tuple(map(str, array.metadata.dimension_names)), box)]
+    dims = tuple(map(str, array.metadata.dimension_names or ()))
+    return np.asarray(array[_index(dims, box)])  # a 0-d read comes back as a scalar
 
 
 def checksum(data: Any) -> int:
     """Return the crc32c of an array's C-ordered bytes."""
-    return int(google_crc32c.value(np.ascontiguousarray(data).tobytes()))
+    return int(google_crc32c.value(np.asarray(data).tobytes()))
 
 
 def write_state(root: Path, stage: int, region: int, state: tuple[Any, ...]) -> tuple[int, ...]:
     """Store the partial state of a reduction region and return the checksums of its arrays."""
     crcs = []
     for number, array in enumerate(state):
-        data = np.ascontiguousarray(array)
+        data = np.asarray(array, order="C")
         path = root / INTERNAL / "work" / str(stage) / "partial" / str(region) / str(number)
         stored = zarr.create_array(path, data=data, chunks=tuple(max(1, n) for n in data.shape) or "auto", overwrite=True, config=_WRITE)
         assert stored.shape == data.shape
@@ -165,7 +166,7 @@ def read_state(root: Path, stage: int, region: int) -> tuple[Any, ...]:
     """Return the partial state of a reduction region."""
     folder = root / INTERNAL / "work" / str(stage) / "partial" / str(region)
     count = sum(1 for entry in folder.iterdir() if entry.is_dir())
-    return tuple(zarr.open_array(folder / str(number), mode="r")[...] for number in range(count))
+    return tuple(np.asarray(zarr.open_array(folder / str(number), mode="r")[...]) for number in range(count))
 
 
 def set_state(root: Path, value: str, **attrs: Any) -> None:

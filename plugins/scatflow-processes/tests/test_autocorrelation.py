@@ -1,5 +1,7 @@
 """Autocorrelation times and errors on processes whose answer is known."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.signal import lfilter
@@ -48,6 +50,6 @@ def test_constant_series_has_no_error() -> None:
         lambda: integrated_time([1.0, 2.0]),
     ],
 )
-def test_bad_input(call) -> None:  # noqa: ANN001
+def test_bad_input(call: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match="must"):
         call()

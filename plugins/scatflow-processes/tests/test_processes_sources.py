@@ -59,7 +59,9 @@ def test_any_region_is_a_part_of_the_whole(value: Source) -> None:
 
 
 def test_realizations_do_not_depend_on_their_number() -> None:
-    np.testing.assert_array_equal(ISING.replace(realizations=2).read({}), ISING.read({"realization": slice(0, 2)}))
+    np.testing.assert_array_equal(
+        ISING.replace(realizations=2).read({}), ISING.read({"realization": slice(0, 2)})
+    )
 
 
 def test_turbulence_variables_are_the_simulation() -> None:
@@ -87,7 +89,12 @@ def check_spec(spec: ArraySpec, realizations: int) -> None:
 def test_ising_labels() -> None:
     spec = ISING.describe()
     check_spec(spec, 7)
-    assert (spec.attrs["temperature"], spec.attrs["size"], spec.attrs["seed"], spec.attrs["sweeps"]) == (2.5, 8, 3, 5)
+    assert (spec.attrs["temperature"], spec.attrs["size"], spec.attrs["seed"], spec.attrs["sweeps"]) == (
+        2.5,
+        8,
+        3,
+        5,
+    )
     assert spec.attrs["units"] == "1"
     many = Ising(size=64, realizations=150).describe()
     assert many.chunks == ((64, 64, 22), (64,), (64,))
@@ -96,7 +103,11 @@ def test_ising_labels() -> None:
 
 def test_turbulence_labels() -> None:
     specs = FLOW.describe()
-    assert {name: spec.attrs["units"] for name, spec in specs.items()} == {"vorticity": "1/s", "u": "m/s", "v": "m/s"}
+    assert {name: spec.attrs["units"] for name, spec in specs.items()} == {
+        "vorticity": "1/s",
+        "u": "m/s",
+        "v": "m/s",
+    }
     expected = simulate(32, 2, 0, 5e-3, 1.0, k_peak=3.0).attrs
     for spec in specs.values():
         check_spec(spec, 3)

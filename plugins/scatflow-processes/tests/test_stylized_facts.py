@@ -1,5 +1,7 @@
 """Stylized facts on closed forms, simulated series and the S&P 500."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -133,7 +135,7 @@ def test_hill_of_student_and_of_the_market(market: np.ndarray) -> None:
         result = hill(market, tail, count=100)
         assert 2 < result.low[0] < 3.2 < result.high[0] < 4.5
     plot = hill(market, "lower", count=range(10, 400))
-    assert plot.exponent.shape == plot.count.shape == (390,)
+    assert plot.exponent.shape == plot.extremes.shape == (390,)
     assert (np.diff(plot.threshold) <= 0).all()
 
 
@@ -141,7 +143,7 @@ def test_hill_equals_its_definition() -> None:
     result = hill([-8.0, -4.0, -2.0, -1.0, 3.0], "lower", count=2)
     assert 1 / result.exponent[0] == pytest.approx((np.log(8 / 2) + np.log(4 / 2)) / 2)
     assert result.threshold[0] == 2.0
-    assert hill([-8.0, -4.0, -2.0, -1.0, 3.0]).count.tolist() == [1]
+    assert hill([-8.0, -4.0, -2.0, -1.0, 3.0]).extremes.tolist() == [1]
 
 
 def test_moments_of_known_laws() -> None:
@@ -153,8 +155,8 @@ def test_moments_of_known_laws() -> None:
     sums = moments_by_horizon(rng.exponential(size=400_000), [1, 4])
     np.testing.assert_allclose(sums.skewness, [2.0, 1.0], rtol=0.05)
     np.testing.assert_allclose(sums.kurtosis, [9.0, 4.5], rtol=0.1)
-    assert sums.count.tolist() == [400_000, 399_997]
-    assert gauss.count.tolist() == [400_000, 100_000]
+    assert sums.samples.tolist() == [400_000, 399_997]
+    assert gauss.samples.tolist() == [400_000, 100_000]
 
 
 def test_moments_of_the_market(market: np.ndarray) -> None:
@@ -192,6 +194,6 @@ X = np.random.default_rng(0).standard_normal(100)
         lambda: moments_by_horizon(np.ones(10), [1]),
     ],
 )
-def test_bad_input(call) -> None:  # noqa: ANN001
+def test_bad_input(call: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"must|tail"):
         call()

@@ -16,9 +16,19 @@ from scatflow.spec import ArraySpec, Coord
 
 #: Attributes that describe one quantity and are wrong for another one computed from it.
 QUANTITY_ATTRS = (
-    "units", "long_name", "standard_name", "cell_methods", "valid_min", "valid_max", "valid_range", "actual_range",
-    "flag_values", "flag_masks", "flag_meanings", "ancillary_variables",
-)  # fmt: skip
+    "units",
+    "long_name",
+    "standard_name",
+    "cell_methods",
+    "valid_min",
+    "valid_max",
+    "valid_range",
+    "actual_range",
+    "flag_values",
+    "flag_masks",
+    "flag_meanings",
+    "ancillary_variables",
+)
 
 
 def joined(specs: Sequence[ArraySpec], dtype: str, subject: str) -> ArraySpec:
@@ -56,16 +66,23 @@ def joined(specs: Sequence[ArraySpec], dtype: str, subject: str) -> ArraySpec:
         for dim, size in spec.sizes.items():
             if sizes.setdefault(dim, size) != size:
                 raise DimensionError(
-                    f"{subject} inputs", f"lengths differ along {dim!r}", expected=sizes[dim], got=size,
+                    f"{subject} inputs",
+                    f"lengths differ along {dim!r}",
+                    expected=sizes[dim],
+                    got=size,
                     remedy=f"Select the common samples of {dim!r} first, or rename the dim of one input.",
                     code="DimensionMismatch",
-                )  # fmt: skip
+                )
     for dim in sizes:
         _check_labels(dim, [spec.coords[dim] for spec in specs if dim in spec.dims and dim in spec.coords], subject)
     return ArraySpec(
-        dims=tuple(sizes), shape=tuple(sizes.values()), dtype=dtype, coords=_shared_coords(specs),
-        attrs=shared_attrs([spec.attrs for spec in specs]), name=specs[0].name,
-    )  # fmt: skip
+        dims=tuple(sizes),
+        shape=tuple(sizes.values()),
+        dtype=dtype,
+        coords=_shared_coords(specs),
+        attrs=shared_attrs([spec.attrs for spec in specs]),
+        name=specs[0].name,
+    )
 
 
 def _check_labels(dim: str, coords: Sequence[Coord], subject: str) -> None:
@@ -75,11 +92,13 @@ def _check_labels(dim: str, coords: Sequence[Coord], subject: str) -> None:
             continue
         where = int(np.flatnonzero(first != second)[0]) if first.dtype.kind == second.dtype.kind else 0
         raise DimensionError(
-            f"{subject} inputs", f"labels differ along {dim!r}, first at index {where}",
-            expected=f"{first[where]}", got=f"{second[where]}",
+            f"{subject} inputs",
+            f"labels differ along {dim!r}, first at index {where}",
+            expected=f"{first[where]}",
+            got=f"{second[where]}",
             remedy=f"Select the common labels first (select, sel={{{dim!r}: [...]}}), or rename the dim of one input.",
             code="LabelMismatch",
-        )  # fmt: skip
+        )
 
 
 def _equal(first: Any, second: Any) -> bool:
@@ -158,7 +177,7 @@ def relabeled(spec: ArraySpec, words: str, **attrs: Any) -> ArraySpec:
     --------
     >>> u = ArraySpec(("x",), (3,), "float32", attrs={"units": "m s-1", "standard_name": "eastward_wind"}, name="u")
     >>> dict(relabeled(u, "increment of {}").attrs)
-    {'units': 'm s-1', 'long_name': 'increment of u'}
+    {'units': 'm s-1', 'long_name': 'increment of eastward_wind'}
     """
     known = spec.attrs.get("long_name") or spec.attrs.get("standard_name") or spec.name
     gone = dict.fromkeys(key for key in QUANTITY_ATTRS if key != "units")

@@ -79,11 +79,14 @@ def _common_unit(name: str, operands: Sequence[Operand]) -> str | None:
     known = [unit for unit in stated if unit is not None]
     if len(known) == 2 and not units.same(*known):
         raise ParameterError(
-            f"{name} inputs", "units differ", expected=f"{known[0]!r} twice", got=f"{known[0]!r} and {known[1]!r}",
+            f"{name} inputs",
+            "units differ",
+            expected=f"{known[0]!r} twice",
+            got=f"{known[0]!r} and {known[1]!r}",
             remedy=f"Convert one input first, for example multiply it by the factor from {known[1]!r} to {known[0]!r} and "
             "set its attribute units.",
             code="UnitsDiffer",
-        )  # fmt: skip
+        )
     return known[0] if len(known) == len(stated) else None
 
 
@@ -134,7 +137,9 @@ class Add(_Sum):
         return operands[0] + operands[1]
 
 
-@operator("subtract", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("minus", "difference"))
+@operator(
+    "subtract", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("minus", "difference")
+)
 class Subtract(_Sum):
     """Difference of two arrays, or of an array and a number (openEO ``subtract``).
 
@@ -172,9 +177,9 @@ class Subtract(_Sum):
 
 @operator("multiply", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("times", "scale"))
 class Multiply(Binary):
-    """Product of two arrays, or of an array and a number (openEO ``multiply``).
+    r"""Product of two arrays, or of an array and a number (openEO ``multiply``).
 
-    .. math:: z = x \\, y
+    .. math:: z = x \, y
 
     Parameters
     ----------
@@ -200,8 +205,8 @@ class Multiply(Binary):
     """
 
     def unit(self, *operands: Operand) -> str | None:
-        arrays = [unit_of(item) for item in operands if isinstance(item, ArraySpec)]
-        return arrays[0] if len(arrays) == 1 else units.product(*arrays)
+        first, *rest = (unit_of(item) for item in operands if isinstance(item, ArraySpec))
+        return units.product(first, rest[0]) if rest else first
 
     def formula(self, xp: Any, *operands: Any) -> Array:
         return operands[0] * operands[1]
@@ -260,7 +265,13 @@ class Divide(Binary):
 
 
 @operator(
-    "power", version=1, signature="(),()->()", inputs=("base", "p"), dtypes="fc", differentiable=True, aliases=("exponent",)
+    "power",
+    version=1,
+    signature="(),()->()",
+    inputs=("base", "p"),
+    dtypes="fc",
+    differentiable=True,
+    aliases=("exponent",),
 )
 class Power(Binary):
     """An array or number raised to a power (openEO ``power``).

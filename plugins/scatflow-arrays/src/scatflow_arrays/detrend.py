@@ -17,13 +17,17 @@ Kind = Literal["constant", "linear"]
 
 
 @operator(
-    "detrend", version=1, signature="(z?,y?,x)->(z?,y?,x)", dtypes="fc", differentiable=True,
+    "detrend",
+    version=1,
+    signature="(z?,y?,x)->(z?,y?,x)",
+    dtypes="fc",
+    differentiable=True,
     aliases=("remove trend", "linear fit", "remove plane"),
-)  # fmt: skip
+)
 class Detrend(Whole):
-    """Data minus their least-squares fit by a constant, line, plane or hyperplane over the core dims.
+    r"""Data minus their least-squares fit by a constant, line, plane or hyperplane over the core dims.
 
-    .. math:: z = x - \\Big(c + \\sum_d s_d \\, t_d\\Big), \\qquad c, s = \\arg\\min \\sum |z|^2
+    .. math:: z = x - \Big(c + \sum_d s_d \, t_d\Big), \qquad c, s = \arg\min \sum |z|^2
 
     with one slope s for each core dim d of kind ``linear`` and t the sample index, which is the coordinate up to unit,
     since core axes are uniform. Fits are made in float64, one per item of the other dims.
@@ -64,8 +68,14 @@ class Detrend(Whole):
         if isinstance(self.kind, dict):
             for dim in self.kind:
                 if dim not in core:
-                    raise DimensionError("detrend.kind", f"{dim!r} is not a core dim", expected=f"dims among {core}", got=dim,
-                                         remedy=near(dim, core), code="DimensionMissing")  # fmt: skip
+                    raise DimensionError(
+                        "detrend.kind",
+                        f"{dim!r} is not a core dim",
+                        expected=f"dims among {core}",
+                        got=dim,
+                        remedy=near(dim, core),
+                        code="DimensionMissing",
+                    )
             sloped = tuple(self.kind.get(dim) == "linear" for dim in core)
         else:
             sloped = (self.kind == "linear",) * len(core)
@@ -101,7 +111,7 @@ class Detrend(Whole):
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield one fit per number of core dims and kind."""
-        yield cls(dims="x")
+        yield cls(dims=("x",))
         yield cls(dims=("y", "x"), kind="constant")
 
 

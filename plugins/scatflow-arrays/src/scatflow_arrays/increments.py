@@ -48,8 +48,14 @@ class _Shifted(Select):
 def _axis(spec: ArraySpec, dim: str) -> Axis:
     """Return the dim's length, walls and period; its spacing does not matter to pairs of samples."""
     if dim not in spec.dims:
-        raise DimensionError("increments.dim", f"the input has no dim {dim!r}", expected=f"dims among {spec.dims}", got=dim,
-                             remedy=near(dim, spec.dims), code="DimensionMissing")  # fmt: skip
+        raise DimensionError(
+            "increments.dim",
+            f"the input has no dim {dim!r}",
+            expected=f"dims among {spec.dims}",
+            got=dim,
+            remedy=near(dim, spec.dims),
+            code="DimensionMissing",
+        )
     try:
         return axis_of(spec, dim)
     except DimensionError:  # not uniform: then it has no period either
@@ -61,11 +67,18 @@ def _later(axis: Axis, lag: int, boundary: Boundary | None) -> slice | npt.NDArr
     if boundary is None:
         boundary = "periodic" if axis.periodic and not axis.walls else "valid"
     if boundary == "periodic" and axis.walls:
-        raise ParameterError("increments.boundary", "a dim with segments is not periodic", expected="valid", got="periodic")
+        raise ParameterError(
+            "increments.boundary", "a dim with segments is not periodic", expected="valid", got="periodic"
+        )
     longest = max(stop - start for start, stop in axis.spans())
     if lag >= longest:
-        raise DimensionError("increments.lag", f"no two samples of {axis.dim!r} lie that far apart", code="SelectionEmpty",
-                             expected=f"at most {longest - 1}", got=lag)  # fmt: skip
+        raise DimensionError(
+            "increments.lag",
+            f"no two samples of {axis.dim!r} lie that far apart",
+            code="SelectionEmpty",
+            expected=f"at most {longest - 1}",
+            got=lag,
+        )
     if boundary == "periodic":
         return np.arange(axis.size)
     if not axis.walls:
@@ -89,7 +102,9 @@ class _Unlabeled(Pointwise):
         return blocks[0]
 
 
-@operator("later_minus_earlier", version=1, signature="(),()->()", inputs=("later", "earlier"), dtypes="fc", linear=True)
+@operator(
+    "later_minus_earlier", version=1, signature="(),()->()", inputs=("later", "earlier"), dtypes="fc", linear=True
+)
 class _Difference(Pointwise):
     """Wired operator: later minus earlier samples, under the labels of the later ones."""
 
@@ -104,7 +119,14 @@ class _Difference(Pointwise):
         return blocks[0] - blocks[1]
 
 
-@operator("increments", version=1, signature="()->()", dtypes="fc", linear=True, aliases=("diff", "returns", "difference in time"))
+@operator(
+    "increments",
+    version=1,
+    signature="()->()",
+    dtypes="fc",
+    linear=True,
+    aliases=("diff", "returns", "difference in time"),
+)
 class Increments(Composite):
     """Differences of samples that lie ``lag`` apart along one dim.
 
@@ -150,9 +172,9 @@ class Increments(Composite):
 
     def expand(self, *refs: Any) -> Any:
         """Wire the difference of two selections, so that chunks stay and no axis need be whole."""
-        shifted = {"dim": self.dim, "lag": self.lag, "boundary": self.boundary}
-        later = wire(_Shifted(**shifted, later=True), refs[0])
-        earlier = wire(_Unlabeled(dim=self.dim), wire(_Shifted(**shifted, later=False), refs[0]))
+        late = _Shifted(dim=self.dim, lag=self.lag, boundary=self.boundary, later=True)
+        later = wire(late, refs[0])
+        earlier = wire(_Unlabeled(dim=self.dim), wire(late.replace(later=False), refs[0]))
         return wire(_Difference(lag=self.lag, dtype=self.dtype), later, earlier)
 
     @classmethod
@@ -162,11 +184,18 @@ class Increments(Composite):
         yield cls(dim="x", lag=2, boundary="periodic")
 
 
-@operator("cumsum", version=1, signature="(x)->(x)", dtypes="fc", differentiable=True, aliases=("cumulative sum", "path", "integrate"))
+@operator(
+    "cumsum",
+    version=1,
+    signature="(x)->(x)",
+    dtypes="fc",
+    differentiable=True,
+    aliases=("cumulative sum", "path", "integrate"),
+)
 class Cumsum(Whole):
-    """Cumulative sum along one dim (openEO ``cumsum``).
+    r"""Cumulative sum along one dim (openEO ``cumsum``).
 
-    .. math:: z_k = \\sum_{i \\le k} x_i
+    .. math:: z_k = \sum_{i \le k} x_i
 
     Parameters
     ----------
@@ -239,7 +268,7 @@ class Cumsum(Whole):
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield the sum along ``x``."""
-        yield cls(dims="x")
+        yield cls(dims=("x",))
 
 
 class _SegmentedCumsum(Cumsum):

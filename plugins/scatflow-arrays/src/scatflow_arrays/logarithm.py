@@ -23,11 +23,19 @@ def _unit(operand: Operand) -> str | None:
     return "1" if unit is not None and units.parse(unit) == {} else None
 
 
-@operator("log", version=1, signature="(),()->()", inputs=("x", "base"), dtypes="fc", differentiable=True, aliases=("logarithm",))
+@operator(
+    "log",
+    version=1,
+    signature="(),()->()",
+    inputs=("x", "base"),
+    dtypes="fc",
+    differentiable=True,
+    aliases=("logarithm",),
+)
 class Log(Binary):
-    """Logarithm to a base (openEO ``log``).
+    r"""Logarithm to a base (openEO ``log``).
 
-    .. math:: z = \\log_{base} x = \\ln x / \\ln base
+    .. math:: z = \log_{base} x = \ln x / \ln base
 
     Parameters
     ----------
@@ -75,7 +83,9 @@ class Log(Binary):
         x, base = blocks
         with np.errstate(all="ignore"):
             scale = xp.log(base) if hasattr(base, "shape") else math.log(base)
-            by_x = cotangent_of(xp, cotangent * conjugate(xp, _inverse(xp, x, scale)), x) if hasattr(x, "shape") else None
+            by_x = (
+                cotangent_of(xp, cotangent * conjugate(xp, _inverse(xp, x, scale)), x) if hasattr(x, "shape") else None
+            )
             if not hasattr(base, "shape"):
                 return by_x, None
             top = xp.log(x) if hasattr(x, "shape") else _number_log(x)
@@ -95,15 +105,18 @@ def _number_log(x: float) -> float:
 
 def _check_base(base: Operand) -> None:
     if isinstance(base, (int, float)) and not (base > 0 and base != 1):
-        raise ParameterError("log.base", "a base is positive and not 1", expected="for example 2, 10 or 2.718281828459045",
-                             got=base)  # fmt: skip
+        raise ParameterError(
+            "log.base", "a base is positive and not 1", expected="for example 2, 10 or 2.718281828459045", got=base
+        )
 
 
-@operator("ln", version=1, signature="()->()", inputs=("x",), dtypes="fc", differentiable=True, aliases=("natural logarithm",))
+@operator(
+    "ln", version=1, signature="()->()", inputs=("x",), dtypes="fc", differentiable=True, aliases=("natural logarithm",)
+)
 class Ln(Pointwise):
-    """Natural logarithm (openEO ``ln``).
+    r"""Natural logarithm (openEO ``ln``).
 
-    .. math:: z = \\ln x
+    .. math:: z = \ln x
 
     Parameters
     ----------

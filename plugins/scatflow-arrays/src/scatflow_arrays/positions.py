@@ -82,8 +82,13 @@ def by_position(dim: str, index: Indexer, size: int) -> Positions:
     wanted = (index,) if isinstance(index, int) else index
     outside = [i for i in wanted if not -size <= i < size]
     if outside:
-        raise DimensionError(f"select.isel[{dim!r}]", "position outside the axis", expected=f"{-size} to {size - 1}",
-                             got=outside[0], code="SelectionInvalid")  # fmt: skip
+        raise DimensionError(
+            f"select.isel[{dim!r}]",
+            "position outside the axis",
+            expected=f"{-size} to {size - 1}",
+            got=outside[0],
+            code="SelectionInvalid",
+        )
     found = tuple(i % size for i in wanted)
     if not found:
         raise _nothing("isel", dim, f"positions 0 to {size - 1}", wanted)
@@ -92,7 +97,9 @@ def by_position(dim: str, index: Indexer, size: int) -> Positions:
 
 def _range(dim: str, index: Steps, size: int) -> Positions:
     if index.step == 0:
-        raise ParameterError(f"select.isel[{dim!r}].step", "a step is not 0", expected="1, 2, ... or -1, -2, ...", got=0)
+        raise ParameterError(
+            f"select.isel[{dim!r}].step", "a step is not 0", expected="1, 2, ... or -1, -2, ...", got=0
+        )
     chosen = range(*slice(index.start, index.stop, index.step).indices(size))
     if not chosen:
         raise _nothing("isel", dim, f"positions 0 to {size - 1}", index.model_dump())
@@ -101,8 +108,13 @@ def _range(dim: str, index: Steps, size: int) -> Positions:
 
 
 def _nothing(how: str, dim: str, expected: str, got: Any) -> DimensionError:
-    return DimensionError(f"select.{how}[{dim!r}]", "nothing is selected", expected=f"something among {expected}", got=got,
-                          code="SelectionEmpty")  # fmt: skip
+    return DimensionError(
+        f"select.{how}[{dim!r}]",
+        "nothing is selected",
+        expected=f"something among {expected}",
+        got=got,
+        code="SelectionEmpty",
+    )
 
 
 def by_label(spec: ArraySpec, name: str, condition: Condition) -> tuple[str, Positions]:
@@ -146,7 +158,9 @@ def by_label(spec: ArraySpec, name: str, condition: Condition) -> tuple[str, Pos
     else:
         found = np.flatnonzero(_among(values, condition, name))
     if not found.size:
-        raise _nothing("sel", name, _extent(values), condition.model_dump() if isinstance(condition, BaseModel) else condition)
+        raise _nothing(
+            "sel", name, _extent(values), condition.model_dump() if isinstance(condition, BaseModel) else condition
+        )
     single = condition.nearest if isinstance(condition, Nearest) else condition
     if own and not isinstance(single, (tuple, Between)):
         return coord.dims[0], int(found[0])
@@ -173,11 +187,21 @@ def _coordinate(spec: ArraySpec, name: str) -> Coord:
     coord = spec.coords.get(name)
     if coord is None:
         remedy = f"Select positions: isel={{{name!r}: ...}}." if name in spec.dims else near(name, spec.coords)
-        raise DimensionError(f"select.sel[{name!r}]", "the input has no such coordinate", expected=f"one of {sorted(spec.coords)}",
-                             got=name, remedy=remedy, code="CoordinateMissing")  # fmt: skip
+        raise DimensionError(
+            f"select.sel[{name!r}]",
+            "the input has no such coordinate",
+            expected=f"one of {sorted(spec.coords)}",
+            got=name,
+            remedy=remedy,
+            code="CoordinateMissing",
+        )
     if len(coord.dims) != 1:
-        raise DimensionError(f"select.sel[{name!r}]", "only one-dimensional coordinates select", got=f"dims {coord.dims}",
-                             code="CoordinateNotOneDimensional")  # fmt: skip
+        raise DimensionError(
+            f"select.sel[{name!r}]",
+            "only one-dimensional coordinates select",
+            got=f"dims {coord.dims}",
+            code="CoordinateNotOneDimensional",
+        )
     return coord
 
 
@@ -187,8 +211,13 @@ def _comparable(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         return values
     if all(isinstance(value, str) for value in values.tolist()):
         return values.astype(str)
-    raise DimensionError(f"select.sel[{name!r}]", "its labels are neither numbers, texts nor times", got=f"dtype {values.dtype}",
-                         remedy="Select positions with isel.", code="CoordinateNotComparable")  # fmt: skip
+    raise DimensionError(
+        f"select.sel[{name!r}]",
+        "its labels are neither numbers, texts nor times",
+        got=f"dtype {values.dtype}",
+        remedy="Select positions with isel.",
+        code="CoordinateNotComparable",
+    )
 
 
 def _label(label: Label, values: npt.NDArray[Any], name: str, end: bool = False) -> Any:
@@ -197,8 +226,9 @@ def _label(label: Label, values: npt.NDArray[Any], name: str, end: bool = False)
     text = kind in "UM"
     if text != isinstance(label, str) or (kind == "b") != isinstance(label, bool):
         wanted = {"U": "a text", "M": "an ISO 8601 time as text", "m": "a number of seconds", "b": "true or false"}
-        raise ParameterError(f"select.sel[{name!r}]", "a label of the wrong kind", expected=wanted.get(kind, "a number"),
-                             got=repr(label))  # fmt: skip
+        raise ParameterError(
+            f"select.sel[{name!r}]", "a label of the wrong kind", expected=wanted.get(kind, "a number"), got=repr(label)
+        )
     if kind == "M":
         return _instant(str(label), values.dtype, name, end)
     if kind == "m":
@@ -211,8 +241,12 @@ def _instant(label: str, dtype: np.dtype[Any], name: str, end: bool) -> Any:
     try:
         stated = np.datetime64(label)
     except ValueError:
-        raise ParameterError(f"select.sel[{name!r}]", "not an ISO 8601 time", expected="for example 2001-03-15 or 2001-03-15T12:00",
-                             got=repr(label)) from None  # fmt: skip
+        raise ParameterError(
+            f"select.sel[{name!r}]",
+            "not an ISO 8601 time",
+            expected="for example 2001-03-15 or 2001-03-15T12:00",
+            got=repr(label),
+        ) from None
     unit: Literal["ns"] = "ns"
     last = (stated + 1).astype(f"M8[{unit}]") - np.timedelta64(1, unit)
     return last if end else stated.astype(dtype)
@@ -240,21 +274,36 @@ def _exact(values: npt.NDArray[Any], label: Label, name: str) -> int:
     if matches.size == 1:
         return int(matches[0])
     if matches.size > 1:
-        raise DimensionError(f"select.sel[{name!r}]", f"the label occurs {matches.size} times", got=repr(label),
-                             remedy="Select positions with isel.", code="LabelNotUnique")  # fmt: skip
+        raise DimensionError(
+            f"select.sel[{name!r}]",
+            f"the label occurs {matches.size} times",
+            got=repr(label),
+            remedy="Select positions with isel.",
+            code="LabelNotUnique",
+        )
     if values.dtype.kind == "U":
         remedy = near(str(label), values.tolist())
     else:
         distance = _distance(values, label, name)
         around = [_shown(values[i]) for i in sorted(np.argsort(distance, kind="stable")[:2].tolist())]
-        remedy = f"The nearest labels are {' and '.join(map(repr, around))}; or sel={{{name!r}: {{'nearest': {label!r}}}}}."
-    raise DimensionError(f"select.sel[{name!r}]", "no such label", expected=_extent(values), got=repr(label), remedy=remedy,
-                         code="LabelMissing")  # fmt: skip
+        remedy = (
+            f"The nearest labels are {' and '.join(map(repr, around))}; or sel={{{name!r}: {{'nearest': {label!r}}}}}."
+        )
+    raise DimensionError(
+        f"select.sel[{name!r}]",
+        "no such label",
+        expected=_extent(values),
+        got=repr(label),
+        remedy=remedy,
+        code="LabelMissing",
+    )
 
 
 def _nearest(values: npt.NDArray[Any], condition: Nearest, name: str) -> npt.NDArray[np.int64]:
     if values.dtype.kind in "bU":
-        raise ParameterError(f"select.sel[{name!r}]", "texts and truth values have no nearest one", got=condition.nearest)
+        raise ParameterError(
+            f"select.sel[{name!r}]", "texts and truth values have no nearest one", got=condition.nearest
+        )
     wanted = condition.nearest if isinstance(condition.nearest, tuple) else (condition.nearest,)
     found = []
     for label in wanted:
@@ -262,9 +311,12 @@ def _nearest(values: npt.NDArray[Any], condition: Nearest, name: str) -> npt.NDA
         best = int(np.argmin(distance))
         if condition.tolerance is not None and distance[best] > condition.tolerance:
             raise DimensionError(
-                f"select.sel[{name!r}]", "no label within the tolerance", expected=f"within {condition.tolerance} of {label!r}",
-                got=f"nearest is {_shown(values[best])!r}", code="LabelMissing",
-            )  # fmt: skip
+                f"select.sel[{name!r}]",
+                "no label within the tolerance",
+                expected=f"within {condition.tolerance} of {label!r}",
+                got=f"nearest is {_shown(values[best])!r}",
+                code="LabelMissing",
+            )
         found.append(best)
     return np.asarray(found, dtype=np.int64)
 
@@ -273,9 +325,9 @@ def _distance(values: npt.NDArray[Any], label: Label, name: str) -> npt.NDArray[
     """Return how far each label is away, in coordinate units (seconds for times and durations)."""
     stated = _label(label, values, name)
     if values.dtype.kind in "mM":
-        return np.abs((values - stated) / np.timedelta64(1, "s"))
+        return np.asarray(np.abs((values - stated) / np.timedelta64(1, "s")), dtype=np.float64)
     # Unsigned and boolean labels cannot be subtracted as they are.
-    return np.abs(values.astype("float64") - float(stated))
+    return np.asarray(np.abs(values.astype("float64") - float(stated)), dtype=np.float64)
 
 
 def _shown(value: Any) -> Any:

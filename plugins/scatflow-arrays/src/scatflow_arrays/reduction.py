@@ -26,19 +26,27 @@ State = tuple[Array, ...]
 Statistic = Literal["mean", "var", "std", "min", "max", "sum"]
 #: CF names of the statistics, for the attribute ``cell_methods``.
 _CELL_METHODS = {
-    "mean": "mean", "var": "variance", "std": "standard_deviation", "min": "minimum", "max": "maximum", "sum": "sum",
-}  # fmt: skip
+    "mean": "mean",
+    "var": "variance",
+    "std": "standard_deviation",
+    "min": "minimum",
+    "max": "maximum",
+    "sum": "sum",
+}
 
 
 @operator(
-    "reduce", version=1, signature="()->()", dtypes="fci",
+    "reduce",
+    version=1,
+    signature="()->()",
+    dtypes="fci",
     aliases=("mean", "variance", "var", "std", "sd", "min", "max", "sum", "average", "reduce_dimension"),
     references=("T. F. Chan, G. H. Golub, R. J. LeVeque, Am. Stat. 37 (1983) 242, doi:10.1080/00031305.1983.10483115",),
-)  # fmt: skip
+)
 class Reduction(Reduce):
-    """Mean, variance, standard deviation, minimum, maximum or sum over named dims.
+    r"""Mean, variance, standard deviation, minimum, maximum or sum over named dims.
 
-    .. math:: mean = \\frac1n \\sum_i x_i, \\qquad var = \\frac{1}{n - ddof} \\sum_i |x_i - mean|^2
+    .. math:: mean = \frac1n \sum_i x_i, \qquad var = \frac{1}{n - ddof} \sum_i |x_i - mean|^2
 
     Variances are merged from means and sums of squared deviations, never from sums of squares, so a large mean costs
     no digits.
@@ -90,8 +98,14 @@ class Reduction(Reduce):
     def resolve(self, *specs: ArraySpec) -> Operator:
         """Return the operator itself, once its parameters fit together."""
         if not self.over:
-            raise ParameterError("reduce.over", "the dims to reduce must be named", expected=f"some of {specs[0].dims}",
-                                 got=self.over, remedy=f"For all of them: over={specs[0].dims!r}.", code="ParameterRequired")  # fmt: skip
+            raise ParameterError(
+                "reduce.over",
+                "the dims to reduce must be named",
+                expected=f"some of {specs[0].dims}",
+                got=self.over,
+                remedy=f"For all of them: over={specs[0].dims!r}.",
+                code="ParameterRequired",
+            )
         if self.ddof and self.statistic not in ("var", "std"):
             raise ParameterError("reduce.ddof", "only var and std have it", expected=0, got=self.ddof)
         return self
@@ -102,8 +116,13 @@ class Reduction(Reduce):
         over = self.over or ()
         is_complex = np.dtype(spec.dtype).kind == "c"
         if is_complex and self.statistic in ("min", "max"):
-            raise DtypeError("reduce input", "complex values have no order", expected="float32, float64", got=spec.dtype,
-                             remedy="Take the modulus first (absolute).")  # fmt: skip
+            raise DtypeError(
+                "reduce input",
+                "complex values have no order",
+                expected="float32, float64",
+                got=spec.dtype,
+                remedy="Take the modulus first (absolute).",
+            )
         dtype = "complex128" if is_complex and self.statistic in ("mean", "sum") else "float64"
         rest = spec.without(*over).with_dtype(dtype)
         unit = unit_of(spec)
@@ -112,7 +131,9 @@ class Reduction(Reduce):
         result = rest.with_attrs(units=units.raised(unit, 2) if self.statistic == "var" else unit, cell_methods=methods)
         if not self.count:
             return result
-        number = replace(rest.with_dtype("float64"), attrs={"long_name": "number of samples", "units": "1"}, name="count")
+        number = replace(
+            rest.with_dtype("float64"), attrs={"long_name": "number of samples", "units": "1"}, name="count"
+        )
         return {self.statistic: result, "count": number}
 
     def chunk(self, xp: Any, *blocks: Array, **prepared: Array) -> State:
@@ -127,7 +148,9 @@ class Reduction(Reduce):
         if self.statistic in ("mean", "sum"):
             return n, total
         mean = total / _at_least_one(xp, n)
-        deviation = xp.where(valid, xp.abs(filled - mean[..., None]), xp.zeros(x.shape, dtype=xp.float64, device=x.device))
+        deviation = xp.where(
+            valid, xp.abs(filled - mean[..., None]), xp.zeros(x.shape, dtype=xp.float64, device=x.device)
+        )
         return n, mean, xp.sum(deviation * deviation, axis=-1)
 
     @staticmethod
@@ -174,8 +197,9 @@ class Reduction(Reduce):
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield one instance per way of merging states."""
-        for statistic in ("mean", "var", "max"):
-            yield cls(over="x", statistic=statistic)
+        statistics: tuple[Statistic, ...] = ("mean", "var", "max")
+        for statistic in statistics:
+            yield cls(over=("x",), statistic=statistic)
 
 
 def _at_least_one(xp: Any, n: Array) -> Array:
@@ -187,12 +211,17 @@ def _or_nan(xp: Any, value: Array, valid: Array) -> Array:
 
 
 @operator(
-    "norm", version=1, signature="(component)->()", dtypes="fc", differentiable=True, aliases=("magnitude", "speed", "length")
+    "norm",
+    version=1,
+    signature="(component)->()",
+    dtypes="fc",
+    differentiable=True,
+    aliases=("magnitude", "speed", "length"),
 )
 class Norm(Whole):
-    """Euclidean norm over a component dim.
+    r"""Euclidean norm over a component dim.
 
-    .. math:: z = \\sqrt{\\sum_c |x_c|^2}
+    .. math:: z = \sqrt{\sum_c |x_c|^2}
 
     Parameters
     ----------
@@ -249,4 +278,4 @@ class Norm(Whole):
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield the norm over the dim ``x``."""
-        yield cls(dims="x")
+        yield cls(dims=("x",))

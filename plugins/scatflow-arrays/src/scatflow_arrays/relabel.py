@@ -14,12 +14,31 @@ from scatflow.spec import ArraySpec
 
 Array = Any
 Dtype = Literal[
-    "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
-    "float32", "float64", "complex64", "complex128",
-]  # fmt: skip
+    "bool",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
 
 
-@operator("rename", version=1, signature="()->()", dtypes="fci", linear=True, differentiable=True, aliases=("rename_dimension",))
+@operator(
+    "rename",
+    version=1,
+    signature="()->()",
+    dtypes="fci",
+    linear=True,
+    differentiable=True,
+    aliases=("rename_dimension",),
+)
 class Rename(Pointwise):
     """Other names for the variable, its dims and its coordinates.
 
@@ -59,16 +78,27 @@ class Rename(Pointwise):
         known = {*spec.dims, *spec.coords}
         for old in self.names:
             if old not in known:
-                raise DimensionError("rename.names", f"the input has no dim or coordinate {old!r}",
-                                     expected=f"names among {sorted(known)}", got=old, remedy=near(old, known),
-                                     code="DimensionMissing")  # fmt: skip
+                raise DimensionError(
+                    "rename.names",
+                    f"the input has no dim or coordinate {old!r}",
+                    expected=f"names among {sorted(known)}",
+                    got=old,
+                    remedy=near(old, known),
+                    code="DimensionMissing",
+                )
         results = [self.names.get(name, name) for name in sorted(known)]
         taken = sorted({name for name in results if results.count(name) > 1})
         if taken:
-            raise DimensionError("rename.names", f"two dims or coordinates would be called {taken[0]!r}", got=self.names,
-                                 remedy="Choose another name, or rename both.", code="DimensionDuplicated")  # fmt: skip
+            raise DimensionError(
+                "rename.names",
+                f"two dims or coordinates would be called {taken[0]!r}",
+                got=self.names,
+                remedy="Choose another name, or rename both.",
+                code="DimensionDuplicated",
+            )
         coords = {
-            self.names.get(name, name): replace(coord, dims=self._renamed(coord.dims)) for name, coord in spec.coords.items()
+            self.names.get(name, name): replace(coord, dims=self._renamed(coord.dims))
+            for name, coord in spec.coords.items()
         }
         return replace(spec, dims=self._renamed(spec.dims), coords=coords, name=self.variable or spec.name)
 
@@ -120,15 +150,22 @@ class Cast(Pointwise):
     def resolve(self, *specs: ArraySpec) -> Operator:
         """Return the operator itself, once its only choice is made."""
         if self.dtype is not None:
-            raise ParameterError("cast.dtype", "the new dtype is the parameter 'to'", got=self.dtype, remedy=f'Pass to="{self.dtype}".')
+            raise ParameterError(
+                "cast.dtype", "the new dtype is the parameter 'to'", got=self.dtype, remedy=f'Pass to="{self.dtype}".'
+            )
         return self
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Return the input's labels with the new dtype."""
         (spec,) = specs
         if np.dtype(spec.dtype).kind == "c" and np.dtype(self.to).kind != "c":
-            raise DtypeError("cast input", "complex values are not cast to real ones", expected="complex64, complex128", got=self.to,
-                             remedy="Take the modulus first (absolute).")  # fmt: skip
+            raise DtypeError(
+                "cast input",
+                "complex values are not cast to real ones",
+                expected="complex64, complex128",
+                got=self.to,
+                remedy="Take the modulus first (absolute).",
+            )
         return spec.with_dtype(self.to)
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
@@ -156,9 +193,13 @@ class Cast(Pointwise):
             if float(info.min) - 1 == float(info.min):
                 bad = ~((block >= float(info.min)) & (block < float(info.max + 1)))
         if bool(xp.any(bad)):
-            raise DataError("cast input", f"{int(xp.sum(xp.astype(bad, xp.int64)))} values do not fit {self.to}",
-                            expected=f"finite, {info.min} to {info.max}", remedy="Fill or select them first.",
-                            code="ValueOutOfRange")  # fmt: skip
+            raise DataError(
+                "cast input",
+                f"{int(xp.sum(xp.astype(bad, xp.int64)))} values do not fit {self.to}",
+                expected=f"finite, {info.min} to {info.max}",
+                remedy="Fill or select them first.",
+                code="ValueOutOfRange",
+            )
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:

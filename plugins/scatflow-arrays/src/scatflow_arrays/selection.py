@@ -18,7 +18,9 @@ def _without_slices(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: Steps(start=item.start, stop=item.stop, step=1 if item.step is None else item.step) if isinstance(item, slice) else item
+        key: Steps(start=item.start, stop=item.stop, step=1 if item.step is None else item.step)
+        if isinstance(item, slice)
+        else item
         for key, item in value.items()
     }
 
@@ -26,7 +28,14 @@ def _without_slices(value: Any) -> Any:
 Indexers = Annotated[dict[str, Indexer], BeforeValidator(_without_slices)]
 
 
-@operator("select", version=1, signature="()->()", dtypes="fci", linear=True, aliases=("sel", "isel", "subset", "filter_labels"))
+@operator(
+    "select",
+    version=1,
+    signature="()->()",
+    dtypes="fci",
+    linear=True,
+    aliases=("sel", "isel", "subset", "filter_labels"),
+)
 class Selection(Select):
     """Samples chosen by position or by label.
 
@@ -84,8 +93,12 @@ class Selection(Select):
         for name, condition in self.sel.items():
             dim, positions = by_label(spec, name, condition)
             if dim in self.isel:
-                raise ParameterError(f"select.sel[{name!r}]", f"dim {dim!r} is selected by position too", got=self.isel[dim],
-                                     remedy="Name each dim in one of isel and sel.")  # fmt: skip
+                raise ParameterError(
+                    f"select.sel[{name!r}]",
+                    f"dim {dim!r} is selected by position too",
+                    got=self.isel[dim],
+                    remedy="Name each dim in one of isel and sel.",
+                )
             found[dim] = positions if dim not in found else _both(found[dim], positions, spec.sizes[dim], name)
         return type(self)(dtype=self.dtype, isel={**self.isel, **{dim: _written(item) for dim, item in found.items()}})
 
@@ -96,14 +109,20 @@ class Selection(Select):
         (spec,) = specs
         for dim in self.isel:
             if dim not in spec.dims:
-                raise DimensionError("select.isel", f"the input has no dim {dim!r}", expected=f"dims among {spec.dims}", got=dim,
-                                     remedy=near(dim, spec.dims), code="DimensionMissing")  # fmt: skip
+                raise DimensionError(
+                    "select.isel",
+                    f"the input has no dim {dim!r}",
+                    expected=f"dims among {spec.dims}",
+                    got=dim,
+                    remedy=near(dim, spec.dims),
+                    code="DimensionMissing",
+                )
         return {dim: by_position(dim, index, spec.sizes[dim]) for dim, index in self.isel.items()}
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield selections along the dim ``x``."""
-        yield cls(isel={"x": {"start": 0, "step": 2}})
+        yield cls(isel={"x": Steps(start=0, step=2)})
         yield cls(isel={"x": (2, 0)})
 
 

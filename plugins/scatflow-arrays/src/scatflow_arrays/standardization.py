@@ -31,22 +31,36 @@ def _labels(name: str, inputs: tuple[Operand, ...]) -> ArraySpec:
     statistics = [item for item in rest if isinstance(item, ArraySpec)]
     for dim in (dim for item in statistics for dim in item.dims):
         if dim not in data.dims:
-            raise DimensionError(f"{name} inputs", f"the statistics have a dim {dim!r} that the data lack",
-                                 expected=f"dims among {data.dims}", remedy="Select one sample of it first.",
-                                 code="DimensionMissing")  # fmt: skip
+            raise DimensionError(
+                f"{name} inputs",
+                f"the statistics have a dim {dim!r} that the data lack",
+                expected=f"dims among {data.dims}",
+                remedy="Select one sample of it first.",
+                code="DimensionMissing",
+            )
     location = unit_of(statistics[0]) if statistics and isinstance(rest[0], ArraySpec) else None
     unit = unit_of(data)
     if unit is not None and location is not None and not units.same(unit, location):
-        raise ParameterError(f"{name} inputs", "units of data and location differ", expected=repr(unit), got=repr(location),
-                             remedy="Convert one of them first (multiply, and set its attribute units).",
-                             code="UnitsDiffer")  # fmt: skip
+        raise ParameterError(
+            f"{name} inputs",
+            "units of data and location differ",
+            expected=repr(unit),
+            got=repr(location),
+            remedy="Convert one of them first (multiply, and set its attribute units).",
+            code="UnitsDiffer",
+        )
     return joined([data, *statistics], data.dtype, name)
 
 
 @operator(
-    "center", version=1, signature="(),()->()", inputs=("data", "location"), dtypes="fc", differentiable=True,
+    "center",
+    version=1,
+    signature="(),()->()",
+    inputs=("data", "location"),
+    dtypes="fc",
+    differentiable=True,
     aliases=("subtract mean", "deviation"),
-)  # fmt: skip
+)
 class Center(Pointwise):
     """Data minus a location in the data's own precision: anomalies from frozen means.
 
@@ -97,9 +111,14 @@ class Center(Pointwise):
 
 
 @operator(
-    "rescale", version=1, signature="(),(),()->()", inputs=("data", "location", "scale"), dtypes="fc", differentiable=True,
+    "rescale",
+    version=1,
+    signature="(),(),()->()",
+    inputs=("data", "location", "scale"),
+    dtypes="fc",
+    differentiable=True,
     aliases=("z-score with given statistics", "frozen standardization"),
-)  # fmt: skip
+)
 class Rescale(Pointwise):
     """Data minus a location, divided by a scale: standardization with frozen statistics.
 
@@ -138,7 +157,9 @@ class Rescale(Pointwise):
         merged = _labels(self.name, inputs)
         assert isinstance(data, ArraySpec)
         long_name = relabeled(data, "standardized {}").attrs.get("long_name")
-        return merged.with_attrs(units=_quotient(unit_of(data), inputs[2] if len(inputs) == 3 else None), long_name=long_name)
+        return merged.with_attrs(
+            units=_quotient(unit_of(data), inputs[2] if len(inputs) == 3 else None), long_name=long_name
+        )
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
         """Compute one block in the precision of the statistics, and return the data's."""
@@ -173,12 +194,19 @@ class _OwnStatistics(Composite):
         return wire(Reduction(over=self.over, statistic=statistic, skipna=self.skipna, ddof=ddof), data)
 
 
-@operator("demean", version=1, signature="()->()", dtypes="fc", linear=True, differentiable=True,
-          aliases=("anomaly", "anomalies", "remove mean", "deviation"))  # fmt: skip
+@operator(
+    "demean",
+    version=1,
+    signature="()->()",
+    dtypes="fc",
+    linear=True,
+    differentiable=True,
+    aliases=("anomaly", "anomalies", "remove mean", "deviation"),
+)
 class Demean(_OwnStatistics):
-    """Deviations from the mean over named dims (anomalies).
+    r"""Deviations from the mean over named dims (anomalies).
 
-    .. math:: z = x - \\langle x \\rangle_{over}
+    .. math:: z = x - \langle x \rangle_{over}
 
     Parameters
     ----------
@@ -219,14 +247,21 @@ class Demean(_OwnStatistics):
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield the deviation from the mean over ``x``."""
-        yield cls(over="x")
+        yield cls(over=("x",))
 
 
-@operator("standardize", version=1, signature="()->()", dtypes="fc", differentiable=True, aliases=("z-score", "zscore", "normalize"))
+@operator(
+    "standardize",
+    version=1,
+    signature="()->()",
+    dtypes="fc",
+    differentiable=True,
+    aliases=("z-score", "zscore", "normalize"),
+)
 class Standardize(_OwnStatistics):
-    """Deviations from the mean in units of the standard deviation, both over named dims.
+    r"""Deviations from the mean in units of the standard deviation, both over named dims.
 
-    .. math:: z = (x - \\langle x \\rangle_{over}) / \\sigma_{over}
+    .. math:: z = (x - \langle x \rangle_{over}) / \sigma_{over}
 
     Parameters
     ----------
@@ -271,4 +306,4 @@ class Standardize(_OwnStatistics):
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield the standardization over ``x``."""
-        yield cls(over="x")
+        yield cls(over=("x",))

@@ -17,17 +17,21 @@ Array = Any
 
 
 @operator(
-    "taper", version=1, signature="(z?,y?,x)->(z?,y?,x)", dtypes="fc", differentiable=True,
+    "taper",
+    version=1,
+    signature="(z?,y?,x)->(z?,y?,x)",
+    dtypes="fc",
+    differentiable=True,
     aliases=("window", "hann", "hanning", "tukey", "apodize"),
     references=("F. J. Harris, Proc. IEEE 66 (1978) 51, doi:10.1109/PROC.1978.10837",),
-)  # fmt: skip
+)
 class Taper(Whole):
-    """Data times a Hann or Tukey window along the core dims.
+    r"""Data times a Hann or Tukey window along the core dims.
 
     .. math::
 
-        z_n = x_n \\prod_d w(t_d), \\qquad t = (n + 1/2) / N, \\qquad
-        w(t) = \\sin^2(\\pi t / \\alpha) \\text{ for } t < \\alpha / 2, \\quad 1 \\text{ inside}
+        z_n = x_n \prod_d w(t_d), \qquad t = (n + 1/2) / N, \qquad
+        w(t) = \sin^2(\pi t / \alpha) \text{ for } t < \alpha / 2, \quad 1 \text{ inside}
 
     and mirrored at the far end; alpha is 1 for Hann. The window is symmetric and has no zero sample. Remove the mean
     first (demean, detrend): a taper turns a mean into a low-frequency signal.
@@ -101,8 +105,8 @@ class Taper(Whole):
         absent = bool(xp.any(xp.isnan(x))) if len(spans) == 1 else False
         real = xp.float32 if x.dtype in (xp.float32, xp.complex64) else xp.float64
         for axis, parts in enumerate(spans, start=x.ndim - len(spans)):
-            windows = [self._window(xp, _span_phase(xp, x[..., a:b]) if absent else _phase(xp, b - a, x.device)) for a, b in parts]
-            window = xp.astype(xp.concat(windows, axis=-1), real)
+            phases = [_span_phase(xp, x[..., a:b]) if absent else _phase(xp, b - a, x.device) for a, b in parts]
+            window = xp.astype(self._window(xp, xp.concat(phases, axis=-1)), real)
             x = x * (window if absent else xp.reshape(window, (-1, *(1,) * (x.ndim - 1 - axis))))
         return x
 
@@ -113,7 +117,7 @@ class Taper(Whole):
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield both windows."""
-        yield cls(dims="x")
+        yield cls(dims=("x",))
         yield cls(dims=("y", "x"), kind="tukey", alpha=0.3)
 
 

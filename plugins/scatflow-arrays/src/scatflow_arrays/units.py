@@ -12,13 +12,40 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 
-_TOKEN = re.compile(r"\s*(?:(?P<slash>/)|(?P<times>\*(?!\*)|\.|·)|(?P<one>1)(?![\d.eE])|"
-                    r"(?P<name>[A-Za-zµμΩ°%_]+)(?:(?:\^|\*\*)?(?P<power>[-+]?\d+)(?![\d.]))?)")  # fmt: skip
+_TOKEN = re.compile(
+    r"\s*(?:(?P<slash>/)|(?P<times>\*(?!\*)|\.|·)|(?P<one>1)(?![\d.eE])|"
+    r"(?P<name>[A-Za-zµμΩ°%_]+)(?:(?:\^|\*\*)?(?P<power>[-+]?\d+)(?![\d.]))?)"
+)
 #: Units whose zero or scale is not that of a product; CF and UDUNITS spellings.
-_NOT_A_FACTOR = frozenset({
-    "degC", "degF", "deg_C", "deg_F", "celsius", "Celsius", "fahrenheit", "Fahrenheit", "°C", "°F", "degree_C", "degrees_C",
-    "degree_Celsius", "degrees_Celsius", "degree_F", "degrees_F", "dB", "dBZ", "dBm", "B", "Np", "since", "re", "lg", "ln",
-})  # fmt: skip
+_NOT_A_FACTOR = frozenset(
+    {
+        "degC",
+        "degF",
+        "deg_C",
+        "deg_F",
+        "celsius",
+        "Celsius",
+        "fahrenheit",
+        "Fahrenheit",
+        "°C",
+        "°F",
+        "degree_C",
+        "degrees_C",
+        "degree_Celsius",
+        "degrees_Celsius",
+        "degree_F",
+        "degrees_F",
+        "dB",
+        "dBZ",
+        "dBm",
+        "B",
+        "Np",
+        "since",
+        "re",
+        "lg",
+        "ln",
+    }
+)
 
 
 def parse(text: str) -> dict[str, int] | None:

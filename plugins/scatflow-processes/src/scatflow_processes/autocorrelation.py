@@ -66,7 +66,8 @@ def autocovariance(series: npt.ArrayLike, max_lag: int) -> npt.NDArray[np.float6
     x = x - x.mean(axis=-1, keepdims=True)
     if (max_lag + 1) * n <= 1 << 16:
         # Short sums directly: exact zeros stay exact and nothing is padded.
-        return np.stack([(x[..., : n - k] * x[..., k:]).sum(-1) for k in range(max_lag + 1)], axis=-1) / n
+        sums = [(x[..., : n - k] * x[..., k:]).sum(-1) for k in range(max_lag + 1)]
+        return np.asarray(np.stack(sums, axis=-1) / n)
     size = fft.next_fast_len(n + max_lag, real=True)
     power = np.abs(fft.rfft(x, n=size)) ** 2
     return np.asarray(fft.irfft(power, n=size)[..., : max_lag + 1] / n)
@@ -167,9 +168,13 @@ def finite_series(series: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """
     given: npt.NDArray[Any] = np.asarray(series)
     if given.ndim == 0 or given.size == 0 or given.dtype.kind not in "fiub":
-        raise ValueError(f"series must be a real, non-empty array, got dtype {given.dtype}, shape {given.shape}")
+        raise ValueError(
+            f"series must be a real, non-empty array, got dtype {given.dtype}, shape {given.shape}"
+        )
     x = given.astype(np.float64)
     bad = int(np.count_nonzero(~np.isfinite(x)))
     if bad:
-        raise ValueError(f"series must be finite, got {bad} of {x.size} values NaN or infinite; cut or fill them")
+        raise ValueError(
+            f"series must be finite, got {bad} of {x.size} values NaN or infinite; cut or fill them"
+        )
     return x

@@ -123,7 +123,8 @@ def infinite_lattice(temperature: float) -> Thermodynamics:
     Returns
     -------
     Thermodynamics
-        Per site, float64, relative error about 1e-12 for 0.1 <= T <= 10; the specific heat is inf at the critical temperature.
+        Per site, float64, relative error about 1e-12 for 0.1 <= T <= 10; the specific heat is inf at the
+        critical temperature.
 
     Raises
     ------
@@ -270,7 +271,7 @@ def _tanh(angles: tuple[Vector, Vector, Vector], m: int) -> tuple[float, float, 
 
 
 def _log_sum(positive: list[_Log], product: _Log, factor: tuple[float, float, float]) -> _Log:
-    """Return the logarithm of ``sum exp(positive) + factor * exp(product)``; only ``factor`` may be negative."""
+    """Return the log of ``sum exp(positive) + factor * exp(product)``; only ``factor`` may be negative."""
     top = max(*(term.value for term in positive), product.value)
     # Slopes are counted from a common one: a factor exp(c K) has no second derivative, and on large lattices
     # the squares of the slopes would otherwise cancel to a few digits.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from scatflow import hookimpl
+from scatflow.hookspecs import Provided, hookimpl
 
 SCATFLOW_API = 1
 
 
 @hookimpl
-def scatflow_sources() -> Mapping[str, str]:
+def scatflow_sources() -> Provided:
     """Return source name -> ``"module:Class"``, imported on first use."""
     return {
         "ising": "scatflow_processes.sources:Ising",

@@ -24,7 +24,7 @@ from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE
 
 Region = Mapping[str, slice]
 
-#: Sites per chunk of Ising realizations: about two seconds of sweeps, so that tasks are neither crumbs nor few.
+#: Sites per chunk of Ising realizations: about two seconds of sweeps, so tasks are neither crumbs nor few.
 _SITES_PER_CHUNK = 1 << 18
 _UNITS = {"vorticity": "1/s", "u": "m/s", "v": "m/s"}
 _NAMES = {"vorticity": "vorticity", "u": "velocity along x", "v": "velocity along y"}
@@ -34,8 +34,8 @@ _NAMES = {"vorticity": "vorticity", "u": "velocity along x", "v": "velocity alon
 class Ising(Source):
     """Independent configurations of the two-dimensional Ising model on the torus.
 
-    Spins ±1 with dims (realization, y, x), E = -sum over bonds of s s', probability exp(-E / temperature) / Z.
-    Exact thermodynamics to compare with are in ``scatflow_processes.ising_exact``.
+    Spins ±1 with dims (realization, y, x), energy E = -sum over bonds of s s', probability
+    exp(-E / temperature) / Z. Exact thermodynamics to compare with are in ``scatflow_processes.ising_exact``.
 
     Examples
     --------
@@ -46,14 +46,24 @@ class Ising(Source):
 
     size: int = param(64, "Sites along y and along x.", ge=2, le=ising.MAX_SIZE)
     temperature: float = param(
-        CRITICAL_TEMPERATURE, "Temperature, critical (the default) at 2.269185.", gt=0.0, le=1e6, unit="coupling / k_B"
+        CRITICAL_TEMPERATURE,
+        "Temperature, critical (the default) at 2.269185.",
+        gt=0.0,
+        le=1e6,
+        unit="coupling / k_B",
     )
     realizations: int = param(1, "Number of independent configurations.", ge=1, le=10**9)
     seed: int = param(0, "Seed of the ensemble.", ge=0)
-    sampler: Literal["swendsen_wang", "wolff"] = param("swendsen_wang", "Cluster update.", choices=ising.SAMPLERS)
-    sweeps: int | None = param(None, "Sweeps per configuration; default 60 up to size 128, more beyond.", ge=1)
+    sampler: Literal["swendsen_wang", "wolff"] = param(
+        "swendsen_wang", "Cluster update.", choices=ising.SAMPLERS
+    )
+    sweeps: int | None = param(
+        None, "Sweeps per configuration; default 60 up to size 128, more beyond.", ge=1
+    )
     dtype: Literal["int8", "float32", "float64"] = param(
-        "float32", "Type of the spins; operators take floats, int8 is for storage.", choices=("int8", "float32", "float64")
+        "float32",
+        "Type of the spins; operators take floats, int8 is for storage.",
+        choices=("int8", "float32", "float64"),
     )
 
     def describe(self) -> ArraySpec:
@@ -61,10 +71,13 @@ class Ising(Source):
         lattice = {"units": "1", "period": self.size, "long_name": "lattice index"}
         per_chunk = max(1, _SITES_PER_CHUNK // self.size**2)
         attrs = {
-            "units": "1", "long_name": "spin", "temperature": self.temperature, "size": self.size, "seed": self.seed,
-            "sampler": self.sampler, "sweeps": self.sweeps or ising.burn_in_sweeps(self.size),
+            "units": "1", "long_name": "spin", "temperature": self.temperature, "size": self.size,
+            "seed": self.seed, "sampler": self.sampler,
+            "sweeps": self.sweeps or ising.burn_in_sweeps(self.size),
         }  # fmt: skip
-        coords = {dim: Coord((dim,), np.arange(self.size), {**lattice, "axis": dim.upper()}) for dim in ("y", "x")}
+        coords = {
+            dim: Coord((dim,), np.arange(self.size), {**lattice, "axis": dim.upper()}) for dim in ("y", "x")
+        }
         return _ensemble("ising", self.dtype, self.realizations, per_chunk, coords, attrs)
 
     def read(self, region: Region, variable: str | None = None) -> npt.NDArray[Any]:
@@ -78,9 +91,9 @@ class Ising(Source):
 class Turbulence2D(Source):
     """Snapshots of decaying two-dimensional turbulence, one per realization, at a stated age.
 
-    Variables ``vorticity`` (1/s), ``u`` and ``v`` (m/s) with dims (realization, y, x), y and x in m and periodic.
-    The attributes T_e, Re and kmax_over_kd are those of the initial condition, which all realizations share; the
-    solver and what resolution means are in ``scatflow_processes.turbulence2d``.
+    Variables ``vorticity`` (1/s), ``u`` and ``v`` (m/s) with dims (realization, y, x), y and x in m and
+    periodic. The attributes T_e, Re and kmax_over_kd are those of the initial condition, which all
+    realizations share; the solver and what resolution means are in ``scatflow_processes.turbulence2d``.
 
     Examples
     --------
@@ -90,10 +103,14 @@ class Turbulence2D(Source):
     """
 
     size: int = param(256, "Samples along y and along x, even, above 6 k_peak.", ge=8, le=8192)
-    nu: float = param(5e-4, "Viscosity; the default is resolved at the default size.", gt=0.0, le=1e6, unit="m2/s")
+    nu: float = param(
+        5e-4, "Viscosity; the default is resolved at the default size.", gt=0.0, le=1e6, unit="m2/s"
+    )
     age: float = param(20.0, "Time of the snapshot in units of T_e = 1 / w_rms(0).", ge=0.0, le=1e6)
     box: float = param(2 * math.pi, "Side of the box.", gt=0.0, le=1e12, unit="m")
-    k_peak: float = param(6.0, "Wavelengths per box at the peak of the initial energy spectrum.", ge=1.0, le=2048.0)
+    k_peak: float = param(
+        6.0, "Wavelengths per box at the peak of the initial energy spectrum.", ge=1.0, le=2048.0
+    )
     rms_speed: float = param(1.0, "Initial root mean square of the speed.", gt=0.0, le=1e6, unit="m/s")
     realizations: int = param(1, "Number of independent runs.", ge=1, le=10**9)
     seed: int = param(0, "Seed of the ensemble.", ge=0)
@@ -116,7 +133,10 @@ class Turbulence2D(Source):
             "k_peak": self.k_peak, "rms_speed": self.rms_speed, "seed": self.seed,
         }  # fmt: skip
         where = np.arange(self.size) * (self.box / self.size)
-        coords = {dim: Coord((dim,), where, {"units": "m", "period": self.box, "axis": dim.upper()}) for dim in ("y", "x")}
+        coords = {
+            dim: Coord((dim,), where, {"units": "m", "period": self.box, "axis": dim.upper()})
+            for dim in ("y", "x")
+        }
         return {
             name: _ensemble(name, self.dtype, self.realizations, 1, coords,
                             {"units": unit, "long_name": _NAMES[name], **attrs})
@@ -127,8 +147,13 @@ class Turbulence2D(Source):
         """Return one variable (default vorticity) of ``region``, shape (realization, y, x)."""
         name = variable or "vorticity"
         if name not in _UNITS:
-            raise ParameterError("turbulence2d.variable", "no such variable", expected=" | ".join(_UNITS), got=repr(name),
-                                 remedy=near(name, _UNITS))  # fmt: skip
+            raise ParameterError(
+                "turbulence2d.variable",
+                "no such variable",
+                expected=" | ".join(_UNITS),
+                got=repr(name),
+                remedy=near(name, _UNITS),
+            )
         members = list(_members(region, self.realizations))
         cut = _cut(region)
         lengths = (len(range(self.size)[part]) for part in cut)
@@ -141,7 +166,7 @@ class Turbulence2D(Source):
         return block
 
     def _vorticity(self, realization: int) -> vorticity.Field:
-        """Return the vorticity of one run, kept in the process because its three variables are read in turn."""
+        """Return the vorticity of one run, kept because its three variables are read in turn."""
         keys = ("size", "nu", "age", "box", "k_peak", "rms_speed", "seed")
         options = {"realization": realization, **{key: getattr(self, key) for key in keys}}
 
@@ -157,8 +182,8 @@ class Turbulence2D(Source):
 class SP500(Source):
     """Daily log-returns of the S&P 500 index, 1999-2018, one row per trading day.
 
-    Dim ``time`` is by sample: the dates stay as its coordinate, frequencies are per trading day. The values are
-    increments of the logarithm of the adjusted close. Needs the extra ``scatflow-processes[finance]``.
+    Dim ``time`` is by sample: the dates stay as its coordinate, frequencies are per trading day. The values
+    are increments of the logarithm of the adjusted close. Needs the extra ``scatflow-processes[finance]``.
 
     Examples
     --------
@@ -172,7 +197,12 @@ class SP500(Source):
         time = Coord(
             ("time",),
             dates,
-            {"sampling": "index", "sampling_step": "trading_day", "axis": "T", "long_name": "day of the close"},
+            {
+                "sampling": "index",
+                "sampling_step": "trading_day",
+                "axis": "T",
+                "long_name": "day of the close",
+            },
         )
         attrs = {"units": "1", "long_name": "daily log-return of the S&P 500", "input": "increments"}
         return ArraySpec(("time",), dates.shape, "float64", ((dates.size,),), {"time": time}, attrs, "sp500")
@@ -188,7 +218,7 @@ class SP500(Source):
 
 
 @lru_cache(maxsize=1)
-def _market() -> sp500.Returns:
+def _market() -> sp500.ReturnSeries:
     returns = sp500.sp500_returns()
     for array in returns:
         array.setflags(write=False)
@@ -196,7 +226,12 @@ def _market() -> sp500.Returns:
 
 
 def _ensemble(
-    name: str, dtype: str, realizations: int, per_chunk: int, coords: Mapping[str, Coord], attrs: Mapping[str, Any]
+    name: str,
+    dtype: str,
+    realizations: int,
+    per_chunk: int,
+    coords: Mapping[str, Coord],
+    attrs: Mapping[str, Any],
 ) -> ArraySpec:
     """Return the spec of (realization, y, x) with whole fields in every chunk."""
     index = Coord(("realization",), np.arange(realizations), {"long_name": "realization", "units": "1"})
@@ -204,7 +239,9 @@ def _ensemble(
     sizes = [coords[dim].values.size for dim in ("y", "x")]
     chunks = ((per_chunk,) * full + ((rest,) if rest else ()), (sizes[0],), (sizes[1],))
     shape = (realizations, *sizes)
-    return ArraySpec(("realization", "y", "x"), shape, dtype, chunks, {"realization": index, **coords}, attrs, name)
+    return ArraySpec(
+        ("realization", "y", "x"), shape, dtype, chunks, {"realization": index, **coords}, attrs, name
+    )
 
 
 def _members(region: Region, realizations: int) -> Iterator[tuple[int, int]]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class Returns(NamedTuple):
+class ReturnSeries(NamedTuple):
     """Returns with their dates.
 
     Attributes
@@ -24,7 +24,7 @@ class Returns(NamedTuple):
     values: npt.NDArray[np.float64]
 
 
-def log_returns(dates: npt.ArrayLike, prices: npt.ArrayLike) -> Returns:
+def log_returns(dates: npt.ArrayLike, prices: npt.ArrayLike) -> ReturnSeries:
     """Return ``ln p(t) - ln p(t - 1)``, dated at t; the first price has no return and is dropped.
 
     Parameters
@@ -36,7 +36,7 @@ def log_returns(dates: npt.ArrayLike, prices: npt.ArrayLike) -> Returns:
 
     Returns
     -------
-    Returns
+    ReturnSeries
         n dates and n returns.
 
     Raises
@@ -54,26 +54,32 @@ def log_returns(dates: npt.ArrayLike, prices: npt.ArrayLike) -> Returns:
     when = np.asarray(dates).astype("datetime64[ns]")
     price = np.asarray(prices, dtype=np.float64)
     if when.ndim != 1 or when.shape != price.shape or when.size < 2:
-        raise ValueError(f"dates and prices must be 1-D, equally long, at least 2; got {when.shape}, {price.shape}")
+        raise ValueError(
+            f"dates and prices must be 1-D, equally long, at least 2; got {when.shape}, {price.shape}"
+        )
     if np.isnat(when).any():
         raise ValueError(f"dates must not be missing, got {int(np.isnat(when).sum())} NaT")
     steps = np.diff(when)
     for wrong, what in ((steps < np.timedelta64(0), "sorted"), (steps == np.timedelta64(0), "unique")):
         if wrong.any():
             day = when[int(np.argmax(wrong)) + 1].astype("datetime64[s]")
-            raise ValueError(f"dates must be {what}, first broken at {day}; sort them and drop duplicates first")
+            raise ValueError(
+                f"dates must be {what}, first broken at {day}; sort them and drop duplicates first"
+            )
     if not (np.isfinite(price) & (price > 0)).all():
         day = when[int(np.argmin(np.isfinite(price) & (price > 0)))].astype("datetime64[s]")
-        raise ValueError(f"prices must be finite and > 0, first broken at {day}; drop the day or bridge the gap")
-    return Returns(when[1:], np.diff(np.log(price)))
+        raise ValueError(
+            f"prices must be finite and > 0, first broken at {day}; drop the day or bridge the gap"
+        )
+    return ReturnSeries(when[1:], np.diff(np.log(price)))
 
 
-def sp500_returns() -> Returns:
+def sp500_returns() -> ReturnSeries:
     """Return the daily log-returns of the S&P 500 from January 1999 to December 2018.
 
     Returns
     -------
-    Returns
+    ReturnSeries
         5030 returns of the adjusted close, from 1999-01-05 to 2018-12-31.
 
     Raises

@@ -17,7 +17,16 @@ import numpy.typing as npt
 from scipy import fft
 
 from scatflow_processes.streams import realization_generator
-from scatflow_processes.vorticity import Field, Grid, Spectrum, advection, grid, invariants_of, transform, velocity_of
+from scatflow_processes.vorticity import (
+    Field,
+    Grid,
+    Spectrum,
+    advection,
+    grid,
+    invariants_of,
+    transform,
+    velocity_of,
+)
 
 COURANT = 0.5
 """Courant number of the adaptive step; Runge–Kutta with two thirds of the modes is stable up to 1.35."""
@@ -191,7 +200,12 @@ def evolve(
 
 
 def initial_vorticity(
-    size: int, seed: int, realization: int, box: float = 2 * math.pi, k_peak: float = 6.0, rms_speed: float = 1.0
+    size: int,
+    seed: int,
+    realization: int,
+    box: float = 2 * math.pi,
+    k_peak: float = 6.0,
+    rms_speed: float = 1.0,
 ) -> Field:
     """Return a random vorticity field with energy spectrum ``E(k) ~ k^7 exp(-3.5 (k / k_peak)^2)``.
 
@@ -227,7 +241,7 @@ def initial_vorticity(
     >>> round(float((u**2 + v**2).mean()), 12)
     4.0
     """
-    tables, power = _initial_power(size, box, k_peak, rms_speed)
+    _, power = _initial_power(size, box, k_peak, rms_speed)
     reach = math.ceil(3 * k_peak)
     drawn = realization_generator(seed, realization).uniform(0, 2 * np.pi, size=(2 * reach + 1, reach + 1))
     rows = np.arange(-reach, reach + 1)

@@ -43,11 +43,6 @@ def littlewood_paley(family: WaveletFamily, layout: Layout, grid: Grid, gain: fl
     return np.asarray(gain**2 * (total + 0.5 * (sides + mirrored)))
 
 
-def peak(family: WaveletFamily, layout: Layout, grid: Grid) -> float:
-    """Return the largest value of the Littlewood-Paley function on a grid, never below 1."""
-    return max(1.0, float(littlewood_paley(family, layout, grid).max()))
-
-
 def bounds(values: Real, grid: Grid, aspect: tuple[float, ...], disc: bool = False) -> tuple[float, float]:
     """Return the least and largest of values on a grid, over all frequencies or over those up to pi only.
 

@@ -149,8 +149,8 @@ def spread(xp: Any, band: Array, tiles: Tiles, total: Array, factor: int) -> Non
 class Low(NamedTuple):
     """The low-pass from one grid to another, both multiples of a power of two of samples.
 
-    ``values`` is the low-pass on a box of low frequencies, ``scale`` what the adjoint carries beyond it; the
-    pairs of index arrays say where the box lies in the spectrum of either grid.
+    ``values`` is the low-pass on a box of low frequencies, ``scale`` the factor by which the
+    adjoint's values differ; the index arrays say where the box lies in the spectrum of either grid.
     """
 
     values: Array
@@ -218,7 +218,7 @@ def unsmooth(xp: Any, half: Array, low: Low) -> Array:
     The adjoint of a symmetric low-pass from one grid to another is the same low-pass back, up to the ratio of the
     volumes of a cell.
     """
-    return _transfer(xp, half, low.values * (low.scale * low.scale), low.backward, low.source)
+    return _transfer(xp, half, low.values * low.scale, low.backward, low.source)
 
 
 def _transfer(xp: Any, half: Array, values: Array, plan: tuple[Any, ...], sizes: tuple[int, ...]) -> Array:

@@ -17,7 +17,7 @@ def running_sums(x: Vector, width: int) -> Vector:
 
 
 def normal_quantile(probability: float) -> float:
-    """Return z such that a standard Gaussian lies in [-z, z] with ``probability``, which must be in (0, 1)."""
+    """Return z such that a standard Gaussian lies in [-z, z] with ``probability``, itself in (0, 1)."""
     if not 0 < probability < 1:
         raise ValueError(f"probability must lie in (0, 1), got {probability}")
     return float(special.ndtri(0.5 + probability / 2))

@@ -18,7 +18,7 @@ class Tail(NamedTuple):
 
     Attributes
     ----------
-    count : ndarray of int, shape (p,)
+    extremes : ndarray of int, shape (p,)
         Numbers k of extreme values used.
     exponent : ndarray of float64, shape (..., p)
         Estimates of alpha in P(|r| > x) ~ x^-alpha.
@@ -28,7 +28,7 @@ class Tail(NamedTuple):
         Modulus of the first value that is not used, in units of the returns.
     """
 
-    count: Lags
+    extremes: Lags
     exponent: Vector
     low: Vector
     high: Vector
@@ -48,7 +48,7 @@ class Moments(NamedTuple):
         Third standardized moment.
     kurtosis : ndarray of float64, shape (..., k)
         Fourth standardized moment, 3 for a Gaussian.
-    count : ndarray of int, shape (k,)
+    samples : ndarray of int, shape (k,)
         Sums averaged; with overlap they are not independent.
     """
 
@@ -56,7 +56,7 @@ class Moments(NamedTuple):
     std: Vector
     skewness: Vector
     kurtosis: Vector
-    count: Lags
+    samples: Lags
 
 
 def hill(
@@ -83,8 +83,8 @@ def hill(
     -------
     Tail
         ``1 / alpha = (1/k) sum_{i=1}^{k} ln(x_(i) / x_(k+1))``, x_(1) >= x_(2) >= ... the moduli in the tail
-        [1]_. The interval ``[q_low, q_high] alpha / (2 k)``, q the quantiles of chi-squared with 2k degrees of
-        freedom, is exact for independent Pareto values; clustered extremes make it too narrow.
+        [1]_. The interval ``[q_low, q_high] alpha / (2 k)``, q the quantiles of chi-squared with 2k degrees
+        of freedom, is exact for independent Pareto values; clustered extremes make it too narrow.
 
     Raises
     ------
@@ -93,8 +93,8 @@ def hill(
 
     References
     ----------
-    .. [1] B. M. Hill, "A simple general approach to inference about the tail of a distribution", Ann. Statist.
-       3 (1975) 1163, doi:10.1214/aos/1176343247.
+    .. [1] B. M. Hill, "A simple general approach to inference about the tail of a distribution", Ann.
+       Statist. 3 (1975) 1163, doi:10.1214/aos/1176343247.
 
     Examples
     --------
@@ -124,7 +124,9 @@ def hill(
     return Tail(counts, exponent, exponent * quantiles[0], exponent * quantiles[1], moduli[..., counts])
 
 
-def moments_by_horizon(returns: npt.ArrayLike, horizons: Sequence[int] | Lags, overlap: bool = True) -> Moments:
+def moments_by_horizon(
+    returns: npt.ArrayLike, horizons: Sequence[int] | Lags, overlap: bool = True
+) -> Moments:
     """Return standard deviation, skewness and kurtosis of returns summed over several horizons.
 
     Parameters

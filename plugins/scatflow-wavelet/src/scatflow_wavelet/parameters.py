@@ -1,0 +1,121 @@
+"""Parameters that every operator built on a filter bank shares, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Self
+
+from scatflow.contract import Core, Filters, param
+from scatflow.errors import ParameterError
+from scatflow.spec import ArraySpec, Place
+from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.family import WaveletFamily
+from scatflow_wavelet.labels import (
+    Metric,
+    Spacing,
+    aspect_of,
+    check_octaves,
+    core_names,
+    resolved_metric,
+    spacing_of,
+)
+from scatflow_wavelet.morlet import Morlet
+
+#: Default extension per side, in averaging scales, by number of core dims. Low-passes reach differently far: the
+#: one-dimensional Gaussian has a standard deviation of 1.6 T, the two-dimensional one of 0.4 T.
+DEFAULT_PAD = {1: 5.0, 2: 2.0}
+
+
+class BankParameters(Core):
+    """Base of operators with a filter bank over one or two core dims."""
+
+    J: int = param(3, "Octaves; scales run from 1 to 2^J samples of the coarsest core axis.", ge=0, le=30)
+    Q: int | tuple[int, ...] = param(
+        1, "Bands per octave in one dim: one number for the first order (1 for the next), or one per order."
+    )
+    L: int = param(8, "Orientations in two dims, over half a turn.", ge=1)
+    filters: Filters = param(Morlet(), 'Filter family: a name such as "morlet" or "tight", or a spec with its parameters.')
+    oversampling: int = param(1, "Octaves by which intermediate planes are sampled finer than critical.", ge=0, le=30)
+    pad: float | None = param(
+        None, "Extension per side in averaging scales; default 2 in two dims, 5 in one; none where periodic is exact.", ge=0
+    )
+    metric: Metric = param(
+        "space",
+        'Filters isotropic in coordinate space ("space"), in samples ("index"), or for these relative steps of the '
+        "core dims in kernel order.",
+    )
+
+    def voices(self, ndim: int, order: int) -> int:
+        """Return Q of an order (from 1) in one dim, L in two."""
+        if ndim == 2:
+            return self.L
+        per_order = (self.Q, 1) if isinstance(self.Q, int) else self.Q
+        return per_order[min(order, len(per_order)) - 1]
+
+    def averaging(self) -> float | None:
+        """Return the averaging scale in samples of the coarsest axis, or None for 2^J."""
+        return None
+
+    def bank(self, ndim: int, order: int = 1) -> Bank:
+        """Return the bank of an order, for inputs that :meth:`resolve` has seen.
+
+        Raises
+        ------
+        ParameterError
+            The family is not one of wavelets, or has no such bank.
+        """
+        if not isinstance(self.filters, WaveletFamily):
+            raise ParameterError(f"{self.name}.filters", "a family of wavelets is needed", got=self.filters.name)
+        self._check_voices()
+        bank = Bank(self.filters, self.J, self.voices(ndim, order), self.averaging(), aspect_of(self.metric, ndim))
+        self.filters.check(bank.layout, self.name)
+        return bank
+
+    def _check_voices(self) -> None:
+        counts = (self.Q,) if isinstance(self.Q, int) else self.Q
+        if not counts or min(counts) < 1:
+            raise ParameterError(f"{self.name}.Q", "bands per octave are positive integers", got=self.Q)
+
+    def resolve(self, *specs: ArraySpec) -> Self:
+        """Return the operator with the relative steps of unequal core axes filled in."""
+        names = core_names(specs[0], self.dims)
+        metric = resolved_metric(specs[0], names, self.metric, self.sampling, self.name)
+        return self if metric == self.metric else self.replace(metric=metric)
+
+    def spacing(self, spec: ArraySpec) -> Spacing:
+        """Return how the core axes of an input are sampled, having checked that 2^J fits them."""
+        names = core_names(spec, self.dims)
+        spacing = spacing_of(spec, names, self.metric, self.sampling, self.name)
+        check_octaves(self.J, [spec.sizes[dim] for dim in names], spacing.aspect, self.name)
+        return spacing
+
+    def align(self) -> Mapping[str, int]:
+        """Return where blocks must start: at multiples of 2^J, so that every sampled grid is the same in all."""
+        return dict.fromkeys(self.signature.roles, 2**self.J)
+
+    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
+        """Return the extension per side: ``pad`` averaging scales, nothing where a periodic axis needs none."""
+        roles = tuple(at.size)
+        scale = max(2.0**self.J, self.averaging() or 0.0)
+        pad = DEFAULT_PAD.get(len(roles), 2.0) if self.pad is None else self.pad
+        widths = {}
+        for role, aspect in zip(roles, aspect_of(self.metric, len(roles)), strict=True):
+            whole = at.core[role] == (0, at.size[role]) and at.size[role] % 2**self.J == 0
+            width = 0 if at.periodic.get(role, False) and whole else math.ceil(pad * scale * aspect)
+            widths[role] = (width, width)
+        return widths
+
+    def reach(self, order: int, tol: float) -> Mapping[str, tuple[int, int]]:
+        """Return the tabulated reach per role, for both one and two core dims bound to it.
+
+        Raises
+        ------
+        ChunkError
+            The filters have no usable decay.
+        """
+        roles = self.signature.roles
+        ndim = len(self.dims) if self.dims is not None else len(roles)
+        aspect = aspect_of(self.metric, ndim)
+        radius = self.bank(ndim).family.reach(self.bank(ndim).layout, order, tol)  # type: ignore[attr-defined]
+        return {role: (math.ceil(radius * a),) * 2 for role, a in zip(roles[len(roles) - ndim :], aspect, strict=True)}

@@ -1,0 +1,83 @@
+"""Operators are values: one identity, whatever the process, hash seed, spelling of numbers or path through JSON."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dask.base import tokenize
+from toys import Every, Smooth
+
+from scatflow.errors import ParameterError, UnknownParameterError
+
+SCRIPT = """
+import json, toys
+print(toys.Smooth().token(), toys.Smooth(radius=2).token(), toys.Smooth(**json.loads(toys.Smooth().model_dump_json())).token())
+"""
+
+
+def test_token_is_equal_in_three_processes_with_three_hash_seeds() -> None:
+    here = Path(__file__).parents[1]
+    tokens = {Smooth().token()}
+    for seed in ("0", "1", "4711"):
+        env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(here)}
+        done = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, check=True)
+        tokens |= set(done.stdout.split())
+    assert len(tokens) == 1
+
+
+def test_token_depends_on_every_parameter_and_on_the_operator() -> None:
+    values = [Smooth(), Smooth(radius=3), Smooth(stride=2), Smooth(dims="x"), Smooth(dtype="float64"), Every(dim="x")]
+    assert len({value.token() for value in values}) == len(values)
+    assert len({tokenize(value) for value in values}) == len(values)
+
+
+def test_numpy_integers_and_lists_are_the_same_value() -> None:
+    assert Smooth(radius=np.int64(3), dims=["y", "x"]) == Smooth(radius=3, dims=("y", "x"))
+    assert hash(Smooth(radius=np.int32(3))) == hash(Smooth(radius=3))
+
+
+def test_pickle_holds_parameters_and_nothing_else() -> None:
+    value = Smooth(radius=500, dims=("y", "x"))
+    assert pickle.loads(pickle.dumps(value)) == value
+    assert len(pickle.dumps(value)) < 1000
+
+
+def test_values_are_frozen() -> None:
+    with pytest.raises(Exception, match="frozen"):
+        Smooth().radius = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"radius": -1}, ["toy_smooth.radius", "greater than or equal to 0", "-1"]),
+        ({"radius": True}, ["toy_smooth.radius", "integer", "True"]),
+        ({"radius": 2.0}, ["toy_smooth.radius", "integer", "2.0"]),
+        ({"radius": "2"}, ["toy_smooth.radius", "integer"]),
+        ({"nan": "ignore"}, ["toy_smooth.nan", "'ignore'"]),
+        ({"dtype": "float16"}, ["toy_smooth.dtype"]),
+    ],
+)
+def test_bad_parameters_name_operator_parameter_rule_and_value(parameters: dict[str, object], words: list[str]) -> None:
+    with pytest.raises(ParameterError) as caught:
+        Smooth(**parameters)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_unknown_parameter_offers_the_nearest() -> None:
+    with pytest.raises(UnknownParameterError, match="Did you mean 'radius'"):
+        Smooth(radios=3)
+    assert issubclass(UnknownParameterError, TypeError)
+
+
+def test_errors_survive_pickling() -> None:
+    with pytest.raises(ParameterError) as caught:
+        Smooth(radius=-1)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is ParameterError and str(again) == str(caught.value) and again.code == caught.value.code
