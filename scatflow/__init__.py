@@ -22,7 +22,7 @@ _HOMES = {
     "ops": "scatflow.ops",
     "Pipeline": "scatflow.pipeline",
     "open_result": "scatflow.run",
-    "open_source": "scatflow.ops",
+    "open_source": "scatflow.pipeline",
     **dict.fromkeys(
         ("Composite", "Operator", "Pointwise", "Program", "Reduce", "Select", "Source", "Whole", "Window", "operator",
          "param", "source", "wire"), "scatflow.contract"),

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dask
+import numpy as np
 import psutil
 from distributed import Client, LocalCluster
 
+from scatflow.arrays import signature, to_device
 from scatflow.contract import Declared
-from scatflow.errors import JobError
+from scatflow.errors import DeviceError, JobError, ParameterError
 
 #: Worker settings of a job: zarr's own threads multiply with Dask's, and one bad node must not burn a region's lives.
 SETTINGS = {
@@ -71,8 +73,6 @@ def fingerprint(declared: Iterable[tuple[str, str]], fft: str) -> dict[str, str]
     fft : str
         FFT provider.
     """
-    from scatflow.arrays import signature
-
     found = {"python": ".".join(map(str, sys.version_info[:2])), "fft": signature(fft)}
     for package in ("numpy", "scipy", "zarr", "scatflow"):
         found[package] = importlib.metadata.version(package)
@@ -105,3 +105,34 @@ def handshake(client: Client, values: Iterable[Declared], fft: str) -> None:
         if different:
             raise JobError(f"worker {worker}", "differs from this process", got=different,
                            remedy="Use one environment everywhere.")  # fmt: skip
+
+
+def has_gpu() -> bool:
+    """Tell whether this process can compute on a GPU."""
+    try:
+        to_device(np.zeros(1), "gpu")
+    except DeviceError:
+        return False
+    return True
+
+
+def device(client: Client | None, asked: str) -> str:
+    """Return the device a job computes on: ``auto`` is a GPU only where every worker has one.
+
+    Raises
+    ------
+    DeviceError
+        A GPU was asked for and some worker has none.
+    """
+    if asked not in ("auto", "cpu", "gpu"):
+        raise ParameterError("device", "unknown device", expected="auto, cpu or gpu", got=asked)
+    if asked == "cpu":
+        return asked
+    found = {"here": has_gpu()} if client is None else client.run(has_gpu)
+    if all(found.values()):
+        return "gpu"
+    if asked == "gpu":
+        lacking = [worker for worker, present in found.items() if not present]
+        raise DeviceError("device", "a GPU was asked for", expected="a GPU with CuPy on every worker", got=f"none on {lacking}",
+                          remedy="Install scatflow[gpu] on GPU nodes, or use device='cpu'.")  # fmt: skip
+    return "cpu"

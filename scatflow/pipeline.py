@@ -94,6 +94,7 @@ class Pipeline:
         region: Mapping[str, int] | None = None,
         client: Any = None,
         fft: str | None = None,
+        device: str = "cpu",
     ) -> Plan:
         """Return the stages, regions, chunks, bytes and projected memory of a run.
 
@@ -109,6 +110,8 @@ class Pipeline:
             Cluster whose limits count.
         fft : str, optional
             FFT provider; default the configured one. Part of the plan's hash.
+        device : {"cpu", "gpu", "auto"}
+            Where kernels run; ``auto`` takes a GPU where every worker has one.
         """
         found = cluster.limits(client) if client is not None else (Limits.memory, Limits.threads)
         limits = Limits(
@@ -116,6 +119,7 @@ class Pipeline:
             threads=threads or found[1],
             region=dict(region or {}),
             fft=fft or default_provider(),
+            device=cluster.device(client, device),
         )
         return make_plan(self.check(), limits)
 
@@ -158,6 +162,7 @@ class Pipeline:
         threads: int | None = None,
         region: Mapping[str, int] | None = None,
         fft: str | None = None,
+        device: str = "cpu",
         retries: int = 2,
         progress: Any = None,
     ) -> xr.Dataset:
@@ -167,7 +172,7 @@ class Pipeline:
         depend on workers, threads, kills or resumes. See :meth:`plan` for memory, threads, region and fft, and
         :func:`scatflow.run.run` for the rest and for the errors.
         """
-        made = self.plan(memory=memory, threads=threads, region=region, client=client, fft=fft)
+        made = self.plan(memory=memory, threads=threads, region=region, client=client, fft=fft, device=device)
         attrs = {"scatflow": provenance(self.graph, fingerprints=made.fingerprints)}
         path = run(
             made, out, attrs, client=client, resume=resume, overwrite=overwrite, verify=verify, retries=retries, progress=progress
@@ -191,3 +196,43 @@ def _bytes(value: int | str) -> int:
 
 def _refuse(value: str) -> int:
     raise ParameterError("memory", "not a number of bytes", expected='for example "4 GiB"', got=value)
+
+
+#: Suffix -> source that reads it; everything else is taken for a zarr store.
+_READERS = {".nc": "open_netcdf", ".nc4": "open_netcdf", ".h5": "open_netcdf", ".hdf5": "open_netcdf", ".parquet": "open_parquet"}
+
+
+def open_source(
+    path: str | Path, variable: str | None = None, *, rename: Mapping[str, str] | None = None, chunks: Any = None
+) -> xr.DataArray:
+    """Open a zarr store (v2 or v3), a NetCDF or HDF5 file, or a parquet table as a lazy labelled array.
+
+    Parameters
+    ----------
+    path : path
+        Store or file; the suffix tells the reader (``.nc``, ``.h5``, ``.parquet``, otherwise zarr).
+    variable : str, optional
+        Variable, or column of a table; may be left out where there is only one.
+    rename : mapping, optional
+        Old dim or coordinate name -> new name.
+    chunks : optional
+        Lazy chunks as for ``DataArray.chunk``; default those stored.
+
+    Returns
+    -------
+    DataArray
+        Lazy; carries the provenance that :meth:`Pipeline.from_array` needs.
+
+    Raises
+    ------
+    StoreError
+        The file is missing, unreadable, or has no such variable.
+    """
+    process = _READERS.get(Path(path).suffix.lower(), "open_zarr")
+    arguments: dict[str, Any] = {"path": str(path)}
+    if variable is not None:
+        arguments |= {"columns": [variable]} if process == "open_parquet" else {"variable": variable}
+    array: xr.DataArray = Pipeline.from_source(process, **arguments).lazy()
+    if rename:
+        array = array.rename(dict(rename))
+    return array if chunks is None else array.chunk(chunks)

@@ -36,7 +36,13 @@ FIRST_PARTY: Mapping[str, str] = {
     **dict.fromkeys(("sp500", "turbulence2d", "ising"), "scatflow-processes"),
 }  # fmt: skip
 
-_BUILT_IN: Mapping[Kind, Mapping[str, str]] = {"sources": {"open_zarr": "scatflow.store.source:ZarrSource"}}
+_BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
+    "sources": {
+        "open_zarr": "scatflow.store.source:ZarrSource",
+        "open_netcdf": "scatflow.store.files:NetcdfSource",
+        "open_parquet": "scatflow.store.files:ParquetSource",
+    }
+}
 
 
 @dataclass(frozen=True)

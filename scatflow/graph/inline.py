@@ -10,7 +10,7 @@ from typing import Any
 from scatflow import registry as plugins
 from scatflow.contract import Composite, Operator, Ref, Wire
 from scatflow.errors import Problem, ScatflowError, near
-from scatflow.graph.model import Node, fresh
+from scatflow.graph.model import VARIABLE, Node, fresh
 
 #: Most nodes of one graph, before and after inlining.
 MAX_NODES = 10_000
@@ -65,7 +65,7 @@ class Inlined:
             return []
         names = node.value.inputs if isinstance(node.value, Operator) else ()
         pairs = zip(node.inputs, names, strict=True)
-        node = replace(node, inputs=tuple(self._follow(i, node.id, name) if isinstance(i, Ref) else i for i, name in pairs))
+        node = replace(node, inputs=tuple(self._follow(i, node.id, argument) if isinstance(i, Ref) else i for i, argument in pairs))
         if not isinstance(node.value, Composite):
             self.nodes.append(node)
             return []
@@ -126,7 +126,7 @@ def missing_output(ref: Ref, outputs: Mapping[str, Any], node: str | None, argum
     """Return the finding for a reference that names no existing result, or none of several."""
     names = [name for name in outputs if name]
     if not ref.output:
-        remedy = f"Take one with process_id: {'variable'}, arguments: {{data: {{from_node: {ref.node}}}, name: {names[0]}}}."
+        remedy = f"Take one with process_id: {VARIABLE}, arguments: {{data: {{from_node: {ref.node}}}, name: {names[0]}}}."
         return Problem("ResultAmbiguous", node, argument, f"node {ref.node!r} has several results", ", ".join(names), remedy=remedy)
     message = f"node {ref.node!r} has no result {ref.output!r}"
     expected = ", ".join(names) or "a single unnamed result"

@@ -82,7 +82,7 @@ class Graph:
         problems = list(_misfits(self.nodes, self.results))
         if problems:
             raise GraphError(problems)
-        object.__setattr__(self, "nodes", _ordered(self.nodes))
+        object.__setattr__(self, "nodes", ordered(self.nodes))
         object.__setattr__(self, "results", dict(self.results))
 
     def __hash__(self) -> int:
@@ -236,7 +236,7 @@ def _misfits(nodes: Iterable[Node], results: Mapping[str, Ref]) -> Iterable[Prob
             yield Problem("ResultMissing", ref.node, None, "the only result is an array that has not been given")
 
 
-def _ordered(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+def ordered(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Return the nodes in topological order, by position where free; raises GraphError at a cycle."""
     place = {node.id: index for index, node in enumerate(nodes)}
     missing = [len({ref.node for ref in node.refs}) for node in nodes]

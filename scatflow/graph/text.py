@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import yaml
+import yaml  # type: ignore[import-untyped, unused-ignore]
 
 from scatflow.errors import GraphError, Problem
 
@@ -62,7 +62,7 @@ def load_text(text: str | bytes) -> dict[str, Any]:
 
 def dump_text(document: Any) -> str:
     """Return YAML that :func:`load_text` reads back as the same data; never with anchors."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return str(yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
 def resolve(text: str) -> Any:
@@ -130,7 +130,7 @@ class _Duplicate(Exception):
 def _load_json(text: str) -> Any:
     _check_depth(text)
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except _Duplicate as error:
         _load_yaml(text)  # JSON is YAML too, and the events of YAML know the line
         _refuse("KeyDuplicated", f"key {str(error)!r} appears twice in one object", remedy="Remove or rename one of them.")
@@ -166,6 +166,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not a number in JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} overflows")
+    return value
 
 
 # YAML ---------------------------------------------------------------------------------------------------------------
@@ -244,7 +251,7 @@ def _attach(stack: list[_Level], documents: list[Any], value: Any, line: int) ->
         level.key = None
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc, unused-ignore]
     """Writes what :func:`load_text` reads: no anchors, and quotes around texts that the core schema takes for something else."""
 
     def ignore_aliases(self, data: Any) -> bool:

@@ -29,12 +29,13 @@ RESERVED_BYTES = 350 * 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """What the plan may use: bytes per worker, threads per worker, region lengths the user fixed, FFT provider."""
+    """What the plan may use: bytes per worker, threads per worker, region lengths the user fixed, FFT provider, device."""
 
     memory: int = 4 * 2**30
     threads: int = 1
     region: Mapping[str, int] = field(default_factory=dict)
     fft: str = "scipy"
+    device: str = "cpu"
 
     @property
     def per_task(self) -> int:
@@ -110,7 +111,8 @@ class Plan:
             "schema": SCHEMA,
             "graph": self.graph.hash,
             "operators": sorted({f"{type(n.value).name}@{type(n.value).version}" for n in self.graph.nodes}),
-            "fft": signature(self.limits.fft),
+            "fft": signature(self.limits.fft) if self.limits.device == "cpu" else "cufft",
+            "device": self.limits.device,
             "fingerprints": dict(self.fingerprints),
             "stages": [_stage_json(stage) for stage in self.stages],
         }
@@ -273,7 +275,7 @@ def _row(stage: Stage, limits: Limits) -> dict[str, Any]:
     projection, count = stage.projection, len(stage.regions)
     files = sum(_files(target) for target in stage.targets)
     return {
-        "stage": stage.number, "target": stage.name, "kind": stage.kind, "strategy": stage.why,
+        "stage": stage.number, "target": stage.name, "kind": stage.kind, "device": limits.device, "strategy": stage.why,
         "regions": count, "region": " ".join(f"{dim}={step}" for dim, step in stage.regions.steps) or "whole",
         "peak/task": _size(projection.peak), "peak/worker": _size(RESERVED_BYTES + projection.peak * limits.threads),
         "read": _size(projection.read * count), "written": _size(sum(t.spec.nbytes for t in stage.targets)),

@@ -129,12 +129,12 @@ class _Runner:
         """Run every stage that the ledger does not show as finished."""
         self.tell("started", out=str(self.root))
         for stage in self.plan.stages:
-            lean, fft = stage.lean(), self.plan.limits.fft
+            lean, limits = stage.lean(), self.plan.limits
             finals = range(len(stage.finals)) if stage.finals is not None else range(0)
             if stage.finals is not None and all((stage.number, "final", n) in self.ledger.receipts for n in finals):
                 continue
             part = "partial" if stage.kind == "reduce" else "map"
-            self._all(stage, part, len(stage.regions), functools.partial(_region_job, str(self.root), lean, fft))
+            self._all(stage, part, len(stage.regions), functools.partial(_region_job, str(self.root), lean, limits.fft, limits.device))
             if stage.finals is not None:
                 self._all(stage, "final", len(finals), functools.partial(_final_job, str(self.root), lean, _partials(stage)))
 
@@ -214,8 +214,8 @@ class _Runner:
         return tuple(checksum(block) for block in blocks) == receipt.crc
 
 
-def _region_job(root: str, stage: Stage, fft: str, number: int) -> _Job:
-    return (run_region, root, stage, number, fft)
+def _region_job(root: str, stage: Stage, fft: str, device: str, number: int) -> _Job:
+    return (run_region, root, stage, number, fft, device)
 
 
 def _final_job(root: str, stage: Stage, behind: list[tuple[int, ...]], number: int) -> _Job:

@@ -12,6 +12,7 @@ from typing import Any
 import zarr
 
 from scatflow import blocks
+from scatflow.arrays import asnumpy, to_device
 from scatflow.contract import Ref
 from scatflow.plan import Box, Stage
 from scatflow.store import Receipt, read, read_state, write, write_state
@@ -20,7 +21,7 @@ from scatflow.store import Receipt, read, read_state, write, write_state
 zarr.config.set({"async.concurrency": 4, "threading.max_workers": 4})
 
 
-def run_region(root: str, stage: Stage, number: int, fft: str) -> Receipt:
+def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> Receipt:
     """Compute region ``number`` of a stage and write it (a map) or its partial state (a reduction)."""
     began = time.perf_counter()
     where = Path(root)
@@ -29,12 +30,15 @@ def run_region(root: str, stage: Stage, number: int, fft: str) -> Receipt:
     def fetch(ref: Ref, part: Box) -> Any:
         source = stage.sources.get(ref)
         if source is not None:
-            return source.read({dim: slice(*span) for dim, span in part.items()}, ref.output or None)
-        return read(where, stage.arrays[ref], part)
+            block = source.read({dim: slice(*span) for dim, span in part.items()}, ref.output or None)
+        else:
+            block = read(where, stage.arrays[ref], part)
+        return to_device(block, device)
 
     if stage.kind == "reduce":
-        state = blocks.evaluate_stage(stage.graph, box, fetch, fft)
-        assert isinstance(state, tuple)
+        partial = blocks.evaluate_stage(stage.graph, box, fetch, fft)
+        assert isinstance(partial, tuple)
+        state = tuple(asnumpy(array) for array in partial)
         crc = write_state(where, stage.number, number, state)
         size = sum(int(array.nbytes) for array in state)
         return _receipt(stage.number, number, "partial", crc, size, began)
@@ -59,7 +63,7 @@ def run_final(root: str, stage: Stage, number: int, partials: tuple[int, ...]) -
 def _write(root: Path, stage: Stage, number: int, box: Box, results: Mapping[str, Any], part: str, began: float) -> Receipt:
     crcs, size = [], 0
     for target in stage.targets:
-        block = results[target.ref.output]
+        block = asnumpy(results[target.ref.output])
         crcs.append(write(root, target, box, block))
         size += int(block.nbytes)
     return _receipt(stage.number, number, part, tuple(crcs), size, began)

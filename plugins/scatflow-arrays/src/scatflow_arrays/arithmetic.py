@@ -83,8 +83,7 @@ def _common_unit(name: str, operands: Sequence[Operand]) -> str | None:
             "units differ",
             expected=f"{known[0]!r} twice",
             got=f"{known[0]!r} and {known[1]!r}",
-            remedy=f"Convert one input first, for example multiply it by the factor from {known[1]!r} to {known[0]!r} and "
-            "set its attribute units.",
+            remedy=f"Convert one first: multiply it by the factor from {known[1]!r} to {known[0]!r} and set its units.",
             code="UnitsDiffer",
         )
     return known[0] if len(known) == len(stated) else None

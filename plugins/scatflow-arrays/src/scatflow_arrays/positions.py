@@ -1,6 +1,7 @@
 """Labels turned into positions along one dim: the rules of ``select``, on coordinates alone.
 
-Everything here runs when the graph is built and sees coordinates, never data.
+Everything here runs when the graph is built and sees coordinates, never data. A coordinate that is asked for is read
+then, however it is stored: which samples there are decides the shape of everything that follows.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Steps(BaseModel):
 
 
 class Between(BaseModel):
-    """All labels between ``min`` and ``max``, both included, whatever the order of the coordinate; every ``step``-th."""
+    """All labels from ``min`` to ``max``, both included, whichever way the coordinate runs; every ``step``-th."""
 
     model_config = _STRICT
     min: Label | None = None
@@ -221,7 +222,7 @@ def _comparable(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
 
 
 def _label(label: Label, values: npt.NDArray[Any], name: str, end: bool = False) -> Any:
-    """Return a label in the coordinate's own kind; ``end`` takes the last instant of a coarse time such as "2001-03"."""
+    """Return a label in the coordinate's own kind; ``end`` takes the last instant of a time such as "2001-03"."""
     kind = values.dtype.kind
     text = kind in "UM"
     if text != isinstance(label, str) or (kind == "b") != isinstance(label, bool):

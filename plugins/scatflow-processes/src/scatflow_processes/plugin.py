@@ -15,3 +15,15 @@ def scatflow_sources() -> Provided:
         "sp500": "scatflow_processes.sources:SP500",
         "turbulence2d": "scatflow_processes.sources:Turbulence2D",
     }
+
+
+@hookimpl
+def scatflow_operators() -> Provided:
+    """Return operator name -> ``"module:Class"``, imported on first use."""
+    return {
+        "absolute_autocorrelation": "scatflow_processes.operators:AbsoluteAutocorrelation",
+        "hill": "scatflow_processes.operators:Hill",
+        "horizon_moments": "scatflow_processes.operators:HorizonMoments",
+        "leverage": "scatflow_processes.operators:Leverage",
+        "zumbach": "scatflow_processes.operators:Zumbach",
+    }

@@ -78,10 +78,12 @@ class BankParameters(Core):
             raise ParameterError(f"{self.name}.Q", "bands per octave are positive integers", got=self.Q)
 
     def resolve(self, *specs: ArraySpec) -> Self:
-        """Return the operator with the relative steps of unequal core axes filled in."""
+        """Return the operator with the core dims named and the relative steps of unequal core axes filled in."""
         names = core_names(specs[0], self.dims)
         metric = resolved_metric(specs[0], names, self.metric, self.sampling, self.name)
-        return self if metric == self.metric else self.replace(metric=metric)
+        if self.dims is not None and metric == self.metric:
+            return self
+        return self.replace(dims=self.dims or names, metric=metric)
 
     def spacing(self, spec: ArraySpec) -> Spacing:
         """Return how the core axes of an input are sampled, having checked that 2^J fits them."""
@@ -107,7 +109,7 @@ class BankParameters(Core):
         return widths
 
     def reach(self, order: int, tol: float) -> Mapping[str, tuple[int, int]]:
-        """Return the tabulated reach per role, for both one and two core dims bound to it.
+        """Return the tabulated reach per role, for inputs that :meth:`resolve` has seen.
 
         Raises
         ------
@@ -117,5 +119,6 @@ class BankParameters(Core):
         roles = self.signature.roles
         ndim = len(self.dims) if self.dims is not None else len(roles)
         aspect = aspect_of(self.metric, ndim)
-        radius = self.bank(ndim).family.reach(self.bank(ndim).layout, order, tol)  # type: ignore[attr-defined]
+        bank = self.bank(ndim)
+        radius = bank.family.reach(bank.layout, order, tol)
         return {role: (math.ceil(radius * a),) * 2 for role, a in zip(roles[len(roles) - ndim :], aspect, strict=True)}

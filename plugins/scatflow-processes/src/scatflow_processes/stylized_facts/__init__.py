@@ -5,8 +5,14 @@ Pure functions of arrays whose last axis is time, one sample per row whatever th
 first, a gap would silently shift the lags.
 """
 
-from scatflow_processes.stylized_facts.memory import Correlogram, absolute_autocorrelation, leverage, zumbach
-from scatflow_processes.stylized_facts.tails import Moments, Tail, hill, moments_by_horizon
+from scatflow_processes.stylized_facts.memory import (
+    Correlogram,
+    absolute_autocorrelation,
+    leverage,
+    white_noise_band,
+    zumbach,
+)
+from scatflow_processes.stylized_facts.tails import Moments, Tail, hill, interval_factors, moments_by_horizon
 
 __all__ = [
     "Correlogram",
@@ -14,7 +20,9 @@ __all__ = [
     "Tail",
     "absolute_autocorrelation",
     "hill",
+    "interval_factors",
     "leverage",
     "moments_by_horizon",
+    "white_noise_band",
     "zumbach",
 ]

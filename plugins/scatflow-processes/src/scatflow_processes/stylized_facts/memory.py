@@ -8,9 +8,16 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from scatflow_processes.autocorrelation import autocovariance, finite_series
-from scatflow_processes.stylized_facts.series import Lags, Vector, normal_quantile, running_sums
+from scatflow_processes.autocorrelation import finite_series
+from scatflow_processes.stylized_facts import kernels
+
+Vector = npt.NDArray[np.float64]
+Lags = npt.NDArray[np.int_]
+
+#: Power of <r^2> in the denominator of the leverage correlation.
+LEVERAGE_EXPONENT = {"raw": 2.0, "std": 1.5}
 
 
 class Correlogram(NamedTuple):
@@ -79,14 +86,14 @@ def leverage(
     >>> leverage(r, [1, 2, 3, 4, 5], demean=False).round().astype(int).tolist()
     [-29, -22, -20, -26, -20]
     """
-    powers = {"raw": 2.0, "std": 1.5}
-    if normalize not in powers:
+    if normalize not in LEVERAGE_EXPONENT:
         raise ValueError(f'normalize must be "raw" or "std", got {normalize!r}')
-    x, variance = _checked(returns, demean)
-    index = _lags(lags, x.shape[-1])
-    square = x * x
-    values = [_lagged(x, square, int(lag)) for lag in index]
-    return np.asarray(np.stack(values, axis=-1) / variance[..., None] ** powers[normalize])
+    x = _checked(returns)
+    n = x.shape[-1]
+    index = np.asarray(lags)
+    if index.ndim != 1 or index.size == 0 or index.dtype.kind not in "iu" or not (np.abs(index) < n).all():
+        raise ValueError(f"lags must be a list of integers below {n} in modulus, got {index.tolist()}")
+    return np.asarray(kernels.leverage(np, x, index.tolist(), LEVERAGE_EXPONENT[normalize], demean))
 
 
 def absolute_autocorrelation(
@@ -132,15 +139,45 @@ def absolute_autocorrelation(
     """
     if not (math.isfinite(power) and power > 0):
         raise ValueError(f"power must be finite and > 0, got {power}")
-    x, _ = _checked(returns)
+    x = _checked(returns)
     n = x.shape[-1]
     if not 1 <= max_lag < n:
         raise ValueError(f"max_lag must lie in [1, {n - 1}], got {max_lag}")
-    covariance = autocovariance(np.abs(x) ** power, max_lag)
-    if not (covariance[..., 0] > 0).all():
+    modulus = np.abs(kernels.center(np, x)) ** power
+    if (modulus.max(axis=-1) == modulus.min(axis=-1)).any():
         raise ValueError("|returns| must not be constant")
-    band = normal_quantile(probability) / math.sqrt(n)
-    return Correlogram(np.arange(1, max_lag + 1), covariance[..., 1:] / covariance[..., :1], band)
+    values = np.asarray(kernels.autocorrelation(np, modulus, max_lag))
+    return Correlogram(np.arange(1, max_lag + 1), values, white_noise_band(n, probability))
+
+
+def white_noise_band(n: int, probability: float = 0.95) -> float:
+    """Return the half width of the interval that holds one autocorrelation of n independent values.
+
+    Parameters
+    ----------
+    n : int
+        Samples, >= 1.
+    probability : float
+        Coverage, in (0, 1).
+
+    Returns
+    -------
+    float
+        ``z / sqrt(n)`` with z the Gaussian quantile of (1 + probability) / 2 (Bartlett).
+
+    Raises
+    ------
+    ValueError
+        If ``probability`` is outside its range.
+
+    Examples
+    --------
+    >>> round(white_noise_band(10_000), 4)
+    0.0196
+    """
+    if not 0 < probability < 1:
+        raise ValueError(f"probability must lie in (0, 1), got {probability}")
+    return float(special.ndtri(0.5 + probability / 2)) / math.sqrt(n)
 
 
 def zumbach(returns: npt.ArrayLike, windows: Sequence[int] | Lags) -> Vector:
@@ -181,45 +218,16 @@ def zumbach(returns: npt.ArrayLike, windows: Sequence[int] | Lags) -> Vector:
     >>> bool(zumbach(r, [5])[0] > 0), bool(np.allclose(zumbach(r[::-1], [5]), -zumbach(r, [5])))
     (True, True)
     """
-    x, _ = _checked(returns)
+    x = _checked(returns)
     n = x.shape[-1]
     lengths = np.asarray(windows, dtype=np.int_).ravel()
     if lengths.size == 0 or not ((lengths >= 1) & (2 * lengths + 2 <= n)).all():
         raise ValueError(f"windows must lie in [1, {n // 2 - 1}] for {n} samples, got {lengths.tolist()}")
-    results = []
-    for width in map(int, lengths):
-        trend2, volatility = running_sums(x, width) ** 2, running_sums(x * x, width)
-        earlier, later = slice(None, -width), slice(width, None)
-        forward = _correlation(trend2[..., earlier], volatility[..., later])
-        results.append(forward - _correlation(volatility[..., earlier], trend2[..., later]))
-    return np.stack(results, axis=-1)
+    return np.asarray(kernels.zumbach(np, x, lengths.tolist()))
 
 
-def _checked(returns: npt.ArrayLike, demean: bool = True) -> tuple[Vector, Vector]:
-    """Return the returns, demeaned or not, and their mean square."""
+def _checked(returns: npt.ArrayLike) -> Vector:
     x = finite_series(returns)
     if (x.max(axis=-1) == x.min(axis=-1)).any():
         raise ValueError("returns must not be constant")
-    if demean:
-        x = x - x.mean(axis=-1, keepdims=True)
-    return x, np.asarray((x * x).mean(axis=-1))
-
-
-def _lags(lags: Sequence[int] | Lags, n: int) -> Lags:
-    index = np.asarray(lags)
-    if index.ndim != 1 or index.size == 0 or index.dtype.kind not in "iu" or not (np.abs(index) < n).all():
-        raise ValueError(f"lags must be a list of integers below {n} in modulus, got {index.tolist()}")
-    return index.astype(np.int_)
-
-
-def _lagged(first: Vector, second: Vector, lag: int) -> Vector:
-    """Return the mean of first(t) second(t + lag) over the pairs inside the series."""
-    n = first.shape[-1]
-    early, late = slice(0, n - abs(lag)), slice(abs(lag), n)
-    at, then = (early, late) if lag >= 0 else (late, early)
-    return np.asarray((first[..., at] * second[..., then]).mean(axis=-1))
-
-
-def _correlation(a: Vector, b: Vector) -> Vector:
-    a, b = a - a.mean(axis=-1, keepdims=True), b - b.mean(axis=-1, keepdims=True)
-    return np.asarray((a * b).mean(axis=-1) / np.sqrt((a * a).mean(axis=-1) * (b * b).mean(axis=-1)))
+    return x

@@ -7,10 +7,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from scatflow_processes.autocorrelation import finite_series
-from scatflow_processes.stylized_facts.series import Lags, Vector, normal_quantile, running_sums
+from scatflow_processes.stylized_facts import kernels
+
+Vector = npt.NDArray[np.float64]
+Lags = npt.NDArray[np.int_]
 
 
 class Tail(NamedTuple):
@@ -106,22 +109,50 @@ def hill(
     """
     if tail not in ("lower", "upper"):
         raise ValueError(f'tail must be "lower" or "upper", got {tail!r}')
-    normal_quantile(probability)  # only to check its range
-    x = finite_series(returns)
-    moduli = -np.sort(-(x if tail == "upper" else -x), axis=-1)
-    most = int((moduli > 0).sum(axis=-1).min()) - 1
-    default = max(1, x.shape[-1] // 20)
-    counts = np.atleast_1d(np.asarray(default if count is None else count, dtype=np.int_))
+    x = finite_series(returns) * (1 if tail == "upper" else -1)
+    most = int((x > 0).sum(axis=-1).min()) - 1
+    counts = np.atleast_1d(np.asarray(max(1, x.shape[-1] // 20) if count is None else count, dtype=np.int_))
     if counts.ndim != 1 or counts.size == 0 or not ((counts >= 1) & (counts <= most)).all():
         raise ValueError(f"count must lie in [1, {most}] for this tail, got {counts.tolist()}")
-    logs = np.log(moduli[..., : int(counts.max()) + 1])
-    sums = np.cumsum(logs, axis=-1)
-    inverse = sums[..., counts - 1] / counts - logs[..., counts]
-    if not (inverse > 0).all():
+    low, high = interval_factors(counts.tolist(), probability)
+    exponent, threshold = kernels.hill(np, x, counts.tolist())
+    if np.isnan(exponent).any():
         raise ValueError("the extreme values are all equal; the tail has no exponent, or count is too small")
-    quantiles = [stats.chi2.ppf(0.5 + side * probability / 2, 2 * counts) / (2 * counts) for side in (-1, 1)]
-    exponent = 1 / inverse
-    return Tail(counts, exponent, exponent * quantiles[0], exponent * quantiles[1], moduli[..., counts])
+    return Tail(counts, exponent, exponent * low, exponent * high, threshold)
+
+
+def interval_factors(counts: Sequence[int], probability: float = 0.95) -> tuple[Vector, Vector]:
+    """Return what turns a Hill estimate from k values into the ends of its confidence interval.
+
+    Parameters
+    ----------
+    counts : sequence of int, length p
+        Numbers k of extreme values, >= 1.
+    probability : float
+        Coverage, in (0, 1).
+
+    Returns
+    -------
+    low, high : ndarray of float64, shape (p,)
+        ``q / (2 k)``, q the quantiles of chi-squared with 2k degrees of freedom: for Pareto values
+        2 k alpha / alpha_Hill has that law.
+
+    Raises
+    ------
+    ValueError
+        If ``probability`` is outside its range.
+
+    Examples
+    --------
+    >>> low, high = interval_factors([100])
+    >>> round(float(low[0]), 3), round(float(high[0]), 3)
+    (0.814, 1.205)
+    """
+    if not 0 < probability < 1:
+        raise ValueError(f"probability must lie in (0, 1), got {probability}")
+    k = np.asarray(counts, dtype=np.float64)
+    low, high = (special.gammaincinv(k, 0.5 + side * probability / 2) / k for side in (-1, 1))
+    return low, high
 
 
 def moments_by_horizon(
@@ -168,14 +199,8 @@ def moments_by_horizon(
     lengths = np.asarray(horizons, dtype=np.int_).ravel()
     if lengths.size == 0 or not ((lengths >= 1) & (2 * lengths <= n)).all():
         raise ValueError(f"horizons must lie in [1, {n // 2}] for {n} samples, got {lengths.tolist()}")
-    rows, counts = [], []
-    for horizon in map(int, lengths):
-        sums = running_sums(x, horizon)[..., :: 1 if overlap else horizon]
-        deviation = sums - sums.mean(axis=-1, keepdims=True)
-        second, third, fourth = ((deviation**p).mean(axis=-1) for p in (2, 3, 4))
-        if not (second > 0).all():
-            raise ValueError(f"returns summed over {horizon} samples must not be constant")
-        rows.append((np.sqrt(second), third / second**1.5, fourth / second**2))
-        counts.append(sums.shape[-1])
-    std, skewness, kurtosis = (np.stack(column, axis=-1) for column in zip(*rows, strict=True))
-    return Moments(lengths, std, skewness, kurtosis, np.asarray(counts, dtype=np.int_))
+    sums = [n - h + 1 if overlap else n // h for h in lengths.tolist()]
+    std, skewness, kurtosis = kernels.moments(np, x, lengths.tolist(), overlap)
+    if not (std > 0).all():
+        raise ValueError("returns must not be constant when summed over a horizon")
+    return Moments(lengths, std, skewness, kurtosis, np.asarray(sums, dtype=np.int_))

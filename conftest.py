@@ -1,0 +1,68 @@
+"""What all tests share, the engine's and the plugins': reproducible randomness, and no cluster left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+
+# Examples are the same in every CI run, so that red means a change; people at their desks explore.
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local")
+hypothesis.settings.load_profile(PROFILE)
+
+SEED = int(os.environ.get("SCATFLOW_TEST_SEED", "0"))
+
+
+def pytest_report_header() -> str:
+    return f"scatflow: SCATFLOW_TEST_SEED={SEED} HYPOTHESIS_PROFILE={PROFILE}"
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """A generator of the test's own: the same whatever ran before, another one under SCATFLOW_TEST_SEED."""
+    seed = [SEED, zlib.crc32(request.node.nodeid.encode())]
+    print(f"rng: np.random.default_rng({seed})")  # pytest shows it when the test fails
+    return np.random.default_rng(seed)
+
+
+def _running() -> set[Any]:
+    """Clients and clusters that are open; distributed is asked only if something has imported it."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return set()
+    clients = {client for client in distributed.Client._instances if client.status not in ("closed", "closing")}
+    clusters = {cluster for cluster in distributed.SpecCluster._instances if cluster.status.name not in ("closed", "closing")}
+    return clients | clusters
+
+
+def _close_all(leftover: set[Any]) -> None:
+    for item in sorted(leftover, key=lambda item: type(item).__name__):  # clients before their clusters
+        item.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_cluster_left_behind() -> Iterator[None]:
+    before = _running()  # those of wider fixtures, which pytest sets up first
+    yield
+    leftover = _running() - before
+    if leftover:
+        names = ", ".join(sorted(repr(item) for item in leftover))
+        _close_all(leftover)
+        pytest.fail(f"the test left running: {names}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    leftover = _running()
+    if leftover:
+        names = ", ".join(sorted(repr(item) for item in leftover))
+        _close_all(leftover)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"\na fixture left running: {names}")

@@ -1,0 +1,5 @@
+"""Scattering transforms of labelled arrays.
+
+The documented interface for other plugins is :mod:`scatflow_scattering.tree` (the paths, and the walk that yields
+every plane depth-first) with :class:`scatflow_scattering.parameters.TreeParameters`.
+"""

@@ -1,0 +1,42 @@
+"""Parameters of operators that walk a scattering tree."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from scatflow.contract import param
+from scatflow.spec import ArraySpec, Coord
+from scatflow_wavelet.selection import Selection
+from scatflow_scattering.tree import Kind, Tree, grow
+from scatflow_wavelet.labels import path_coords
+from scatflow_wavelet.parameters import BankParameters
+
+
+class TreeParameters(BankParameters):
+    """Base of operators over the paths of a scattering tree."""
+
+    order: int = param(2, "Highest number of wavelets in a path.", ge=0, le=8)
+    tree: Kind = param("increasing", 'Paths with j1 < j2 < ... ("increasing"), or all of them.')
+    paths: Selection = param(
+        None, 'Labels of the paths wanted, {"order": 2, "j1": (0, 1)}, or a list of such; default all.'
+    )
+
+    def paths_of(self, ndim: int) -> Tree:
+        """Return the tree in one or two core dims, for inputs that :meth:`resolve` has seen.
+
+        Raises
+        ------
+        ParameterError
+            The family has no such bank, no path is selected, or the tree cannot be sampled like this.
+        """
+        return _tree(self.replace(dims=None, sampling=None), ndim)
+
+    def path_coords(self, spec: ArraySpec, tree: Tree) -> dict[str, Coord]:
+        """Return the labels of the tree's paths for an input."""
+        return path_coords(tree.banks, tree.paths, self.order, self.spacing(spec))
+
+
+@lru_cache(maxsize=32)
+def _tree(operator: TreeParameters, ndim: int) -> Tree:
+    banks = [operator.bank(ndim, k) for k in range(1, operator.order + 1)]
+    return grow(banks, operator.tree, operator.oversampling, operator.paths, operator.name)

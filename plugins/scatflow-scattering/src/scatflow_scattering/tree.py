@@ -1,0 +1,240 @@
+"""The scattering tree: which paths there are, on which grids, and the one walk through them.
+
+``U[()] = x`` and ``U[p + n] = |U[p] * psi_n|``, sampled on absolute multiples of ``2^max(0, j_n - a)``, a being the
+oversampling. The walk is depth-first: it holds one plane per order and never the planes of two branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from scatflow.errors import ParameterError
+from scatflow_wavelet.selection import Labels, select
+from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.layout import Band, Grid
+from scatflow_wavelet.spectrum import Tiles, band_tiles, filtered, half_spectrum, whole_spectrum
+
+Array = Any
+Path = tuple[int, ...]
+Kind = Literal["increasing", "all"]
+#: A filter by (first order with the same bank, exponent of the grid it is applied on, band number).
+Key = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The paths of a scattering transform, in the order of the results.
+
+    Attributes
+    ----------
+    banks : tuple of Bank
+        Bank of every order, from the first.
+    paths : tuple of tuple of int
+        Band numbers per path, sorted by order and then by number.
+    oversampling : int
+        Octaves by which planes are sampled finer than 2^j.
+    """
+
+    banks: tuple[Bank, ...]
+    paths: tuple[Path, ...]
+    oversampling: int
+
+    @property
+    def depth(self) -> int:
+        """Highest order among the paths."""
+        return max((len(path) for path in self.paths), default=0)
+
+    @cached_property
+    def position(self) -> Mapping[Path, int]:
+        """Path -> its place in the result."""
+        return {path: k for k, path in enumerate(self.paths)}
+
+    @cached_property
+    def children(self) -> Mapping[Path, tuple[int, ...]]:
+        """Path -> bands to apply to its plane; only what leads to a wanted path."""
+        needed: dict[Path, set[int]] = {}
+        for path in self.paths:
+            for k in range(len(path)):
+                needed.setdefault(path[:k], set()).add(path[k])
+        return {path: tuple(sorted(bands)) for path, bands in needed.items()}
+
+    def exponent(self, path: Path) -> int:
+        """Return e such that the plane of ``path`` lies on absolute multiples of 2^e."""
+        return max(0, self.banks[len(path) - 1].bands[path[-1]].j - self.oversampling) if path else 0
+
+    def key(self, path: Path, n: int) -> Key:
+        """Return which filter takes the plane of ``path`` to that of ``path + (n,)``."""
+        return (self._first[len(path)], self.exponent(path), n)
+
+    @cached_property
+    def _first(self) -> tuple[int, ...]:
+        return tuple(self.banks.index(bank) for bank in self.banks)
+
+    @cached_property
+    def edges(self) -> Mapping[Key, int]:
+        """Every filter of the tree -> how often it is applied."""
+        count: dict[Key, int] = {}
+        for path, bands in self.children.items():
+            for n in bands:
+                key = self.key(path, n)
+                count[key] = count.get(key, 0) + 1
+        return count
+
+
+def grow(
+    banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[Labels, ...] | None, subject: str
+) -> Tree:
+    """Return the tree of all paths up to the number of banks, or of those selected.
+
+    Parameters
+    ----------
+    banks : sequence of Bank
+        Bank of every order, from the first; none for order 0 alone.
+    kind : {"increasing", "all"}
+        ``increasing`` keeps paths with j1 < j2 < ..., which carry nearly all energy.
+    oversampling : int
+        Octaves by which planes are sampled finer than 2^j.
+    selection : tuple of mapping, optional
+        Labels of the paths wanted; default all.
+    subject : str
+        Operator name for errors.
+
+    Raises
+    ------
+    ParameterError
+        Nothing is selected, a label does not exist, or a path would need a finer grid than its parent has.
+
+    Examples
+    --------
+    >>> from scatflow_wavelet import Morlet
+    >>> bank = Bank(Morlet(), J=4, voices=8, aspect=(1.0, 1.0))
+    >>> len(grow([bank, bank], "increasing", 1, None, "scattering").paths)
+    417
+    """
+    level: list[tuple[Band, ...]] = [()]
+    found = list(level)
+    for bank in banks:
+        level = [
+            (*path, band) for path in level for band in bank.bands if kind == "all" or not path or band.j > path[-1].j
+        ]
+        found += level
+    if selection is not None:
+        ndim = banks[0].ndim if banks else 1
+        found = select(found, selection, len(banks), ndim, subject)
+    _check_grids(found, oversampling, subject)
+    paths = sorted((tuple(band.n for band in path) for path in found), key=lambda path: (len(path), path))
+    return Tree(tuple(banks), tuple(paths), oversampling)
+
+
+def _check_grids(paths: Sequence[tuple[Band, ...]], oversampling: int, subject: str) -> None:
+    """A plane cannot be brought to a finer grid: what the sampling has dropped is gone."""
+    worst = max((max(a.j, b.j) for path in paths for a, b in zip(path, path[1:], strict=False) if b.j < a.j), default=0)
+    if worst > oversampling:
+        raise ParameterError(
+            f"{subject}.tree", "paths whose octaves do not increase need planes that are not subsampled",
+            expected=f"oversampling >= {worst}", got=f'tree="all", oversampling={oversampling}',
+            remedy=f'Use oversampling={worst}, or tree="increasing".', code="TreeSubsampled",
+        )  # fmt: skip
+
+
+class Node:
+    """One plane of the walk: its path, its grid and, once asked for, its half spectrum.
+
+    Attributes
+    ----------
+    path : tuple of int
+        Band numbers.
+    exponent : int
+        The plane lies on absolute multiples of 2^exponent.
+    plane : array of real, shape (items, *grid)
+        ``U[path]``; valid until the walk goes on.
+    """
+
+    __slots__ = ("_half", "_ndim", "_xp", "exponent", "path", "plane")
+
+    def __init__(self, xp: Any, path: Path, exponent: int, plane: Array, ndim: int) -> None:
+        self.path, self.exponent, self.plane = path, exponent, plane
+        self._xp, self._ndim, self._half = xp, ndim, None
+
+    def half(self) -> Array:
+        """Return the half spectrum of the plane, computed once."""
+        if self._half is None:
+            self._half = half_spectrum(self._xp, self.plane, self._ndim)
+        return self._half
+
+    def _release(self) -> Array:
+        """Return the whole spectrum and let go of the plane, which is not needed below."""
+        n = self.plane.shape[-1]
+        half = self.half()
+        self.plane = self._half = None
+        return whole_spectrum(self._xp, half, n, self._ndim)
+
+
+def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None) -> dict[Key, Tiles]:
+    """Return every filter of the tree for blocks of one shape.
+
+    Parameters
+    ----------
+    tree : Tree
+        The paths.
+    shape : tuple of int
+        Core shape of the blocks; every length a multiple of 2^J.
+    xp, dtype, device
+        Library, real dtype and device of the values.
+
+    Returns
+    -------
+    dict
+        Key -> tiles, as :func:`walk` takes them.
+    """
+    result = {}
+    for first, exponent, n in tree.edges:
+        bank = tree.banks[first]
+        target = max(0, bank.bands[n].j - tree.oversampling)
+        grid = Grid(tuple(length >> exponent for length in shape), 2**exponent)
+        result[first, exponent, n] = band_tiles(bank, n, grid, 2 ** (target - exponent), xp, dtype, device)
+    return result
+
+
+def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Iterator[Node]:
+    """Yield the planes of the tree, each before those below it.
+
+    Parameters
+    ----------
+    xp : Namespace
+        The block's namespace.
+    block : array of real, shape (items, *core)
+        Periodic planes; every core length a multiple of 2^J.
+    tree : Tree
+        The paths; planes that only lead to wanted paths are yielded too.
+    bands : mapping
+        As :func:`filters` gives them.
+
+    Yields
+    ------
+    Node
+        ``path``, ``exponent``, ``plane`` of shape (items, *core / 2^exponent) and ``half()``; to be used before the
+        next step.
+    """
+    root = Node(xp, (), 0, block, block.ndim - 1)
+    yield root
+    yield from _below(xp, root, tree, bands, tuple(block.shape[1:]))
+
+
+def _below(xp: Any, node: Node, tree: Tree, bands: Mapping[Key, Tiles], shape: tuple[int, ...]) -> Iterator[Node]:
+    numbers = tree.children.get(node.path, ())
+    if not numbers:
+        return
+    spectrum = node._release()
+    for n in numbers:
+        path = (*node.path, n)
+        exponent = tree.exponent(path)
+        sizes = tuple(length >> exponent for length in shape)
+        plane = xp.abs(filtered(xp, spectrum, bands[tree.key(node.path, n)], sizes))
+        child = Node(xp, path, exponent, plane, len(sizes))
+        del plane
+        yield child
+        yield from _below(xp, child, tree, bands, shape)

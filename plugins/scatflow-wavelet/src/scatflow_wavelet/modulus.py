@@ -1,0 +1,55 @@
+"""The operator ``modulus``: the nonlinearity between two wavelet transforms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scatflow.arrays import real_dtype
+from scatflow.contract import Pointwise, operator
+from scatflow.spec import ArraySpec
+
+Array = Any
+
+
+@operator(
+    "modulus",
+    version=1,
+    signature="()->()",
+    dtypes="fc",
+    differentiable=True,
+    references=("Mallat, Group invariant scattering, Comm. Pure Appl. Math. 65 (2012)",),
+    aliases=("envelope", "magnitude"),
+)
+class Modulus(Pointwise):
+    """Modulus |z| of real or complex values, element by element.
+
+    Never increases a distance: ``| |a| - |b| | <= |a - b|``.
+
+    Returns
+    -------
+    DataArray
+        Same labels and units, real, of the input's precision.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Modulus().apply(np, np.array([3 + 4j, -1.0]))
+    array([5., 1.])
+    """
+
+    def output(self, *specs: ArraySpec) -> ArraySpec:
+        """Declare the real result."""
+        (spec,) = specs
+        title = spec.attrs.get("long_name")
+        named = spec.with_attrs(long_name=f"modulus of {title}" if title else None, standard_name=None)
+        return named.with_dtype(real_dtype(spec.dtype))
+
+    def apply(self, xp: Any, *blocks: Array) -> Array:
+        """Compute one block."""
+        return xp.abs(blocks[0])
+
+    def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
+        """Return ``g z / |z|``, 0 at z = 0."""
+        (block,) = blocks
+        size = xp.abs(block)
+        return (cotangent * (block / xp.where(size > 0, size, xp.ones_like(size))),)

@@ -1,0 +1,172 @@
+"""The kernels: wavelet bands of blocks on one or several sampled grids, and the adjoint. Pure functions of arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.groups import groups
+from scatflow_wavelet.layout import Grid
+from scatflow_wavelet.spectrum import (
+    Low,
+    Tiles,
+    axes,
+    band_tiles,
+    filtered,
+    half_spectrum,
+    low_pass,
+    smooth,
+    spread,
+    unsmooth,
+    whole_spectrum,
+)
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Level:
+    """Bands that share one sampled grid.
+
+    Attributes
+    ----------
+    name : str
+        Name of the result.
+    low : bool
+        Whether the low-pass comes first.
+    bands : tuple of int
+        Band numbers in the order of the result.
+    stride : int
+        Step of the result in samples.
+    grid : int
+        The power of two up to 2^J that divides it: the grid on which bands are computed.
+    """
+
+    name: str
+    low: bool
+    bands: tuple[int, ...]
+    stride: int
+    grid: int
+
+    def __len__(self) -> int:
+        return len(self.bands) + self.low
+
+
+def filters(
+    bank: Bank, levels: Sequence[Level], shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None
+) -> dict[str, Any]:
+    """Return the multipliers of all levels for blocks of one shape.
+
+    Parameters
+    ----------
+    bank : Bank
+        The filters.
+    levels : sequence of Level
+        What is computed.
+    shape : tuple of int
+        Core shape; every length a multiple of 2^J.
+    xp, dtype, device
+        Library, real dtype and device of the values.
+
+    Returns
+    -------
+    dict
+        ``bands``: band number -> tiles; ``low``: the low-pass, or nothing.
+    """
+    whole = Grid(shape)
+    bands = {n: band_tiles(bank, n, whole, level.grid, xp, dtype, device) for level in levels for n in level.bands}
+    low = tuple(low_pass(bank, whole, level.grid, xp, dtype, device) for level in levels if level.low)
+    return {"bands": bands, "low": low}
+
+
+def decompose(
+    xp: Any,
+    block: Array,
+    levels: Sequence[Level],
+    bands: Mapping[int, Tiles],
+    low: Sequence[Low],
+    keep: Mapping[str, tuple[slice, ...]],
+) -> dict[str, Array]:
+    """Return the wavelet transform of a block of periodic planes.
+
+    Parameters
+    ----------
+    xp : Namespace
+        The block's namespace.
+    block : array of real, shape (*batch, *core)
+        Every core length a multiple of 2^J.
+    levels, bands, low
+        As :func:`filters` takes and gives them.
+    keep : mapping
+        Level name -> samples of the level's grid to keep per core axis.
+
+    Returns
+    -------
+    dict of str to array of complex, shape (*batch, bands, *samples)
+    """
+    ndim = len(next(iter(keep.values())))
+    batch, core = tuple(block.shape[: block.ndim - ndim]), tuple(block.shape[block.ndim - ndim :])
+    items = xp.reshape(block, (math.prod(batch), *core))
+    dtype = (xp.zeros(1, dtype=block.dtype) * 1j).dtype
+    out = {level.name: xp.empty((len(items), *_shape(level, core, keep)), dtype=dtype, device=block.device) for level in levels}
+    for group in groups(items.shape[0], core):
+        half = half_spectrum(xp, items[group, ...], ndim)
+        whole = whole_spectrum(xp, half, core[-1], ndim)
+        for level in levels:
+            part, sizes = keep[level.name], tuple(n // level.grid for n in core)
+            if level.low:
+                out[level.name][group, 0, ...] = xp.astype(smooth(xp, half, low[0])[(..., *part)], dtype)
+            for k, n in enumerate(level.bands, int(level.low)):
+                out[level.name][group, k, ...] = filtered(xp, whole, bands[n], sizes)[(..., *part)]
+    return {name: xp.reshape(value, (*batch, *value.shape[1:])) for name, value in out.items()}
+
+
+def _shape(level: Level, core: tuple[int, ...], keep: Mapping[str, tuple[slice, ...]]) -> tuple[int, ...]:
+    kept = (len(range(n // level.grid)[part]) for n, part in zip(core, keep[level.name], strict=True))
+    return (len(level), *kept)
+
+
+def recompose(
+    xp: Any,
+    cotangents: Mapping[str, Array],
+    core: tuple[int, ...],
+    levels: Sequence[Level],
+    bands: Mapping[int, Tiles],
+    low: Sequence[Low],
+    keep: Mapping[str, tuple[slice, ...]],
+) -> Array:
+    """Return the adjoint of :func:`decompose`: ``Re sum over bands of psi* y``, a real array of shape (*batch, *core).
+
+    Parameters
+    ----------
+    xp : Namespace
+        Namespace of the arrays.
+    cotangents : mapping
+        Level name -> array of complex, of the shape that :func:`decompose` returns.
+    core : tuple of int
+        Core shape of the block.
+    levels, bands, low, keep
+        As for :func:`decompose`.
+    """
+    ndim = len(core)
+    sample = cotangents[levels[0].name]
+    batch = tuple(sample.shape[: sample.ndim - ndim - 1])
+    given = {name: xp.reshape(value, (math.prod(batch), *value.shape[len(batch) :])) for name, value in cotangents.items()}
+    dtype = xp.real(sample).dtype
+    out = xp.zeros((math.prod(batch), *core), dtype=dtype, device=sample.device)
+    for group in groups(out.shape[0], core):
+        total = xp.zeros((group.stop - group.start, *core), dtype=sample.dtype, device=sample.device)
+        for level in levels:
+            part, sizes = keep[level.name], tuple(n // level.grid for n in core)
+            for k in range(len(level)):
+                whole = xp.zeros((total.shape[0], *sizes), dtype=sample.dtype, device=sample.device)
+                whole[(..., *part)] = given[level.name][group, k, ...]
+                if level.low and k == 0:
+                    out[group, ...] = unsmooth(xp, half_spectrum(xp, xp.real(whole), ndim), low[0])
+                else:
+                    spread(xp, whole, bands[level.bands[k - level.low]], total, level.grid)
+        out[group, ...] += xp.real(xp.fft.ifftn(total, axes=axes(ndim)))
+    return xp.reshape(out, (*batch, *core))

@@ -1,0 +1,225 @@
+"""The operator ``wavelet``: the linear transform, complex bands with labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from scatflow.arrays import complex_dtype, fast_length
+from scatflow.contract import Window, operator, param
+from scatflow.errors import ParameterError
+from scatflow.spec import ArraySpec, Cost, Place, itemsize
+from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.groups import group_size
+from scatflow_wavelet.labels import path_coords
+from scatflow_wavelet.layout import Band
+from scatflow_wavelet.parameters import BankParameters
+from scatflow_wavelet.selection import Selection, select
+from scatflow_wavelet.transform import Level, decompose, filters, recompose
+
+Array = Any
+
+
+@operator(
+    "wavelet",
+    version=1,
+    signature="(y?,x)->(path,y?,x)",
+    dtypes="f",
+    linear=True,
+    differentiable=True,
+    references=(
+        "Mallat, A Wavelet Tour of Signal Processing, 3rd ed. (2009)",
+        "Portilla & Simoncelli, A parametric texture model, IJCV 40 (2000), for the family tight",
+    ),
+    aliases=("cwt", "continuous_wavelet_transform", "wavelet_transform", "scalogram", "constant_q"),
+)
+class Wavelet(BankParameters, Window):
+    """Wavelet transform: complex band-pass planes ``x * psi`` and the low-pass ``x * phi``, labelled.
+
+    Parameters
+    ----------
+    J, Q, L, filters, oversampling, pad, metric
+        See :class:`scatflow_wavelet.parameters.BankParameters`.
+    T : float, optional
+        Averaging scale of the low-pass in samples of the coarsest core axis; default 2^J.
+    stride : int or "octave", optional
+        Step of the results in samples, along every core dim; default 1. ``"octave"`` samples octave j at multiples of
+        ``2^max(0, j - oversampling)`` and gives one result per octave, ``j0``, ``j1``, ..., and ``low``.
+    paths : mapping or list of mappings, optional
+        Labels of the bands wanted; the low-pass has ``order=0``.
+
+    Returns
+    -------
+    DataArray or Dataset
+        Complex, in the units of the input; dim ``path`` with coordinates ``order`` (0 for the low-pass, 1 for
+        bands), ``j1``, ``l1``, ``xi1``, ``sigma1``, ``scale1`` and ``n1`` (one dim) or ``theta1`` (two dims).
+
+    Raises
+    ------
+    ParameterError
+        2^J exceeds the data (the largest J is named), the family has no such bank, or nothing is selected.
+    DimensionError
+        The core dims have different units and ``metric`` is ``"space"``.
+
+    Examples
+    --------
+    >>> from scatflow.spec import ArraySpec
+    >>> spec = Wavelet(dims=("x",), J=4, Q=8, stride=4).output(ArraySpec(("x",), (1000,), "float32"))
+    >>> spec.dims, spec.shape, spec.dtype
+    (('path', 'x'), (23, 250), 'complex64')
+    """
+
+    T: float | None = param(None, "Averaging scale of the low-pass in samples of the coarsest core axis, default 2^J.", gt=0)
+    stride: int | Literal["octave"] = param(1, 'Step of the results in samples; "octave" for one result per octave.')
+    paths: Selection = param(None, 'Labels of the bands wanted, {"j1": (0, 1)}, or a list of such; default all.')
+
+    def averaging(self) -> float | None:
+        """Return T, or None for 2^J."""
+        return None if self.T is None else float(self.T)
+
+    def levels(self, ndim: int) -> tuple[Level, ...]:
+        """Return what is computed, by result, for inputs that :meth:`resolve` has seen."""
+        bank = self.bank(ndim)
+        wanted: list[tuple[Band, ...]] = [(), *((band,) for band in bank.bands)]
+        if self.paths is not None:
+            wanted = select(wanted, self.paths, 1, ndim, self.name)
+        bands = [path[0] for path in wanted if path]
+        if self.stride != "octave":
+            if self.stride < 1:
+                raise ParameterError(f"{self.name}.stride", "must be at least 1", expected='a positive integer or "octave"', got=self.stride)
+            grid = math.gcd(self.stride, 2**self.J)
+            return (Level("", () in wanted, tuple(band.n for band in bands), self.stride, grid),)
+        levels = []
+        for j in sorted({band.j for band in bands}):
+            step = 2 ** max(0, min(j, self.J) - self.oversampling)
+            levels.append(Level(f"j{j}", False, tuple(band.n for band in bands if band.j == j), step, step))
+        if () in wanted:
+            step = 2 ** max(0, self.J - self.oversampling)
+            levels.append(Level("low", True, (), step, step))
+        return tuple(levels)
+
+    def output(self, *specs: ArraySpec) -> ArraySpec | Mapping[str, ArraySpec]:
+        """Declare the result, or one per octave."""
+        (spec,) = specs
+        ready: Self = self.resolve(spec)
+        assert ready.dims is not None
+        ndim = len(ready.dims)
+        bank, spacing = ready.bank(ndim), ready.spacing(spec)
+        what = spec.attrs.get("long_name") or spec.name
+        title = f"wavelet coefficients of {what}" if what else "wavelet coefficients"
+        results = {}
+        for level in ready.levels(ndim):
+            result = spec
+            for dim in spec.dims[len(spec.dims) - ndim :]:
+                result = result.strided(dim, level.stride)
+            paths: list[tuple[int, ...]] = [()] * level.low + [(n,) for n in level.bands]
+            coords = path_coords([bank], paths, 1, spacing)
+            result = result.with_dim("path", len(paths), coords, at=len(spec.dims) - ndim)
+            result = result.with_attrs(long_name=title, standard_name=None)
+            results[level.name] = result.with_dtype(complex_dtype(spec.dtype))
+        return results[""] if list(results) == [""] else results
+
+    def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
+        """Return the tabulated reach of the bank per role."""
+        return self.reach(-1, tol)
+
+    def coverage(self, xp: Any, at: Place) -> Mapping[str, Array]:
+        """Return, per role, rows of low-pass weights at the samples of the result; nothing for several results."""
+        if self.stride == "octave":
+            return {}
+        roles = tuple(at.size)
+        bank = self.bank(len(roles))
+        weights = {}
+        for role, aspect in zip(roles, bank.aspect, strict=True):
+            samples = np.asarray(at.samples(role, self.stride), dtype=np.float64)
+            distance = samples[:, None] - np.arange(at.start[role], at.stop[role])[None, :]
+            weights[role] = xp.asarray(bank.coverage(distance / aspect))
+        return weights
+
+    def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
+        """Build filters for one block shape."""
+        ndim = len(block.shape)
+        return filters(self.bank(ndim), self.levels(ndim), block.shape, xp, block.dtype, device)
+
+    def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Any) -> Array | Mapping[str, Array]:
+        """Compute one extended block."""
+        levels = self.levels(len(at.start))
+        out = decompose(xp, blocks[0], levels, prepared["bands"], prepared["low"], _keep(levels, at))
+        return out[""] if list(out) == [""] else out
+
+    def vjp(self, xp: Any, cotangent: Any, *blocks: Array, at: Place, **prepared: Any) -> tuple[Array, ...]:
+        """Return the cotangent of one extended block: the adjoint applied to that of the result."""
+        levels = self.levels(len(at.start))
+        given = cotangent if isinstance(cotangent, Mapping) else {"": cotangent}
+        core = tuple(at.stop[role] - at.start[role] for role in at.start)
+        return (recompose(xp, given, core, levels, prepared["bands"], prepared["low"], _keep(levels, at)),)
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare flops, and bytes of filters, spectra and untrimmed results."""
+        ready: Self = self.resolve(specs[0])
+        assert ready.dims is not None
+        ndim = len(ready.dims)
+        spec = specs[0]
+        sizes = spec.shape[len(spec.dims) - ndim :]
+        count = math.prod(spec.shape[: len(spec.dims) - ndim])
+        return _cost(ready.bank(ndim), ready.levels(ndim), extended_shape(ready, sizes), count, itemsize(spec.dtype))
+
+    @classmethod
+    def examples(cls) -> Iterator[Self]:
+        """Yield small instances in one and two dims."""
+        yield cls(dims=("x",), J=3, Q=2)
+        yield cls(dims=("y", "x"), J=2, L=4, stride=2)
+        yield cls(dims=("y", "x"), J=2, L=3, stride="octave", paths={"order": 1})
+
+
+def _keep(levels: tuple[Level, ...], at: Place) -> dict[str, tuple[slice, ...]]:
+    """Return which samples of a level's grid are absolute multiples of its stride."""
+    return {
+        level.name: tuple(
+            slice((at.samples(role, level.stride).start - at.start[role]) // level.grid, None, level.stride // level.grid)
+            for role in at.start
+        )
+        for level in levels
+    }
+
+
+def extended_shape(operator: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the core shape of a block of whole axes after extension to a fast multiple of the alignment.
+
+    Parameters
+    ----------
+    operator : Window
+        One with :class:`~scatflow_wavelet.parameters.BankParameters`.
+    sizes : tuple of int
+        Core shape before extension, in kernel order.
+    """
+    roles = operator.signature.bind(len(sizes))
+    size = dict(zip(roles, sizes, strict=True))
+    at = Place(
+        start=dict.fromkeys(roles, 0), stop=size, core={role: (0, n) for role, n in size.items()}, size=size,
+        periodic=dict.fromkeys(roles, operator.boundary == "periodic"),
+    )  # fmt: skip
+    margins, grid = operator.margins(at), 2**operator.J
+    shape = []
+    for role, n in size.items():
+        before = -(-margins[role][0] // grid) * grid
+        shape.append(n if margins[role] == (0, 0) and n % grid == 0 else fast_length(n + before + margins[role][1], multiple=grid))
+    return tuple(shape)
+
+
+def _cost(bank: Bank, levels: tuple[Level, ...], shape: tuple[int, ...], count: int, real: int) -> Cost:
+    size, ndim = math.prod(shape), len(shape)
+    flops, stored, results = 2.5 * size * math.log2(max(2, size)), 0, 0
+    for level in levels:
+        m = size // level.grid**ndim
+        # A decimated band keeps the tiles of the frequency plane around its center (measured: 3 and 6 at most).
+        tiles = min(level.grid**ndim, 3 if ndim == 1 else 6)
+        flops += len(level) * (8 * tiles * m + 5 * m * math.log2(max(2, m)))
+        stored += len(level.bands) * tiles * m * real
+        results += len(level) * math.prod(-(-n // level.stride) for n in shape) * 2 * real
+    largest = max((size // level.grid**ndim for level in levels), default=size)
+    planes = (3 * real * size + 6 * real * largest) * min(count, group_size(shape))
+    return Cost(count * flops, stored + count * results + planes + 3 * 8 * size)

@@ -1,0 +1,176 @@
+"""One call for all pictures: the kind from the labels, one item of what there is, matplotlib axes back."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from scatflow.accessor.plots import style
+from scatflow.accessor.plots.subject import Subject, candidates
+from scatflow.errors import ParameterError, UnknownParameterError, near
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A picture: module and function that draw it, whether it averages what is left, size in inches."""
+
+    module: str
+    function: str = "draw"
+    averages: bool = False
+    size: tuple[float, float] = (8.0, 4.5)
+
+
+#: Kinds of pictures by name.
+KINDS: Mapping[str, Kind] = {
+    "field": Kind("field", size=(8.0, 6.6)),
+    "series": Kind("series"),
+    "coefficients": Kind("coefficients", averages=True),
+    "disc": Kind("disc", averages=True, size=(8.0, 4.8)),
+    "spectrum": Kind("spectrum", averages=True),
+    "scalogram": Kind("timefrequency", "scalogram"),
+    "scattergram": Kind("timefrequency", "scattergram"),
+}
+
+
+def plot(
+    array: xr.DataArray | xr.Dataset,
+    kind: str | None = None,
+    ax: Axes | None = None,
+    *,
+    variable: str | None = None,
+    dims: str | Sequence[str] | None = None,
+    **options: Any,
+) -> Axes:
+    """Draw an array as its labels suggest, or as ``kind`` says.
+
+    Parameters
+    ----------
+    array : DataArray or Dataset
+        What to draw; of a Dataset with ``mean`` and ``se``, the mean with bands.
+    kind : str, optional
+        ``field``, ``series``, ``coefficients``, ``disc``, ``spectrum``, ``scalogram`` or ``scattergram``.
+    ax : Axes, optional
+        Where to draw; default a new figure. Kinds with two panels put them inside.
+    variable : str, optional
+        Variable of a Dataset.
+    dims : str or sequence of str, optional
+        Dims that are axes of the picture, or that are averaged in pictures of coefficients.
+    **options
+        The kind's own options, and for every other dim the item to draw, as position or label, default the first:
+        ``plot(S, realization=3, time="2008-10-10")``.
+
+    Returns
+    -------
+    Axes
+        The global style of matplotlib is left alone; ``ax.figure.savefig("x.pdf")`` writes vectors.
+
+    Raises
+    ------
+    ParameterError
+        No such kind, option or item.
+    DimensionError
+        The array does not have the dims or labels that the kind needs.
+    """
+    import matplotlib
+
+    subject = Subject.of(array, variable)
+    name = kind or suggest(array, variable)
+    if name not in KINDS:
+        raise ParameterError("plot.kind", "no such picture", expected=" | ".join(KINDS), got=repr(name), remedy=near(name, KINDS))
+    module = importlib.import_module(f"scatflow.accessor.plots.{KINDS[name].module}")
+    function = getattr(module, KINDS[name].function)
+    chosen, own = _sorted_options(subject.array, function, options, name)
+    # Averaged dims are named by `dims` for pictures of coefficients, whose axes are fixed.
+    averaged = _averaged(subject, dims, set(chosen)) if KINDS[name].averages else ()
+    axes = module.dims_of(subject.array, None if KINDS[name].averages else dims)
+    drawn = subject.pick((*axes, *averaged), chosen).averaged(averaged)
+    with matplotlib.rc_context(style.RC):
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(figsize=KINDS[name].size, layout="constrained")
+        function(drawn, ax, axes, **own)
+    return ax
+
+
+def save(array: xr.DataArray | xr.Dataset, path: str | Path, kind: str | None = None, **options: Any) -> Path:
+    """Draw into a file, PNG, PDF or SVG by its suffix, without pyplot and without a display."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    name = kind or suggest(array, options.get("variable"))
+    with matplotlib.rc_context(style.RC):
+        figure = Figure(figsize=KINDS[name].size if name in KINDS else None, layout="constrained")
+        plot(array, name, figure.subplots(), **options)
+        figure.savefig(path)
+    return Path(path)
+
+
+def suggest(array: xr.DataArray | xr.Dataset, variable: str | None = None) -> str:
+    """Return the kind of picture that the labels suggest."""
+    return kinds(array, variable)[0]
+
+
+def kinds(array: xr.DataArray | xr.Dataset, variable: str | None = None) -> tuple[str, ...]:
+    """Return the kinds that suit an array, the most telling first.
+
+    Raises
+    ------
+    ParameterError
+        There is none: the array has no dim that can be an axis.
+    """
+    subject = Subject.of(array, variable)
+    data = subject.array
+    axes = candidates(data)
+    if "path" in data.dims and "order" in data.coords:
+        directions = "theta1" in data.coords and bool(np.isfinite(data.coords["theta1"].values).any())
+        if directions:
+            return ("coefficients", "disc", "spectrum") if subject.se is None else ("spectrum", "coefficients", "disc")
+        over_time = ("scattergram",) if axes and subject.se is None and "xi1" in data.coords else ()
+        if over_time and int(data.coords["order"].values.max()) <= 1 and not (data.coords["order"].values == 0).any():
+            return ("scalogram", "spectrum")
+        return (*over_time, "spectrum", "coefficients")
+    if len(axes) >= 2:
+        return ("field",)
+    if len(axes) == 1:
+        return ("series",)
+    raise ParameterError("plot", "the array has no dim that can be an axis", got=tuple(data.dims), remedy="Name one: dims=.")
+
+
+def _averaged(subject: Subject, dims: str | Sequence[str] | None, chosen: set[str]) -> tuple[str, ...]:
+    """Return the core dims a picture of coefficients averages: as many as the transform has, none of an ensemble's mean."""
+    if dims is not None:
+        return (dims,) if isinstance(dims, str) else tuple(dims)
+    if subject.se is not None:
+        return ()
+    array = subject.array
+    theta = array.coords.get("theta1")
+    count = 2 if theta is not None and bool(np.isfinite(theta.values).any()) else 1
+    left = tuple(dim for dim in candidates(array) if dim not in chosen)
+    return left[-count:] if len(left) >= count else ()
+
+
+def _sorted_options(array: xr.DataArray, function: Any, options: Mapping[str, Any], kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part options into items of dims and the kind's own; unknown ones are an error with the nearest name."""
+    known = [
+        name for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]  # fmt: skip
+    chosen = {name: value for name, value in options.items() if name in array.dims}
+    own = {name: value for name, value in options.items() if name in known and name not in chosen}
+    unknown = [name for name in options if name not in chosen and name not in own]
+    if unknown:
+        names = [*known, *(str(dim) for dim in array.dims)]
+        raise UnknownParameterError(f"plot.{unknown[0]}", f"neither an option of kind {kind!r} nor a dim",
+                                    expected=" | ".join(names), remedy=near(unknown[0], names))  # fmt: skip
+    return chosen, own

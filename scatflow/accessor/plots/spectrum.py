@@ -1,0 +1,192 @@
+"""S1 and S2/S1 against scale on logarithmic axes, with bands and slopes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from scatflow.accessor.plots import style, text
+from scatflow.accessor.plots.paths import Paths, check, paths, scale_ruler
+from scatflow.accessor.plots.subject import Subject
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Reals = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A straight line in logarithms: exponent, its standard error (NaN without residuals), value at 1."""
+
+    exponent: float
+    error: float
+    intercept: float
+
+    def __call__(self, x: Reals) -> Reals:
+        return np.asarray(np.exp(self.intercept) * x**self.exponent)
+
+    def __str__(self) -> str:
+        sign = "−" if self.exponent < 0 else ""
+        error = f" ± {self.error:.2g}" if np.isfinite(self.error) else ""
+        return f"slope {sign}{abs(self.exponent):.3f}{error}"
+
+
+def slope(x: Reals, y: Reals, se: Reals | None = None) -> Slope | None:
+    """Fit a power law by least squares in logarithms, weighted by relative errors where all are known.
+
+    The error of the exponent comes from the scatter about the line, not from ``se``: neighboring scales are correlated.
+    None for fewer than two usable points.
+    """
+    usable = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
+    if usable.sum() < 2:
+        return None
+    u, v = np.log(x[usable]), np.log(y[usable])
+    weights = np.ones_like(u)
+    if se is not None and np.all(np.isfinite(se[usable]) & (se[usable] > 0)):
+        weights = (y[usable] / se[usable]) ** 2
+    center = float(np.average(u, weights=weights))
+    spread = float(np.sum(weights * (u - center) ** 2))
+    if spread == 0:
+        return None
+    exponent = float(np.sum(weights * (u - center) * v) / spread)
+    intercept = float(np.average(v, weights=weights) - exponent * center)
+    residual = v - intercept - exponent * u
+    error = float(np.sqrt(np.sum(weights * residual**2) / (u.size - 2) / spread)) if u.size > 2 else np.nan
+    return Slope(exponent, error, intercept)
+
+
+def dims_of(array: xr.DataArray, dims: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the dim of the paths."""
+    check(array)
+    return ("path",)
+
+
+def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, fit: tuple[float, float] | None = None) -> None:
+    """Draw S1 and, where there are second orders, S2/S1, both averaged over angles.
+
+    Parameters
+    ----------
+    subject : Subject
+        Values on ``path``.
+    ax : Axes
+        Becomes a frame with one or two panels inside.
+    dims : tuple of str
+        ``("path",)``.
+    fit : (float, float), optional
+        Range of scales for the slope of S1; default all.
+
+    Notes
+    -----
+    Bands are ± 2 standard errors. Angles are averaged as if their errors were fully correlated and a ratio's as if
+    its parts were independent, so the bands are rather too wide than too narrow.
+    """
+    subject = subject.loaded()
+    tree = paths(subject.array, subject.se)
+    style.decorate(ax, text.title_of(subject.array), subject.noted(_said(subject, tree)).note)
+    if not tree.has_second:
+        (single,) = style.panels(ax, [(0.0, 0.0, 1.0, 0.96)])
+        _first(single, tree, subject.array, fit)
+        return
+    left, right = style.panels(ax, [(0.0, 0.0, 0.43, 0.92), (0.57, 0.0, 0.43, 0.92)])
+    _first(left, tree, subject.array, fit)
+    _second(right, tree, subject.array)
+
+
+def _said(subject: Subject, tree: Paths) -> str:
+    parts = ["mean over angles" if tree.first.directional else ""]
+    parts.append("bands ± 2 standard errors" if subject.se is not None else "")
+    return text.listed(parts)
+
+
+def _first(ax: Axes, tree: Paths, array: xr.DataArray, fit: tuple[float, float] | None) -> None:
+    scales, label = scale_ruler(tree.first, array)
+    x, y, se = _by_scale(scales, tree.one, tree.one_se)
+    _points(ax, x, y, se, style.LINE, None)
+    inside = np.ones(x.shape, dtype=bool) if fit is None else (x >= fit[0]) & (x <= fit[1])
+    found = slope(x[inside], y[inside], se[inside])
+    if found is not None:
+        ax.plot(x[inside], found(x[inside]), "--", color=style.FIT, linewidth=1.3, label=str(found))
+        ax.legend(loc="best", handlelength=1.8)
+    _axes(ax, x, label, text.labelled("S₁", array.attrs.get("units")))
+
+
+def _second(ax: Axes, tree: Paths, array: xr.DataArray) -> None:
+    """Draw one line per first octave against the second scale."""
+    from matplotlib import colormaps
+
+    scales, label = scale_ruler(tree.second, array, "2")
+    firsts, unit = scale_ruler(tree.first, array)
+    octaves = [int(j) for j in np.unique(tree.first.j) if np.isfinite(tree.two[tree.first.j == j]).any()]
+    shown = text.unit(unit.partition("[")[2].rstrip("]"))
+    every: list[Reals] = []
+    for number, j in enumerate(octaves):
+        rows = tree.first.j == j
+        ratio, error = _ratio(tree, rows)
+        x, y, se = _by_scale(scales, ratio, error)
+        color = colormaps["viridis"](0.05 + 0.8 * number / max(1, len(octaves) - 1))
+        middle = float(np.exp(np.log(firsts[rows]).mean()))
+        _points(ax, x, y, se, color, f"{text.number(middle)} {shown}".strip())
+        every.append(x)
+    ax.legend(title="first scale", loc="best", ncols=2 if len(octaves) > 4 else 1, handlelength=1.5, columnspacing=1.0)
+    _axes(ax, np.concatenate(every), f"second {label}", "S₂ / S₁")
+
+
+def _ratio(tree: Paths, rows: npt.NDArray[np.bool_]) -> tuple[Reals, Reals]:
+    """Return S2/S1 per second band, both averaged over the first octave's bands, with its standard error."""
+    one, two = _mean(tree.one[rows]), _column_means(tree.two[rows])
+    one_se, two_se = _mean(tree.one_se[rows]), _column_means(tree.two_se[rows])
+    ratio = two / one
+    return ratio, np.abs(ratio) * np.sqrt((two_se / two) ** 2 + (one_se / one) ** 2)
+
+
+def _mean(values: Reals) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else np.nan
+
+
+def _column_means(values: Reals) -> Reals:
+    return np.array([_mean(column) for column in values.T])
+
+
+def _by_scale(scales: Reals, values: Reals, se: Reals) -> tuple[Reals, Reals, Reals]:
+    """Return the mean over bands of equal scale, increasing in scale; scales without values are left out."""
+    keys = np.round(np.log(scales), 6)
+    kept = [key for key in np.unique(keys) if np.isfinite(values[keys == key]).any()]
+    groups = [keys == key for key in kept]
+    x = np.array([float(scales[group].mean()) for group in groups])
+    return x, np.array([_mean(values[group]) for group in groups]), np.array([_mean(se[group]) for group in groups])
+
+
+def _points(ax: Axes, x: Reals, y: Reals, se: Reals, color: Any, label: str | None) -> None:
+    ax.plot(x, y, "o-", color=color, markersize=4.5, linewidth=1.2, label=label)
+    if np.isfinite(se).any():
+        # A lower limit below zero has no place on a logarithmic axis.
+        low = np.maximum(y - 2 * se, 0.02 * y)
+        ax.fill_between(x, low, y + 2 * se, color=color, alpha=0.18, linewidth=0)
+
+
+def _axes(ax: Axes, x: Reals, xlabel: str, ylabel: str) -> None:
+    ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
+    if all(line.get_ydata(orig=True).min() > 0 for line in ax.lines):
+        ax.set_yscale("log")
+        style.log_axis(ax.yaxis, *ax.get_ylim(), most=7)
+    low, high = ax.get_xlim()
+    ticks = sorted({float(value) for value in np.round(x, 12)})
+    if len(ticks) <= 6:
+        ax.set_xticks(ticks, labels=[text.number(tick, 2) for tick in ticks])
+        ax.minorticks_off() if ax.get_yscale() == "linear" else ax.xaxis.set_minor_locator(_none())
+    else:
+        style.log_axis(ax.xaxis, low, high, most=6)
+    ax.grid(visible=True)
+
+
+def _none() -> Any:
+    from matplotlib.ticker import NullLocator
+
+    return NullLocator()

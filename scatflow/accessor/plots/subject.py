@@ -1,0 +1,163 @@
+"""What is drawn: one item of an array, with its error, and the words that say which item it is."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from scatflow.accessor.plots import text
+from scatflow.errors import DimensionError, ParameterError, near
+from scatflow.labels import core_dims, spec_of
+
+#: Dims that hold several items of the same kind and are never an axis of a picture unless asked for.
+_ITEMS = frozenset({"path", "pair", "realization", "component", "variable", "member", "chain", "draw"})
+_NAMED_LABELS = ("order", "j1", "l1", "j2", "l2")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An array to draw; ``se`` is its standard error where one is known."""
+
+    array: xr.DataArray
+    se: xr.DataArray | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, data: xr.DataArray | xr.Dataset, variable: str | None = None) -> Subject:
+        """Take a DataArray, or from a Dataset its statistics (``mean`` with ``se``) or one variable."""
+        if isinstance(data, xr.DataArray):
+            return cls(data)
+        names = [str(name) for name in data.data_vars]
+        if variable is None and "mean" in names:
+            return cls(_titled(data["mean"], data), data["se"] if "se" in names else None)
+        if variable is None and len(names) != 1:
+            raise ParameterError("plot.variable", "the Dataset holds several variables", expected=f"one of {names}",
+                                 remedy=f'Choose one: plot(..., variable="{names[0] if names else ""}").')  # fmt: skip
+        chosen = names[0] if variable is None else variable
+        if chosen not in names:
+            raise ParameterError("plot.variable", "the Dataset has no such variable", expected=f"one of {names}",
+                                 got=repr(chosen), remedy=near(chosen, names))  # fmt: skip
+        return cls(data[chosen])
+
+    @property
+    def note(self) -> str:
+        """The second line of the title."""
+        return text.listed(self.notes)
+
+    def noted(self, *notes: str) -> Subject:
+        """Return the subject with more to say in the second line of the title."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note)))
+
+    def pick(self, keep: Sequence[str], chosen: Mapping[str, Any]) -> Subject:
+        """Reduce every dim outside ``keep`` to one item: the chosen one (position or label), default the first."""
+        subject = self
+        for dim in [str(dim) for dim in self.array.dims if dim not in keep]:
+            position = _position(self.array, dim, chosen.get(dim, 0))
+            subject = replace(
+                subject,
+                array=subject.array.isel({dim: position}),
+                se=None if subject.se is None or dim not in subject.se.dims else subject.se.isel({dim: position}),
+            ).noted(_which(self.array, dim, position))
+        return subject
+
+    def averaged(self, dims: Sequence[str]) -> Subject:
+        """Return the mean over dims, absent samples left out."""
+        if not dims:
+            return self
+        mean = self.array.mean(dims, skipna=True, keep_attrs=True)
+        return replace(self, array=mean, se=None).noted(f"mean over {', '.join(dims)}")
+
+    def loaded(self) -> Subject:
+        """Return the subject with its values in host memory."""
+        return replace(self, array=_host(self.array), se=None if self.se is None else _host(self.se))
+
+
+def _titled(array: xr.DataArray, data: xr.Dataset) -> xr.DataArray:
+    """Give the mean a name that says of what, if the Dataset knows."""
+    words = array.attrs.get("long_name") or data.attrs.get("long_name") or data.attrs.get("title")
+    return array.assign_attrs(long_name=words) if words else array
+
+
+def _host(array: xr.DataArray) -> xr.DataArray:
+    from scatflow.arrays import asnumpy
+
+    computed = array.compute()
+    return computed.copy(data=asnumpy(computed.data))
+
+
+def _position(array: xr.DataArray, dim: str, choice: Any) -> int:
+    """Return the position of an item given as position (an integer) or as label."""
+    size = array.sizes[dim]
+    if isinstance(choice, (int, np.integer)) and not isinstance(choice, bool):
+        if not -size <= choice < size:
+            raise ParameterError(f"plot.{dim}", "no such item", expected=f"{-size} .. {size - 1}", got=int(choice))
+        return int(choice) % size
+    if dim not in array.coords:
+        raise ParameterError(f"plot.{dim}", "the dim has no labels", expected="a position", got=repr(choice))
+    index = array.indexes[dim]
+    try:
+        method = "nearest" if index.dtype.kind in "iufM" else None
+        found = index.get_indexer([np.datetime64(choice) if index.dtype.kind == "M" else choice], method=method)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"plot.{dim}", "cannot be compared with the labels", got=repr(choice)) from error
+    if found[0] < 0:
+        raise ParameterError(f"plot.{dim}", "no item has this label", got=repr(choice), remedy=near(str(choice), map(str, index)))
+    return int(found[0])
+
+
+def _which(array: xr.DataArray, dim: str, position: int) -> str:
+    """Say which item was taken; nothing where there is only one without a name of its own."""
+    if dim == "path":
+        return _path_words(array, position)
+    if dim not in array.coords:
+        return f"{dim} {position}" if array.sizes[dim] > 1 else ""
+    label = array.coords[dim].values[position]
+    if isinstance(label, np.datetime64):
+        return f"{dim} {text.moment(label)}"
+    if isinstance(label, (np.floating, float)):
+        shown = text.unit(array.coords[dim].attrs.get("units"))
+        return f"{dim} = {text.number(float(label), 4)} {shown}".rstrip()
+    return f"{dim} {label}" if array.sizes[dim] > 1 or isinstance(label, str) else ""
+
+
+def _path_words(array: xr.DataArray, position: int) -> str:
+    labels = {name: array.coords[name].values[position] for name in _NAMED_LABELS if name in array.coords}
+    used = [f"{name} = {int(value)}" for name, value in labels.items() if int(value) >= 0]
+    return "path " + ", ".join(used or [str(position)])
+
+
+def drawable(array: xr.DataArray, count: int, dims: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Return the dims that become axes, in kernel order: the given ones, else the last ones that hold no items.
+
+    Raises
+    ------
+    DimensionError
+        The array has too few dims.
+    """
+    if dims is not None:
+        wanted: tuple[str, ...] = (dims,) if isinstance(dims, str) else tuple(dims)
+    else:
+        wanted = candidates(array)[-count:]
+    if dims is None and len(wanted) < count:
+        raise DimensionError("plot", f"the picture needs {count} dims that are axes", got=tuple(array.dims),
+                             remedy="Choose another kind, or name them: dims=.", code="DimensionCount")  # fmt: skip
+    return core_dims(spec_of(array), wanted, (count,), "plot")
+
+
+def candidates(array: xr.DataArray) -> tuple[str, ...]:
+    """Return the dims that can be axes of a picture; time comes first, so that space is preferred."""
+    names = [str(dim) for dim in array.dims if dim not in _ITEMS and _is_axis(array, dim)]
+    return tuple(sorted(names, key=lambda dim: not _is_time(array, dim)))
+
+
+def _is_axis(array: xr.DataArray, dim: Hashable) -> bool:
+    return dim not in array.coords or array.coords[dim].dtype.kind in "iufmM"
+
+
+def _is_time(array: xr.DataArray, dim: str) -> bool:
+    coord = array.coords.get(dim)
+    return dim == "time" or (coord is not None and (coord.dtype.kind == "M" or coord.attrs.get("axis") == "T"))

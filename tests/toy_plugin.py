@@ -1,0 +1,14 @@
+"""The toys as a plugin, for tests of graphs, pipelines and jobs."""
+
+from __future__ import annotations
+
+OPERATORS = ("Smooth", "Bands", "Mean", "Divide", "Flip", "Every", "Anomaly")
+
+
+def scatflow_operators() -> dict[str, str]:
+    names = ("toy_smooth", "toy_bands", "toy_mean", "toy_divide", "toy_flip", "toy_every", "toy_anomaly")
+    return {name: f"toys:{cls}" for name, cls in zip(names, OPERATORS, strict=True)}
+
+
+def scatflow_sources() -> dict[str, str]:
+    return {"toy_noise": "toys:Noise"}
