@@ -1,19 +1,19 @@
 """Time the FFT providers on the transforms that the engine does most; print a table, write JSON.
 
-    python benchmarks/fft_providers.py                  # the full table, two to five minutes
+    python benchmarks/fft_providers.py                  # the full table, about two minutes
     python benchmarks/fft_providers.py --quick          # a few rows, nothing written
     python benchmarks/fft_providers.py --table FILE     # the table of an earlier run
 
 Providers take turns within a round, so that a busy moment of a shared machine falls on all alike; so that one
-provider's idle threads do not spin into the next one's turn, OpenMP waits passively. A row that others
-disturbed is measured again, up to five times, and the quietest pass kept. Times include the allocation of
-the result, as in the engine.
+provider's idle threads do not spin into the next one's turn, OpenMP waits passively. Times include the
+allocation of the result, as in the engine.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import platform
@@ -36,9 +36,6 @@ CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "1024^2": ((1, 1024, 1024), (1, 2)),
 }
 QUICK_CASES = ("16 x 288^2",)
-# A row in which some median is further above its minimum than this is measured again, and the quietest kept.
-QUIET = 1.2
-MOST_PASSES = 6
 # For Intel's OpenMP (MKL) and GNU's (FFTW), which read it when they are loaded.
 WAITING = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0"}
 KINDS = ("complex", "real")
@@ -68,12 +65,7 @@ def rounds(calls: dict[str, Callable[[], Any]], runs: int) -> dict[str, list[flo
     return times
 
 
-def unrest(times: dict[str, list[float]]) -> float:
-    """Return by how much the worst median lies above its own minimum: large when others used the cores."""
-    return max(statistics.median(taken) / min(taken) for taken in times.values())
-
-
-def measure(names: list[str], case: str, precision: str, kind: str, threads: int, runs: int) -> list[dict]:
+def measure(names: list[str], case: str, precision: str, kind: str, threads: int, runs: int) -> list[dict[str, Any]]:
     """Return one row per provider for one transform: the inverse complex or the forward real one."""
     shape, axes = CASES[case]
     x = block(shape, precision, kind)
@@ -81,14 +73,11 @@ def measure(names: list[str], case: str, precision: str, kind: str, threads: int
     for name in names:
         door = provider(name, threads=threads)
         transform = door.ifftn if kind == "complex" else door.rfftn
-        calls[name] = lambda transform=transform: transform(x, axes=axes)
+        calls[name] = functools.partial(transform, x, axes=axes)
     for call in calls.values():
         call()
         call()
-    passes = [rounds(calls, runs)]
-    while len(passes) < MOST_PASSES and unrest(passes[-1]) > QUIET:
-        passes.append(rounds(calls, runs))
-    times = min(passes, key=unrest)
+    times = rounds(calls, runs)
     return [
         {
             "case": case,
@@ -97,7 +86,6 @@ def measure(names: list[str], case: str, precision: str, kind: str, threads: int
             "threads": threads,
             "provider": name,
             "runs": runs,
-            "passes": len(passes),
             "median_ms": round(1e3 * statistics.median(taken), 3),
             "min_ms": round(1e3 * min(taken), 3),
             "max_ms": round(1e3 * max(taken), 3),
@@ -122,16 +110,14 @@ def cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or "unknown"
-    fields = dict(
-        reversed([(key.strip(), value.strip()) for key, _, value in (s.partition(":") for s in lines)])
-    )
+    fields = dict(reversed([(key.strip(), value.strip()) for key, _, value in (s.partition(":") for s in lines)]))
     avx = "AVX-512" if "avx512f" in fields.get("flags", "") else "no AVX-512"
     name = fields.get("model name", "unknown")
     return f"{name}, family {fields.get('cpu family', '?')} model {fields.get('model', '?')}, {avx}"
 
 
 def table(report: dict[str, Any]) -> str:
-    """Render a report as a Markdown table: median (min-max) in milliseconds, the fastest in bold."""
+    """Render a report as a Markdown table: median (min-max) in milliseconds, the least minimum in bold."""
     names = list(report["providers"])
     lines = ["| transform | threads | " + " | ".join(names) + " |", "|---|---|" + "---|" * len(names)]
     groups: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
@@ -139,7 +125,7 @@ def table(report: dict[str, Any]) -> str:
         key = (row["case"], row["precision"], row["kind"], row["threads"])
         groups.setdefault(key, {})[row["provider"]] = row
     for (case, precision, kind, threads), rows in groups.items():
-        best = min(row["median_ms"] for row in rows.values())
+        best = min(row["min_ms"] for row in rows.values())
         cells = [cell(rows[name], best) if name in rows else "-" for name in names]
         lines.append(f"| {case} {kind}, {precision} | {threads} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -147,9 +133,8 @@ def table(report: dict[str, Any]) -> str:
 
 def cell(row: dict[str, Any], best: float) -> str:
     """Render one measurement."""
-    middle = f"{row['median_ms']:.1f}"
-    middle = f"**{middle}**" if row["median_ms"] == best else middle
-    return f"{middle} ({row['min_ms']:.1f}-{row['max_ms']:.1f})"
+    least = f"**{row['min_ms']:.1f}**" if row["min_ms"] == best else f"{row['min_ms']:.1f}"
+    return f"{row['median_ms']:.1f} ({least}-{row['max_ms']:.1f})"
 
 
 def run(quick: bool, runs: int) -> dict[str, Any]:
@@ -180,19 +165,11 @@ def run(quick: bool, runs: int) -> dict[str, Any]:
 
 def main() -> None:
     """Read the command line, measure, print and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="one shape, float32 only, written only with --output"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one shape, float32 only, written only with --output")
     parser.add_argument("--runs", type=int, default=15, help="timed runs per number, at least 5 (default 15)")
-    parser.add_argument(
-        "--output", type=Path, help=f"where the JSON goes (default {RESULTS.name} in results/)"
-    )
-    parser.add_argument(
-        "--table", type=Path, metavar="FILE", help="print the table of an earlier run and stop"
-    )
+    parser.add_argument("--output", type=Path, help=f"where the JSON goes (default {RESULTS.name} in results/)")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="print the table of an earlier run and stop")
     options = parser.parse_args()
     if options.table:
         print(table(json.loads(options.table.read_text())))

@@ -96,8 +96,7 @@ def _evaluate(operator: Operator, arrays: Sequence[Any], rechunk: str | None) ->
         values = blocks.finalize(call.kernel, blocks.partial(call.kernel, data))
     else:
         values = blocks.evaluate(call.kernel, data)
-    stamp = extend([item for item in arrays if isinstance(item, xr.DataArray)], operator)
-    return {name: wrap(values[name], spec.with_attrs(**stamp)) for name, spec in call.outputs.items()}
+    return {name: wrap(values[name], spec.with_attrs(**extend(arrays, operator, name))) for name, spec in call.outputs.items()}
 
 
 def _aligned(call: Call, arrays: Sequence[Any]) -> list[Any]:

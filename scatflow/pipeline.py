@@ -141,13 +141,8 @@ class Pipeline:
             arrays = [values[ref] if isinstance(ref, Ref) else ref for ref in node.inputs]
             values |= {Ref(node.id, name): data for name, data in lower.lower(call, arrays, rechunk).items()}
         stamp = {"scatflow": provenance(self.graph)}
-        results = {}
-        for name, ref in self.graph.results.items():
-            outputs = bound.specs[ref.node]
-            chosen = [ref.output] if ref.output in outputs else list(outputs)
-            for output in chosen:
-                label = output or name
-                results[label] = wrap(values[Ref(ref.node, output)], outputs[output].with_attrs(**stamp))
+        specs = bound.results
+        results = {name: wrap(values[ref], specs[name].with_attrs(**stamp)) for name, ref in bound.targets.items()}
         return next(iter(results.values())) if len(results) == 1 else assemble(results)
 
     def run(

@@ -6,12 +6,12 @@ imported is listed with its reason and takes nothing else down. Classes named by
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
@@ -216,10 +216,26 @@ def _order(point: EntryPoint) -> tuple[str, str]:
     return (_provider(point)[0], point.name)
 
 
-@lru_cache(maxsize=1)
+_current: Registry | None = None
+
+
 def registry() -> Registry:
-    """Return the process's registry, loaded once; ``registry.cache_clear()`` loads anew."""
-    return Registry()
+    """Return the process's registry, loaded on first use (documented cache); see :func:`using`."""
+    global _current
+    if _current is None:
+        _current = Registry()
+    return _current
+
+
+@contextlib.contextmanager
+def using(book: Registry) -> Iterator[Registry]:
+    """Make ``book`` the process's registry inside a ``with`` block: plugins for a test, or a policy for a service."""
+    global _current
+    before, _current = _current, book
+    try:
+        yield book
+    finally:
+        _current = before
 
 
 install_family_lookup(lambda name: registry().find("filters", name))

@@ -157,12 +157,8 @@ def fold(
     sizes = [operator.index(size) for size in shape][len(shape) - len(widths) :]
     expected = tuple(size + before + after for size, (before, after) in zip(sizes, widths, strict=True))
     if tuple(cotangent.shape[first:]) != expected:
-        raise ParameterError(
-            "cotangent", "must have the extended shape", expected=expected, got=tuple(cotangent.shape[first:])
-        )
-    for axis, (before, after), mode in reversed(
-        list(zip(range(first, cotangent.ndim), widths, modes, strict=True))
-    ):
+        raise ParameterError("cotangent", "must have the extended shape", expected=expected, got=tuple(cotangent.shape[first:]))
+    for axis, (before, after), mode in reversed(list(zip(range(first, cotangent.ndim), widths, modes, strict=True))):
         if before or after:
             cotangent = _fold_axis(xp, cotangent, axis, sizes[axis - first], (before, after), mode)
     return cotangent
@@ -220,13 +216,9 @@ def _pieces(n: int, before: int, after: int, mode: str) -> Iterator[tuple[int, i
 def _first_axis(shape: Sequence[int], widths: Sequence[tuple[int, int]], modes: Sequence[str]) -> int:
     """Check widths and modes against the array, and return the first axis they speak of."""
     if len(widths) != len(modes):
-        raise ParameterError(
-            "boundary modes", "must be one per extended axis", expected=len(widths), got=len(modes)
-        )
+        raise ParameterError("boundary modes", "must be one per extended axis", expected=len(widths), got=len(modes))
     if len(widths) > len(shape):
-        raise ParameterError(
-            "widths", "must not outnumber the axes", expected=f"at most {len(shape)}", got=len(widths)
-        )
+        raise ParameterError("widths", "must not outnumber the axes", expected=f"at most {len(shape)}", got=len(widths))
     first = len(shape) - len(widths)
     for size, (before, after), mode in zip(shape[first:], widths, modes, strict=True):
         _check(before, after, mode)

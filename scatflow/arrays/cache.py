@@ -142,9 +142,7 @@ class PreparedCache:
     def stats(self) -> CacheStats:
         """Counts since the cache was made, and its size now."""
         with self._lock:
-            return CacheStats(
-                **self._counts, entries=len(self._entries), nbytes=self._nbytes, limit_bytes=self._limit
-            )
+            return CacheStats(**self._counts, entries=len(self._entries), nbytes=self._nbytes, limit_bytes=self._limit)
 
     def _fly(self, key: Hashable, flight: _Flight, build: Callable[[], Prepared]) -> Prepared:
         try:

@@ -127,9 +127,7 @@ class Door:
             return self._nothing(x, places[-1], lengths[-1], "f" if x.dtype.char == "F" else "d")
         return self._c2r(x, lengths, places, norm)
 
-    def _complex(
-        self, x: Array, s: Sequence[int] | None, axes: Sequence[int] | None, norm: Norm, *, forward: bool
-    ) -> Array:
+    def _complex(self, x: Array, s: Sequence[int] | None, axes: Sequence[int] | None, norm: Norm, *, forward: bool) -> Array:
         x = _checked(x, "FD", "fftn" if forward else "ifftn", norm)
         lengths, places = _lengths(x.shape, s, axes)
         x = self._fit(x, lengths, places)
@@ -195,9 +193,7 @@ def factor(lengths: Sequence[int], norm: Norm, forward: bool) -> float:
 def _checked(x: Array, chars: str, transform: str, norm: str) -> Array:
     """Refuse dtypes and norms that some provider would treat in its own way; return native byte order."""
     if norm not in NORMS:
-        raise ParameterError(
-            "norm", "must be a known normalization", expected=" | ".join(NORMS), got=repr(norm)
-        )
+        raise ParameterError("norm", "must be a known normalization", expected=" | ".join(NORMS), got=repr(norm))
     if x.dtype.char not in chars:
         real = chars == "fd"
         raise DtypeError(
@@ -238,7 +234,5 @@ def _lengths(
 def _axis(axis: int, ndim: int) -> int:
     place = operator.index(axis)
     if not -ndim <= place < ndim:
-        raise ParameterError(
-            "axis", "must be an axis of the array", expected=f"-{ndim} to {ndim - 1}", got=place
-        )
+        raise ParameterError("axis", "must be an axis of the array", expected=f"-{ndim} to {ndim - 1}", got=place)
     return place % ndim

@@ -111,9 +111,7 @@ class FftwDoor(Door):
         hollow = (self._hollow(x), self._hollow(out))
         direction = "FFTW_FORWARD" if forward else "FFTW_BACKWARD"
         with self._without_wisdom():
-            plan = self._lib.FFTW(
-                *hollow, axes=axes, direction=direction, flags=("FFTW_ESTIMATE",), threads=self.threads
-            )
+            plan = self._lib.FFTW(*hollow, axes=axes, direction=direction, flags=("FFTW_ESTIMATE",), threads=self.threads)
         return plan, hollow
 
     def _hollow(self, like: Array) -> Array:

@@ -274,9 +274,7 @@ def _loaded_cupy() -> Any:
 
 
 def _no_device(asked: str, rule: str, present: str, remedy: str | None = None) -> DeviceError:
-    return DeviceError(
-        f"device {asked!r}", rule, expected=f"one of those present: {present}", got=asked, remedy=remedy
-    )
+    return DeviceError(f"device {asked!r}", rule, expected=f"one of those present: {present}", got=asked, remedy=remedy)
 
 
 def asnumpy(block: Any) -> Array:

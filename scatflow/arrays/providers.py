@@ -75,9 +75,7 @@ class DuccDoor(Door):
 
     def _c2r(self, x: Array, lengths: tuple[int, ...], axes: tuple[int, ...], norm: Norm) -> Array:
         scale = self._scale(norm, False)
-        return self._lib.c2r(
-            x, axes=axes, lastsize=lengths[-1], forward=False, inorm=scale, nthreads=self.threads
-        )
+        return self._lib.c2r(x, axes=axes, lastsize=lengths[-1], forward=False, inorm=scale, nthreads=self.threads)
 
 
 class MklDoor(Door):

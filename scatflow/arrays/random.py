@@ -153,7 +153,7 @@ def _philox(use: int, seed: int, index: tuple[int, ...]) -> np.random.Philox:
 
 def _whole(label: str, value: int) -> int:
     # bool is refused because True would quietly share the numbers of 1.
-    if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= operator.index(value) < _LIMIT:
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__") or not 0 <= operator.index(value) < _LIMIT:
         raise ParameterError(label, "must be an integer in 0 to 2**64 - 1", got=repr(value))
     return operator.index(value)
 

@@ -191,7 +191,10 @@ class _Assembly:
         names = cls.inputs if issubclass(cls, Operator) else ()
         inputs = [self._input(cls, draft, name) for name in names]
         ignored: set[str] = set()
-        arguments = {key: self._plain(draft.id, key, value, names, ignored) for key, value in draft.arguments.items() if key not in names}
+        arguments = {
+            key: self._plain(draft.id, key, value, names, ignored) if key in cls.model_fields else None
+            for key, value in draft.arguments.items() if key not in names
+        }  # fmt: skip
         value, problems = build(cls, arguments, draft.id, ignored)
         self.problems += problems
         if value is None or any(item is None for item in inputs):

@@ -18,7 +18,7 @@ Kind = Literal["from_node", "from_parameter"]
 
 def reference(value: Any) -> tuple[Kind, str] | None:
     """Return kind and name if ``value`` is ``{"from_node": …}`` or ``{"from_parameter": …}``, else None."""
-    if isinstance(value, Mapping) and len(value) == 1:
+    if isinstance(value, dict) and len(value) == 1:
         if isinstance(name := value.get("from_node"), str):
             return "from_node", name
         if isinstance(name := value.get("from_parameter"), str):
@@ -31,7 +31,7 @@ def references(value: Any) -> Iterator[tuple[Kind, str]]:
     found = reference(value)
     if found is not None:
         yield found
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key in sorted(value):
             yield from references(value[key])
     elif isinstance(value, (list, tuple)):
@@ -44,7 +44,7 @@ def substitute(value: Any, change: Callable[[Kind, str], Any]) -> Any:
     found = reference(value)
     if found is not None:
         return change(*found)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: substitute(item, change) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [substitute(item, change) for item in value]

@@ -6,6 +6,7 @@ fault, as far as that makes sense, so that one round shows all there is to repai
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from scatflow.graph.values import short
 
 __all__ = ["dump_text", "load_text", "parse", "read_file"]
 
+#: What a value counts towards the size of a document besides its text.
+VALUE_BYTES = 8
 #: What an openEO process may carry besides its graph; only the first three mean something here.
 _KEYS = ("process_graph", "parameters", "scatflow", "id", "title", "summary", "description", "returns", "categories",
          "examples", "links", "exceptions", "deprecated", "experimental")  # fmt: skip
@@ -109,19 +112,19 @@ def _check_plain(document: Any) -> None:
         value, path = stack.pop()
         if getattr(value, "ndim", None) == 0:  # a NumPy scalar
             value = value.item()
-        size += 1 + (len(value) if isinstance(value, str) else 0)
+        size += VALUE_BYTES + (len(value) if isinstance(value, str) else 0)
         if size > MAX_BYTES:
             raise GraphError([_at(path, "TextTooLarge", "the document is too large", f"at most {MAX_BYTES} bytes")])
         if len(path) > MAX_DEPTH:
             raise GraphError([_at(path, "TextTooDeep", "values are nested too deep", f"at most {MAX_DEPTH} levels")])
-        if isinstance(value, Mapping):
+        if isinstance(value, dict) or (isinstance(value, Mapping) and not path):
             for key, item in value.items():
                 if not isinstance(key, str):
                     raise GraphError([_at(path, "DocumentInvalid", "keys must be texts", got=short(key))])
                 size += len(key)
                 stack.append((item, (*path, key)))
         elif isinstance(value, (list, tuple)):
-            stack += [(item, (*path, str(index))) for index, item in enumerate(value)]
+            stack += zip(value, itertools.repeat((*path, "")))
         elif isinstance(value, float) and not math.isfinite(value):
             raise GraphError([_at(path, "NumberInvalid", "numbers must be finite", got=str(value))])
         elif not (value is None or isinstance(value, (str, bool, int, float)) or (len(path) == 1 and isinstance(value, Source))):
@@ -176,7 +179,10 @@ class _Findings:
         if isinstance(process := document.get("process"), Mapping) and "process_graph" in process:
             remedy = 'Pass what is under "process".'
         if nodes is None:
-            self.add("ProcessGraphMissing", None, None, "there is no process_graph", remedy=remedy or near("process_graph", document))
+            if remedy is None and near("process_graph", document):
+                remedy = "Is a key misspelt?"
+            got = ", ".join(document) or "nothing"
+            self.add("ProcessGraphMissing", None, None, "there is no process_graph", got=got[:200], remedy=remedy)
         elif not isinstance(nodes, Mapping):
             self.add("DocumentInvalid", None, None, "process_graph is a mapping from id to node", got=short(nodes))
         else:

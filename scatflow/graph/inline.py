@@ -126,8 +126,8 @@ def missing_output(ref: Ref, outputs: Mapping[str, Any], node: str | None, argum
     """Return the finding for a reference that names no existing result, or none of several."""
     names = [name for name in outputs if name]
     if not ref.output:
-        remedy = f"Take one with process_id: {VARIABLE}, arguments: {{data: {{from_node: {ref.node}}}, name: {names[0]}}}."
-        return Problem("ResultAmbiguous", node, argument, f"node {ref.node!r} has several results", ", ".join(names), remedy=remedy)
+        take = f"Take one with process_id: {VARIABLE}, arguments: {{data: {{from_node: {ref.node}}}, name: {names[0] if names else '…'}}}."
+        return Problem("ResultAmbiguous", node, argument, f"node {ref.node!r} has several results", ", ".join(names), remedy=take)
     message = f"node {ref.node!r} has no result {ref.output!r}"
     expected = ", ".join(names) or "a single unnamed result"
     remedy = near(ref.output, names) or (None if names else f"Refer to the node itself: {{from_node: {ref.node}}}.")

@@ -38,11 +38,15 @@ _KEYWORDS = ("type", "enum", "const", "items", "anyOf", *_BOUNDS, *_LENGTHS)
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter; ``default`` is :data:`MISSING` where a value is required."""
+    """A declared parameter; ``default`` is :data:`MISSING` where a value is required.
+
+    A ``faulty`` one has been reported: its name is known, and nothing is said of its values.
+    """
 
     name: str
     schema: Any
     default: Any = MISSING
+    faulty: bool = False
 
     @property
     def is_array(self) -> bool:
@@ -57,7 +61,7 @@ def declared(section: Any) -> tuple[dict[str, Parameter], list[Problem]]:
     Returns
     -------
     parameters : dict
-        By name; those with findings are left out.
+        By name, faulty ones included.
     problems : list of Problem
         Findings.
     """
@@ -88,6 +92,8 @@ def resolve(parameters: Mapping[str, Parameter], supplied: Mapping[str, Any]) ->
         for name in supplied if name not in parameters
     ]  # fmt: skip
     for name, parameter in parameters.items():
+        if parameter.faulty:
+            continue
         value = plain_value(supplied[name]) if name in supplied else parameter.default
         if value is MISSING:
             if not parameter.is_array:
@@ -149,6 +155,11 @@ def mismatch(value: Any, schema: Any) -> str | None:
     return None
 
 
+def supported(schema: Any, value: Any) -> bool:
+    """Tell whether a schema uses only keywords that are understood here, and ``value`` fits it."""
+    return not _schema_problems("", schema) and mismatch(value, schema) is None
+
+
 def describe(schema: Any) -> str | None:
     """Return a short text of what a schema expects."""
     if isinstance(schema, (list, tuple)):
@@ -201,8 +212,7 @@ def _parameter(name: str, entry: Mapping[str, Any], problems: list[Problem]) -> 
         if wrong:
             problems.append(_problem("ParameterInvalid", name, "the default does not fit the declaration", wrong, repr(default)))
     if len(problems) > before:
-        # The declaration is faulty: the name is known and its values are not judged.
-        return Parameter(name, {}, None if default is MISSING else default)
+        return Parameter(name, {}, faulty=True)
     return Parameter(name, schema, default)
 
 

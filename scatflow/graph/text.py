@@ -132,7 +132,7 @@ def _load_json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except _Duplicate as error:
-        _load_yaml(text)  # JSON is YAML too, and the events of YAML know the line
+        _locate_duplicate(text)
         _refuse("KeyDuplicated", f"key {str(error)!r} appears twice in one object", remedy="Remove or rename one of them.")
     except json.JSONDecodeError as error:
         try:
@@ -154,6 +154,15 @@ def _check_depth(text: str) -> None:
                 _too_deep(text.count("\n", 0, token.start()) + 1)
         elif token[0] in "]}":
             depth -= 1
+
+
+def _locate_duplicate(text: str) -> None:
+    """Raise the finding with its line where YAML's events, which know lines, can read the same JSON."""
+    try:
+        _load_yaml(text)
+    except GraphError as error:
+        if error.problems[0].code == "KeyDuplicated":
+            raise
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -56,7 +56,9 @@ def _unknown(process: str) -> RegistryError:
         error = caught
     guess = near(process, [*book.names("operators"), *book.names("sources"), VARIABLE, DATASET])
     remedy = (error.remedy if error else None) or ""
-    if guess and "provides it" not in remedy and not remedy.startswith("Did you mean"):
+    if remedy.startswith("Did you mean"):  # among operators only
+        remedy = remedy.partition("?")[2].strip()
+    if guess and "provides it" not in remedy:
         remedy = f"{guess} {remedy}"
     return RegistryError(f"process {process!r}", "no active plugin provides it", remedy=remedy.strip() or None)
 

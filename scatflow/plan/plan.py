@@ -243,23 +243,19 @@ def _finals(call: Call, regions: Regions) -> Regions:
 
 
 def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Regions, number: int) -> tuple[Target, ...]:
-    names = {ref: name for name, ref in bound.graph.results.items()}
+    names = {ref: name for name, ref in bound.targets.items()}
     outputs = calls[part.target].outputs if calls else bound.specs[part.target]
     used = {ref for node in bound.graph.nodes for ref in node.inputs if isinstance(ref, Ref)}
     targets = []
     for output, spec in outputs.items():
         ref = Ref(part.target, output)
-        whole = names.get(Ref(part.target))
-        is_result = ref in names or whole is not None
-        if not is_result and ref not in used:
+        if ref not in names and ref not in used:
             continue
-        path = _result_path(names.get(ref, whole), output, spec) if is_result else f"_scatflow/work/{number}/{output or 'value'}"
-        targets.append(Target(ref, path, spec, inner_chunks(spec, regions), is_result))
+        path = names.get(ref) or spec.name or "data"
+        if ref not in names:
+            path = f"_scatflow/work/{number}/{output or 'value'}"
+        targets.append(Target(ref, path, spec, inner_chunks(spec, regions), ref in names))
     return tuple(targets)
-
-
-def _result_path(name: str | None, output: str, spec: ArraySpec) -> str:
-    return output or name or spec.name or "data"
 
 
 def _stage_json(stage: Stage) -> dict[str, Any]:

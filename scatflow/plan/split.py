@@ -26,11 +26,11 @@ def cut(bound: Bound) -> tuple[Cut, ...]:
     """
     graph = bound.graph
     values = {node.id: node.value for node in graph.nodes}
-    targets = {ref.node for ref in graph.results.values()}
+    targets = {ref.node for ref in bound.targets.values()}
     targets |= {node for node, value in values.items() if isinstance(value, Reduce)}
     targets &= _needed(graph)
     while True:
-        stages = [_collect(graph, target, targets) for target in values if target in targets]
+        stages = [_collect(bound, target, targets) for target in values if target in targets]
         counts: dict[str, int] = {}
         for stage in stages:
             for node in stage.nodes:
@@ -58,8 +58,9 @@ def _needed(graph: Graph) -> set[str]:
     return found
 
 
-def _collect(graph: Graph, target: str, targets: set[str]) -> Cut:
+def _collect(bound: Bound, target: str, targets: set[str]) -> Cut:
     """Return everything behind ``target`` up to sources and other targets."""
+    graph = bound.graph
     nodes, reads = {target}, set()
     waiting = [target]
     while waiting:
@@ -72,6 +73,6 @@ def _collect(graph: Graph, target: str, targets: set[str]) -> Cut:
                 nodes.add(ref.node)
                 waiting.append(ref.node)
     if isinstance(graph.node(target).value, Source):  # a result that is a source itself is copied
-        reads.add(Ref(target))
+        reads |= {ref for ref in bound.targets.values() if ref.node == target}
     ordered = tuple(node.id for node in graph.nodes if node.id in nodes)
     return Cut(target, ordered, tuple(sorted(reads, key=lambda ref: (ref.node, ref.output))))

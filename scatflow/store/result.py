@@ -79,11 +79,11 @@ def _create(path: Path, plan: Plan, attrs: Mapping[str, Any]) -> None:
         warnings.filterwarnings("ignore", category=zarr.errors.UnstableSpecificationWarning)
         warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
         xr.Dataset(coords=variables, attrs={**attrs, STATE: "incomplete", PLAN: plan.hash}).to_zarr(temporary, mode="w", consolidated=False)
+    zarr.create_group(temporary / INTERNAL)  # a group, so that zarr readers do not stumble over the folder
     for stage in plan.stages:
         for target in stage.targets:
             _create_array(temporary, target)
     internal = temporary / INTERNAL
-    internal.mkdir(exist_ok=True)
     (internal / "plan.json").write_text(json.dumps(plan.describe(), indent=1, sort_keys=True))
     temporary.rename(path)
 
@@ -179,7 +179,8 @@ def finish(root: Path) -> None:
     set_state(root, "complete")
     shutil.rmtree(root / INTERNAL / "work", ignore_errors=True)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Cc]onsolidated metadata.*")
+        # Format 3 has no consolidation in its specification yet, and the ledger's files are no zarr nodes.
+        warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
         zarr.consolidate_metadata(root)
 
 
@@ -202,5 +203,5 @@ def open_result(path: str | Path) -> xr.Dataset:
     found = state(root)
     if found["state"] != "complete":
         warnings.warn(f"{path} is {found['state']}: regions that are not finished read as NaN", stacklevel=2)
-    dataset = xr.open_zarr(root, consolidated=False, drop_variables=[INTERNAL])
+    dataset = xr.open_zarr(root, consolidated=found["state"] == "complete")
     return dataset.assign_coords({name: coord.load() for name, coord in dataset.coords.items()})

@@ -50,7 +50,7 @@ def test_extend_is_numpy_pad_axis_by_axis(parts):
     np.testing.assert_array_equal(got, want)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(axes, st.sampled_from(["float64", "complex128"]), st.booleans())
 def test_fold_is_the_adjoint(parts, dtype, on_strict):
     shape, width, modes = case(parts)

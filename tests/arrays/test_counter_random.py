@@ -119,7 +119,7 @@ def test_numpy_integers_are_integers():
     assert uniform(np.int64(3), np.int64(2), np.uint8(2)).tolist() == uniform(3, 2, 2).tolist()
 
 
-@pytest.mark.parametrize("seed", [-1, 2**64, 1.0, True, None, "1"])
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.0, True, np.True_, None, "1"])
 def test_bad_seeds(seed):
     uniform(1, 0, 1)
     for call in (lambda: uniform(seed, 0, 1), lambda: item_generator(seed), lambda: item_generator(0, seed)):

@@ -7,6 +7,8 @@ from scatflow.arrays import asnumpy, device_of, extend, fold, is_cupy, namespace
 from scatflow.arrays.boundary import MODES
 from scatflow.errors import DeviceError
 
+pytestmark = pytest.mark.gpu
+
 
 @pytest.fixture(scope="module")
 def on_gpu():

@@ -163,9 +163,7 @@ def test_negative_limit():
 
 def limit_with(environment):
     code = "from scatflow.arrays import prepared_cache; print(prepared_cache().stats.limit_bytes)"
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
-    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
 
 
 def test_process_cache_limit_comes_from_the_environment(monkeypatch):

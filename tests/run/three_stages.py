@@ -7,8 +7,8 @@ import time
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from scatflow import registry as home
 from scatflow.pipeline import Pipeline
+from scatflow.registry import Registry, using
 
 #: smooth (map, shared by two later stages) -> mean (reduce) -> quotient (map)
 DOCUMENT: dict[str, Any] = {
@@ -27,25 +27,22 @@ DOCUMENT: dict[str, Any] = {
 REGION = {"item": 1}
 
 
-def install_toys() -> None:
-    """Make the toy plugin the only one of this process."""
-    points = [EntryPoint("toys", "toy_plugin", "scatflow")]
-    registry = home.Registry(points)
-    home.registry.cache_clear()
-    home.registry = lambda: registry  # type: ignore[assignment]
-
-
 def pipeline() -> Pipeline:
     """Return the three-stage pipeline."""
     return Pipeline(DOCUMENT)
 
 
-if __name__ == "__main__":
-    install_toys()
+def main(out: str, resume: bool) -> None:
+    """Run slowly and print the number of finished regions."""
 
     def slowly(event: Any) -> None:
         if event["event"] == "region":
             print(event["done"], flush=True)
             time.sleep(0.01)
 
-    pipeline().run(sys.argv[1], region=REGION, resume="resume" in sys.argv, progress=slowly)
+    with using(Registry([EntryPoint("toys", "toy_plugin", "scatflow")])):
+        pipeline().run(out, region=REGION, resume=resume, progress=slowly)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], "resume" in sys.argv)

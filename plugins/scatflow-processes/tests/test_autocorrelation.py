@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
-
 from scatflow_processes.autocorrelation import autocovariance, average, integrated_time
+from scipy.signal import lfilter
 
 
 def autoregression(rho: float, n: int, seed: int) -> np.ndarray:

@@ -5,8 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
-
 from scatflow_processes.autocorrelation import average
 from scatflow_processes.ising import (
     SAMPLERS,
@@ -19,13 +17,14 @@ from scatflow_processes.ising import (
     sample,
 )
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE, spontaneous_magnetization, torus
+from scipy import stats
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 T_C = CRITICAL_TEMPERATURE
 
 
-def energies(
-    n: int, temperature: float, seed: int, length: int, sampler: Sampler = "swendsen_wang"
-) -> np.ndarray:
+def energies(n: int, temperature: float, seed: int, length: int, sampler: Sampler = "swendsen_wang") -> np.ndarray:
     run = chain(n, temperature, seed, 0, sampler=sampler)
     return np.array([float(energy_per_site(spins)) for spins in itertools.islice(run, length)])
 
@@ -71,9 +70,7 @@ def test_samplers_agree(temperature: float) -> None:
 def test_every_state_has_its_boltzmann_weight(sampler: Sampler) -> None:
     temperature, length = 3.0, 2000
     run = chain((2, 3), temperature, seed=8, realization=0, thin=3, sampler=sampler)
-    codes = np.array(
-        [int((spins.ravel() > 0) @ (1 << np.arange(6))) for spins in itertools.islice(run, length)]
-    )
+    codes = np.array([int((spins.ravel() > 0) @ (1 << np.arange(6))) for spins in itertools.islice(run, length)])
     states = 2 * ((np.arange(64)[:, None] >> np.arange(6)) & 1).reshape(64, 2, 3) - 1
     weights = np.exp(-6 * energy_per_site(states) / temperature)
     expected = length * weights / weights.sum()
@@ -89,6 +86,22 @@ def test_realizations_do_not_depend_on_their_company(sampler: Sampler) -> None:
     np.testing.assert_array_equal(whole[5], sample(10, 2.3, 4, 5, 15, sampler))
     assert (whole[0] != whole[1]).any()
     assert (whole[0] != sample(10, 2.3, 5, 0, 15, sampler)).any()
+
+
+def test_batches_of_lattices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = ensemble((6, 10), 2.2, seed=9, realizations=range(7), sweeps=20)
+    monkeypatch.setattr("scatflow_processes.ising._SITES_TOGETHER", 130)
+    np.testing.assert_array_equal(ensemble((6, 10), 2.2, 9, range(7), 20), together)
+    first = next(chain((6, 10), 2.2, seed=9, realization=4, sweeps=20))
+    np.testing.assert_array_equal(first, together[4])
+
+
+def test_components_are_numbered_by_their_first_site() -> None:
+    # The samplers rely on this order of scipy's; another would mix the signs of two lattices.
+    bonds = np.random.default_rng(0).integers(0, 300, (2, 250))
+    graph = coo_array((np.ones(250), bonds), shape=(300, 300)).tocsr()
+    count, label = connected_components(graph, directed=False)
+    assert [int(np.flatnonzero(label == k)[0]) for k in range(count)] == sorted(np.unique(label, return_index=True)[1].tolist())
 
 
 def test_layout() -> None:

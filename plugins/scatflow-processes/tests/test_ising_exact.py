@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-
 from scatflow_processes.ising import energy_per_site
 from scatflow_processes.ising_exact import (
     CRITICAL_TEMPERATURE,
@@ -77,17 +76,13 @@ def test_torus_equals_table(temperature: float, n: int, log_z: float, u: float, 
         (64, 64, 10.0, 0.70323124228583, -0.20337739109736, 0.021022315788654),
     ],
 )
-def test_torus_equals_high_precision(
-    n: int, m: int, temperature: float, log_z: float, u: float, c: float
-) -> None:
+def test_torus_equals_high_precision(n: int, m: int, temperature: float, log_z: float, u: float, c: float) -> None:
     np.testing.assert_allclose(torus(n, m, temperature)[:3], (log_z, u, c), rtol=2e-13)
 
 
 def test_infinite_lattice_equals_table_at_the_critical_point() -> None:
     exact = infinite_lattice(T_C)
-    np.testing.assert_allclose(
-        (exact.log_z, exact.energy, exact.entropy), (0.929695, -1.414214, 0.306470), atol=1e-6
-    )
+    np.testing.assert_allclose((exact.log_z, exact.energy, exact.entropy), (0.929695, -1.414214, 0.306470), atol=1e-6)
     assert exact.energy == pytest.approx(-math.sqrt(2), abs=1e-15)
     assert math.isinf(exact.specific_heat)
     assert exact.log_z == pytest.approx(math.log(2) / 2 + 2 * 0.915965594177219015 / math.pi, abs=1e-14)
@@ -113,9 +108,7 @@ def test_derivatives_match_differences() -> None:
 
 def test_high_temperature_series() -> None:
     k = 0.01
-    assert torus(64, 64, 1 / k).log_z == pytest.approx(
-        math.log(2) + 2 * math.log(math.cosh(k)) + math.tanh(k) ** 4, abs=1e-11
-    )
+    assert torus(64, 64, 1 / k).log_z == pytest.approx(math.log(2) + 2 * math.log(math.cosh(k)) + math.tanh(k) ** 4, abs=1e-11)
 
 
 def test_n_and_m_are_exchangeable_and_large_lattices_finite() -> None:

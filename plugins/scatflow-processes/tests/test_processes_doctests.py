@@ -5,12 +5,9 @@ import importlib
 import pkgutil
 
 import pytest
-
 import scatflow_processes
 
-MODULES = sorted(
-    info.name for info in pkgutil.walk_packages(scatflow_processes.__path__, "scatflow_processes.")
-)
+MODULES = sorted(info.name for info in pkgutil.walk_packages(scatflow_processes.__path__, "scatflow_processes."))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -7,12 +7,6 @@ import array_api_strict
 import numpy as np
 import pytest
 import xarray as xr
-
-from scatflow import blocks
-from scatflow.contract import Operator
-from scatflow.errors import ParameterError
-from scatflow.graph.bind import bind
-from scatflow.labels import spec_of
 from scatflow_processes import plugin
 from scatflow_processes.operators import AbsoluteAutocorrelation, Hill, HorizonMoments, Leverage, Zumbach
 from scatflow_processes.stylized_facts import (
@@ -23,15 +17,19 @@ from scatflow_processes.stylized_facts import (
     zumbach,
 )
 
+from scatflow import blocks
+from scatflow.contract import Operator
+from scatflow.errors import ParameterError
+from scatflow.graph.bind import bind
+from scatflow.labels import spec_of
+
 OPERATORS = [Leverage, AbsoluteAutocorrelation, Zumbach, Hill, HorizonMoments]
 RETURNS = np.random.default_rng(0).standard_t(4, (3, 200)) * 0.01
 
 
 def series(values: np.ndarray = RETURNS, **attrs: str) -> xr.DataArray:
     days = np.datetime64("2001-01-01") + np.arange(values.shape[-1])
-    time = xr.Variable(
-        "time", days.astype("datetime64[ns]"), {"sampling": "index", "sampling_step": "trading_day"}
-    )
+    time = xr.Variable("time", days.astype("datetime64[ns]"), {"sampling": "index", "sampling_step": "trading_day"})
     coords = {"name": ["a", "b", "c"], "time": time}
     return xr.DataArray(values, dims=("name", "time"), coords=coords, attrs={"units": "1", **attrs})
 

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 from scatflow_processes.turbulence2d import evolve, initial_scales, initial_vorticity, simulate
 from scatflow_processes.vorticity import invariants, velocity
 
@@ -38,9 +37,7 @@ def test_viscosity_takes_what_it_should() -> None:
     middle_field = evolve(field, step, nu)
     middle, high = invariants(middle_field), invariants(evolve(middle_field, step, nu))
     assert (high.energy - low.energy) / (2 * step) == pytest.approx(-2 * nu * middle.enstrophy, rel=1e-4)
-    assert (high.enstrophy - low.enstrophy) / (2 * step) == pytest.approx(
-        -2 * nu * middle.palinstrophy, rel=1e-3
-    )
+    assert (high.enstrophy - low.enstrophy) / (2 * step) == pytest.approx(-2 * nu * middle.palinstrophy, rel=1e-3)
 
 
 @pytest.mark.parametrize("box", [BOX, 3.0])
@@ -111,9 +108,7 @@ def test_initial_condition() -> None:
     np.testing.assert_allclose(enstrophies, enstrophies[0], rtol=1e-12)
     eddy_time = initial_scales(64, 1e-3, rms_speed=1.5).eddy_time
     assert eddy_time == pytest.approx(1 / math.sqrt(2 * enstrophies[0]))
-    np.testing.assert_allclose(
-        initial_vorticity(96, 7, 3)[::3, ::3], initial_vorticity(64, 7, 3)[::2, ::2], atol=1e-12
-    )
+    np.testing.assert_allclose(initial_vorticity(96, 7, 3)[::3, ::3], initial_vorticity(64, 7, 3)[::2, ::2], atol=1e-12)
 
 
 def test_initial_spectrum_peaks_where_asked() -> None:

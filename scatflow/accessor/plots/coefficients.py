@@ -42,22 +42,25 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, log: bool = True,
     cmap : str, optional
         Colormap; default by the sign of the values.
     """
-    subject = subject.loaded()
+    subject = subject.modulus().loaded()
     array = subject.array
     tree = paths(array, subject.se)
     label = text.value_label(array)
-    style.decorate(ax, text.title_of(array), subject.note)
     if not tree.has_second:
-        (single,) = style.panels(ax, [(0.0, 0.0, 1.0, 0.96)])
+        style.decorate(ax, text.title_of(array), subject.noted("order 1").note)
+        (single,) = style.panels(ax, [(0.0, 0.0, 1.0, 1.0)])
         _first(single, tree, array, label, log, cmap)
         return
-    left, right = style.panels(ax, [(0.0, 0.0, 0.33, 0.92), (0.58, 0.0, 0.42, 0.92)])
-    _first(left, tree, array, label, log, cmap, wide=False)
+    style.decorate(ax, text.title_of(array), subject.note)
+    left, right = style.panels(ax, [(0.0, 0.0, 0.34, 0.92), (0.56, 0.0, 0.44, 0.92)])
+    for panel, words in ((left, "order 1"), (right, "order 2")):
+        panel.set_title(words, loc="left", color=style.MUTED)
+    # Both panels show the same quantity, so that the right color bar's label serves for both.
+    _first(left, tree, array, label if not tree.first.directional else "", log, cmap, wide=False)
     _second(right, tree, array, label, log, cmap)
 
 
 def _first(ax: Axes, tree: Paths, array: xr.DataArray, label: str, log: bool, cmap: str | None, wide: bool = True) -> None:
-    ax.set_title("order 1", loc="left", color=style.MUTED)
     scales, scale_label = scale_ruler(tree.first, array)
     if not tree.first.directional:
         _line(ax, scales, tree, log)
@@ -72,9 +75,9 @@ def _first(ax: Axes, tree: Paths, array: xr.DataArray, label: str, log: bool, cm
                       cmap=style.colormap(cmap or default), interpolation="nearest")  # fmt: skip
     style.framed(ax)
     style.colorbar(ax, image, label, width=0.032 if wide else 0.075, pad=0.025 if wide else 0.05)
-    names = [text.number(float(scales[tree.first.j == j].mean())) for j in octaves]
-    _category(ax.xaxis, names, 12 if wide else 6)
-    _category(ax.yaxis, [angle_text(float(angle)) for angle in angles], 12)
+    names = [text.number(float(scales[tree.first.j == j].mean()), 2) for j in octaves]
+    _category(ax.xaxis, names, text.fitting(names, 80 if wide else 26))
+    _category(ax.yaxis, [angle_text(float(angle)) for angle in angles], text.thinned(angles.size, 12))
     ax.set(xlabel=scale_label, ylabel="angle of the wave vector")
 
 
@@ -84,7 +87,7 @@ def _line(ax: Axes, scales: Reals, tree: Paths, log: bool) -> None:
     x, y, error = scales[order], tree.one[order], 2 * tree.one_se[order]
     ax.plot(x, y, "o-", color=style.LINE, markersize=4, linewidth=1.2)
     if np.isfinite(error).any():
-        ax.fill_between(x, y - error, y + error, color=style.LINE, alpha=0.2, linewidth=0)
+        ax.fill_between(x, np.maximum(y - error, 0.02 * y), y + error, color=style.LINE, alpha=0.2, linewidth=0)
     ax.set_xscale("log")
     style.log_axis(ax.xaxis, x.min(), x.max(), 5)
     if log and np.nanmin(y) > 0:
@@ -95,37 +98,32 @@ def _line(ax: Axes, scales: Reals, tree: Paths, log: bool) -> None:
 
 def _second(ax: Axes, tree: Paths, array: xr.DataArray, label: str, log: bool, cmap: str | None) -> None:
     """Draw the matrix (j1, l1) by (j2, l2), octaves parted by lines."""
-    ax.set_title("order 2", loc="left", color=style.MUTED)
     norm, default = style.color_scale(tree.two, log)
-    rows = np.isfinite(tree.two).any(axis=1)
-    first = Bands(*(part[rows] for part in _parts(tree.first)))
+    rows = np.flatnonzero(np.isfinite(tree.two).any(axis=1))
+    first = tree.first.take(rows)
     image = ax.imshow(np.ma.masked_invalid(tree.two[rows]), origin="upper", aspect="auto", norm=norm,
                       cmap=style.colormap(cmap or default), interpolation="nearest")  # fmt: skip
     style.framed(ax)
     style.colorbar(ax, image, label, width=0.06, pad=0.04)
     for axis, bands, level, line in ((ax.yaxis, first, "1", ax.axhline), (ax.xaxis, tree.second, "2", ax.axvline)):
         scales, scale_label = scale_ruler(bands, array, level)
-        _groups(axis, bands, scales)
+        _groups(axis, bands, scales, 33 if level == "2" else None)
         for edge in np.flatnonzero(np.diff(bands.j)):
             line(edge + 0.5, color="white", linewidth=1.0)
         inner = ", angles inside" if tree.first.directional else ""
         axis.set_label_text(f"{'first' if level == '1' else 'second'} {scale_label}{inner}")
 
 
-def _parts(bands: Bands) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Reals, Reals, Reals]:
-    return bands.j, bands.l, bands.scale, bands.xi, bands.theta
-
-
-def _groups(axis: Axis, bands: Bands, scales: Reals) -> None:
-    """Label every octave once, in the middle of its bands."""
+def _groups(axis: Axis, bands: Bands, scales: Reals, characters: int | None) -> None:
+    """Label every octave once, in the middle of its bands; side by side only as many as fit."""
     octaves = np.unique(bands.j)
-    kept = [octaves[i] for i in text.thinned(octaves.size, 8)]
-    middles = [float(np.flatnonzero(bands.j == j).mean()) for j in kept]
-    axis.set_ticks(middles, labels=[text.number(float(np.exp(np.log(scales[bands.j == j]).mean()))) for j in kept])
+    names = [text.number(float(np.exp(np.log(scales[bands.j == j]).mean())), 2) for j in octaves]
+    kept = text.thinned(len(names), 14) if characters is None else text.fitting(names, characters)
+    middles = [float(np.flatnonzero(bands.j == octaves[i]).mean()) for i in kept]
+    axis.set_ticks(middles, labels=[names[i] for i in kept])
     axis.set_tick_params(length=0)
 
 
-def _category(axis: Axis, names: Sequence[str], most: int) -> None:
-    kept = text.thinned(len(names), most)
-    axis.set_ticks(kept, labels=[names[i] for i in kept])
+def _category(axis: Axis, names: Sequence[str], kept: Sequence[int]) -> None:
+    axis.set_ticks(list(kept), labels=[names[i] for i in kept])
     axis.set_tick_params(length=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,79 +60,92 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, log: bool = True,
     cmap : str, optional
         Colormap; default by the sign of the values.
     """
-    subject = subject.loaded()
+    subject = subject.modulus().loaded()
     array = subject.array
     tree = paths(array)
     if not tree.first.directional:
         raise DimensionError("plot", "bands have no direction, so there is no disc", got="coordinate theta1 is absent or NaN",
                              remedy='Use kind="coefficients".', code="CoordinateMissing")  # fmt: skip
-    style.decorate(ax, text.title_of(array), subject.note)
     units = array.coords["xi1"].attrs.get("units") if "xi1" in array.coords else None
-    boxes = [(0.0, 0.0, 0.38, 0.92), (0.56, 0.0, 0.38, 0.92)] if tree.has_second else [(0.1, 0.0, 0.7, 0.96)]
-    discs = style.panels(ax, boxes)
-    _disc(discs[0], _first_cells(tree), tree.first, units, text.value_label(array), log, cmap)
-    discs[0].set_title("order 1", loc="left", color=style.MUTED)
-    if tree.has_second:
-        _disc(discs[1], _second_cells(tree), tree.first, units, text.value_label(array), log, cmap)
-        discs[1].set_title("order 2 inside order 1", loc="left", color=style.MUTED)
+    label = text.value_label(array)
+    if not tree.has_second:
+        style.decorate(ax, text.title_of(array), subject.noted("order 1").note)
+        (single,) = style.panels(ax, [(0.0, 0.0, 0.86, 1.0)])
+        single.set_anchor("W")
+        _disc(single, _first_cells(tree), tree.first, units, label, log, cmap)
+        _outline(single, tree)
+        return
+    style.decorate(ax, text.title_of(array), subject.note)
+    left, right = style.panels(ax, [(0.0, 0.0, 0.41, 0.92), (0.51, 0.0, 0.41, 0.92)])
+    left.set_title("order 1", loc="left", color=style.MUTED)
+    right.set_title("order 2 inside order 1", loc="left", color=style.MUTED)
+    # Both discs show the same quantity, so that the right color bar's label serves for both.
+    _disc(left, _first_cells(tree), tree.first, units, "", log, cmap)
+    _disc(right, _second_cells(tree), tree.first, units, label, log, cmap)
+    _outline(left, tree)
+    _outline(right, tree)
 
 
-def _disc(
-    ax: Axes, cells: list[Cell], bands: Bands, units: str | None, label: str, log: bool, cmap: str | None
-) -> None:
+def _disc(ax: Axes, cells: list[Cell], bands: Bands, units: str | None, label: str, log: bool, cmap: str | None) -> None:
     from matplotlib.collections import PatchCollection
 
     values = np.array([cell.value for cell in cells])
     norm, default = style.color_scale(values, log)
-    both = _span(bands.theta) == 180.0
-    wedges = [wedge for cell in cells for wedge in _wedges(cell, both)]
-    repeat = 2 if both else 1
-    thin = 0.8 if len(cells) < 200 else 0.15
-    collection = PatchCollection(wedges, norm=norm, cmap=style.colormap(cmap or default), edgecolor="white", linewidth=thin)
-    collection.set_array(np.ma.masked_invalid(np.repeat(values, repeat)))
+    collection = PatchCollection([_wedge(cell) for cell in cells], norm=norm, cmap=style.colormap(cmap or default), linewidth=0.2)
+    collection.set_edgecolor("face")
+    collection.set_array(np.ma.masked_invalid(values))
     ax.add_collection(collection)
     _scale(ax, bands, units)
-    style.colorbar(ax, collection, label, width=0.06, pad=0.08)
+    style.colorbar(ax, collection, label, width=0.05, pad=0.04)
 
 
-def _first_cells(tree: Paths) -> list[Cell]:
-    width = _width(tree.first.theta)
-    ring, count = _rings(tree.first)
+def _outline(ax: Axes, tree: Paths) -> None:
+    """Part first-order sectors by white lines."""
+    from matplotlib.collections import PatchCollection
+
+    wedges = [_wedge(sector) for _, sector in _sectors(tree)]
+    ax.add_collection(PatchCollection(wedges, facecolor="none", edgecolor="white", linewidth=0.9))
+
+
+def _sectors(tree: Paths) -> list[tuple[int, Cell]]:
+    """Return first-order bands with their places, and mirror images where wave vectors count up to sign."""
+    bands = tree.first
+    half, turns = _width(bands.theta) / 2, (0.0, 180.0) if _span(bands.theta) == 180.0 else (0.0,)
+    ring, count = _rings(bands)
     return [
-        Cell(*_radii(int(ring[n]), count), float(theta - width / 2), float(theta + width / 2), float(tree.one[n]))
-        for n, theta in enumerate(tree.first.theta)
+        (n, Cell(*_radii(int(ring[n]), count), theta + turn - half, theta + turn + half, float(tree.one[n])))
+        for n, theta in enumerate(bands.theta.tolist())
+        for turn in turns
     ]
 
 
+def _first_cells(tree: Paths) -> list[Cell]:
+    return [sector for _, sector in _sectors(tree)]
+
+
 def _second_cells(tree: Paths) -> list[Cell]:
-    """Divide every first-order sector among its second-order paths; sectors without any stay blank."""
-    sectors = _first_cells(tree)
+    """Divide every first-order sector among its second-order paths; sectors without any are gray."""
     period, width = _span(tree.second.theta), _width(tree.second.theta)
+    count = round(period / width)
     cells: list[Cell] = []
-    for n, sector in enumerate(sectors):
+    for n, sector in _sectors(tree):
         used = np.flatnonzero(np.isfinite(tree.two[n]))
         if used.size == 0:
-            cells.append(Cell(sector.inner, sector.outer, sector.start, sector.stop, np.nan))
+            cells.append(replace(sector, value=np.nan))
             continue
         levels, ring = np.unique(tree.second.j[used], return_inverse=True)
-        thickness = (sector.outer - sector.inner) / levels.size
+        thickness, step = (sector.outer - sector.inner) / levels.size, (sector.stop - sector.start) / count
         turn = (tree.second.theta[used] - tree.first.theta[n] + period / 2) % period
-        place = np.round(turn / width) % round(period / width)
-        step = (sector.stop - sector.start) / round(period / width)
-        for m, r, p in zip(used, ring, place, strict=True):
-            outer = sector.outer - thickness * r
-            start = sector.start + step * p
+        for m, r, place in zip(used, ring, np.round(turn / width) % count, strict=True):
+            outer, start = sector.outer - thickness * r, sector.start + step * place
             cells.append(Cell(outer - thickness, outer, start, start + step, float(tree.two[n, m])))
     return cells
 
 
-def _wedges(cell: Cell, both: bool) -> list[Wedge]:
-    """Return the sector, and its mirror image where wave vectors count up to sign."""
+def _wedge(cell: Cell) -> Wedge:
     from matplotlib.patches import Wedge
 
-    width = cell.outer - cell.inner
-    turns = (0.0, 180.0) if both else (0.0,)
-    return [Wedge((0.0, 0.0), cell.outer, cell.start + turn, cell.stop + turn, width=width) for turn in turns]
+    return Wedge((0.0, 0.0), cell.outer, cell.start, cell.stop, width=cell.outer - cell.inner)
 
 
 def _scale(ax: Axes, bands: Bands, units: str | None) -> None:
@@ -141,9 +154,9 @@ def _scale(ax: Axes, bands: Bands, units: str | None) -> None:
     outer = _radii(0, count)[1]
     for angle in range(0, 360, 45):
         x, y = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-        align = {"ha": ("right", "center", "left")[round(x) + 1], "va": ("top", "center", "bottom")[round(y) + 1]}
-        ax.text(1.04 * outer * x, 1.04 * outer * y, f"{angle}°", fontsize=9, color=style.MUTED, **align)
-    base = -1.22 * outer
+        ha, va = ("right", "center", "left")[round(x) + 1], ("top", "center", "bottom")[round(y) + 1]
+        ax.text(1.04 * outer * x, 1.04 * outer * y, f"{angle}°", fontsize=9, color=style.MUTED, ha=ha, va=va)
+    base = -1.2 * outer
     if np.isfinite(bands.xi).all():
         kept = text.thinned(count, 6)
         for number in range(count):
@@ -154,7 +167,7 @@ def _scale(ax: Axes, bands: Bands, units: str | None) -> None:
                 ax.text(middle, base - 0.06 * outer, text.number(value, 2), fontsize=8.5, rotation=90, ha="center", va="top")
         ax.plot([_HOLE, outer], [base, base], color=style.MUTED, linewidth=0.8)
         ax.text(_HOLE - 0.1, base - 0.04 * outer, text.labelled("frequency", units), fontsize=9, ha="right", va="center")
-    ax.set(xlim=(-1.25 * outer, 1.25 * outer), ylim=(-1.62 * outer, 1.16 * outer))
+    ax.set(xlim=(-1.24 * outer, 1.24 * outer), ylim=(-1.5 * outer, 1.14 * outer))
     ax.set_aspect("equal")
     ax.set_axis_off()
 

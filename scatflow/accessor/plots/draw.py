@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "field": Kind("field", size=(8.0, 6.6)),
     "series": Kind("series"),
     "coefficients": Kind("coefficients", averages=True),
-    "disc": Kind("disc", averages=True, size=(8.0, 4.8)),
+    "disc": Kind("disc", averages=True, size=(8.0, 4.5)),
     "spectrum": Kind("spectrum", averages=True),
     "scalogram": Kind("timefrequency", "scalogram"),
     "scattergram": Kind("timefrequency", "scattergram"),
@@ -136,15 +137,24 @@ def kinds(array: xr.DataArray | xr.Dataset, variable: str | None = None) -> tupl
         directions = "theta1" in data.coords and bool(np.isfinite(data.coords["theta1"].values).any())
         if directions:
             return ("coefficients", "disc", "spectrum") if subject.se is None else ("spectrum", "coefficients", "disc")
-        over_time = ("scattergram",) if axes and subject.se is None and "xi1" in data.coords else ()
-        if over_time and int(data.coords["order"].values.max()) <= 1 and not (data.coords["order"].values == 0).any():
-            return ("scalogram", "spectrum")
-        return (*over_time, "spectrum", "coefficients")
+        over_time = bool(axes) and subject.se is None and "xi1" in data.coords
+        first = ("scalogram" if _is_wavelet(data) else "scattergram",) if over_time else ()
+        return (*first, "spectrum", "coefficients")
     if len(axes) >= 2:
         return ("field",)
     if len(axes) == 1:
         return ("series",)
     raise ParameterError("plot", "the array has no dim that can be an axis", got=tuple(data.dims), remedy="Name one: dims=.")
+
+
+def _is_wavelet(array: xr.DataArray) -> bool:
+    """Whether the values are a wavelet transform or its modulus, by dtype or provenance, and not averages of it."""
+    try:
+        made = json.loads(array.attrs.get("scatflow", "{}"))
+        names = {str(operator["id"]).rpartition(":")[2] for operator in made.get("operators", ())}
+    except (TypeError, ValueError, KeyError, AttributeError):  # an attribute of that name that is not ours
+        names = set()
+    return array.dtype.kind == "c" or ("wavelet" in names and names <= {"wavelet", "modulus", "select"})
 
 
 def _averaged(subject: Subject, dims: str | Sequence[str] | None, chosen: set[str]) -> tuple[str, ...]:
@@ -160,7 +170,9 @@ def _averaged(subject: Subject, dims: str | Sequence[str] | None, chosen: set[st
     return left[-count:] if len(left) >= count else ()
 
 
-def _sorted_options(array: xr.DataArray, function: Any, options: Mapping[str, Any], kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _sorted_options(
+    array: xr.DataArray, function: Any, options: Mapping[str, Any], kind: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part options into items of dims and the kind's own; unknown ones are an error with the nearest name."""
     known = [
         name for name, parameter in inspect.signature(function).parameters.items()

@@ -58,10 +58,8 @@ def draw(
     robust : bool
         Let the most extreme 0.05 % saturate; arrows on the color bar say so.
     """
-    thin = _thinned(subject, dims).loaded()
+    thin = _thinned(subject, dims).modulus().loaded()
     array = thin.array.transpose(*dims)
-    if np.iscomplexobj(array.values):
-        array, thin = abs(array).assign_attrs(array.attrs), thin.noted("modulus")
     vertical, horizontal = ruler(array, dims[0]), ruler(array, dims[1])
     values = np.asarray(array.values)
     levels = spin_levels(values)
@@ -74,7 +72,7 @@ def draw(
         image = _image(ax, values, horizontal, vertical, norm=norm, cmap=style.colormap(cmap or default))
         extend = style.extension(values, norm) if np.isfinite(values).any() else "neither"
         style.colorbar(ax, image, text.value_label(array), extend)
-    _axes(ax, horizontal, vertical)
+    _axes(ax, dims, horizontal, vertical)
     style.decorate(ax, text.title_of(array), thin.note)
 
 
@@ -99,9 +97,7 @@ def _thinned(subject: Subject, dims: tuple[str, ...]) -> Subject:
     return replace(subject, array=thin).noted(said)
 
 
-def _spins(
-    ax: Axes, values: npt.NDArray[Any], horizontal: Ruler, vertical: Ruler, levels: tuple[float, float], label: str
-) -> None:
+def _spins(ax: Axes, values: npt.NDArray[Any], horizontal: Ruler, vertical: Ruler, levels: tuple[float, float], label: str) -> None:
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     middle, half = sum(levels) / 2, (levels[1] - levels[0]) / 2
@@ -109,11 +105,18 @@ def _spins(
     image = _image(ax, values.astype(np.float64), horizontal, vertical, norm=norm,
                    cmap=ListedColormap(style.SPIN_COLORS), interpolation="nearest")  # fmt: skip
     bar = style.colorbar(ax, image, label)
-    bar.set_ticks(levels, labels=[("+" if levels[0] < 0 and level > 0 else "") + text.number(level) for level in levels])
+    bar.ax.minorticks_off()
+    sign = "+" if levels[0] < 0 else ""
+    bar.set_ticks(levels, labels=[text.number(levels[0]), f"{sign}{text.number(levels[1])}"])
 
 
 def _image(
-    ax: Axes, values: npt.NDArray[np.float64], horizontal: Ruler, vertical: Ruler, interpolation: str = "auto", **colors: Any
+    ax: Axes,
+    values: npt.NDArray[np.float64],
+    horizontal: Ruler,
+    vertical: Ruler,
+    interpolation: str = "auto",
+    **colors: Any,
 ) -> Any:
     """Draw values as an image where spacing is even, else as cells; coordinates always increase to the right and up."""
     x, y = horizontal.edges(), vertical.edges()
@@ -130,9 +133,13 @@ def _image(
     return mesh
 
 
-def _axes(ax: Axes, horizontal: Ruler, vertical: Ruler) -> None:
+def _axes(ax: Axes, dims: tuple[str, ...], horizontal: Ruler, vertical: Ruler) -> None:
     style.framed(ax)
-    ax.set(xlabel=horizontal.label, ylabel=vertical.label)
+    same = horizontal.label == vertical.label
+    ax.set(
+        xlabel=f"{dims[1]}: {horizontal.label}" if same else horizontal.label,
+        ylabel=f"{dims[0]}: {vertical.label}" if same else vertical.label,
+    )
     for axis, along in ((ax.xaxis, horizontal), (ax.yaxis, vertical)):
         if along.dates:
             style.date_axis(axis)

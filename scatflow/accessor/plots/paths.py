@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,14 @@ class Bands:
     def directional(self) -> bool:
         """Whether bands have directions."""
         return bool(np.isfinite(self.theta).any())
+
+    def ordered(self) -> Bands:
+        """Return the bands by octave, then direction, then voice."""
+        return self.take(np.lexsort((self.l, np.nan_to_num(self.theta), self.j)))
+
+    def take(self, index: npt.NDArray[Any]) -> Bands:
+        """Return some of the bands, by mask or by position."""
+        return Bands(self.j[index], self.l[index], self.scale[index], self.xi[index], self.theta[index])
 
     def row(self, j: Ints, l: Ints) -> Ints:  # noqa: E741
         """Return the number of the bands (j, l); -1 for those that are not there."""
@@ -82,7 +91,7 @@ def paths(array: xr.DataArray, se: xr.DataArray | None = None) -> Paths:
         The array has no labelled dim ``path``.
     """
     check(array)
-    values = np.abs(array.values) if np.iscomplexobj(array.values) else np.asarray(array.values, dtype=np.float64)
+    values = np.asarray(array.values, dtype=np.float64)
     errors = np.full_like(values, np.nan) if se is None else np.asarray(se.values, dtype=np.float64)
     order, j1, l1 = (_ints(array, name) for name in ("order", "j1", "l1"))
     j2, l2 = _ints(array, "j2"), _ints(array, "l2")
@@ -113,7 +122,7 @@ def scale_ruler(bands: Bands, array: xr.DataArray, level: str = "1") -> tuple[Re
     if np.isfinite(bands.scale).all():
         coord = array.coords.get(f"scale{level}", array.coords.get("scale1"))
         return bands.scale, text.labelled("scale", None if coord is None else coord.attrs.get("units"))
-    return 2.0**bands.j, "scale [2ʲ samples]"
+    return np.exp2(bands.j.astype(np.float64)), "scale [2ʲ samples]"
 
 
 def angle_text(degrees: float) -> str:
@@ -139,9 +148,7 @@ def _bands(array: xr.DataArray, used: npt.NDArray[np.bool_], level: str) -> Band
     _, index = np.unique(np.stack([j, l], axis=1), axis=0, return_index=True)
     scale, xi, theta = (_floats(array, f"{name}{level}")[used][index] for name in ("scale", "xi", "theta"))
     scale = np.where(np.isfinite(scale), scale, 1.0 / np.where(xi > 0, xi, np.nan))
-    j, l = j[index], l[index]  # noqa: E741
-    order = np.lexsort((l, np.nan_to_num(theta), j))
-    return Bands(j[order], l[order], scale[order], xi[order], theta[order])
+    return Bands(j[index], l[index], scale, xi, theta).ordered()
 
 
 def _second_bands(array: xr.DataArray, deep: npt.NDArray[np.bool_], first: Bands) -> Bands:
@@ -155,7 +162,5 @@ def _second_bands(array: xr.DataArray, deep: npt.NDArray[np.bool_], first: Bands
     def filled(own: Reals, other: Reals) -> Reals:
         return np.where(np.isfinite(own) | ~known, own, other[same])
 
-    theta = filled(bands.theta, first.theta)
-    order = np.lexsort((bands.l, np.nan_to_num(theta), bands.j))
-    scale, xi = filled(bands.scale, first.scale), filled(bands.xi, first.xi)
-    return Bands(bands.j[order], bands.l[order], scale[order], xi[order], theta[order])
+    scale, xi, theta = (filled(getattr(bands, key), getattr(first, key)) for key in ("scale", "xi", "theta"))
+    return Bands(bands.j, bands.l, scale, xi, theta).ordered()

@@ -62,7 +62,8 @@ def ruler(array: xr.DataArray, dim: str) -> Ruler:
     if kind == "M":
         from matplotlib.dates import date2num
 
-        return Ruler(np.asarray(date2num(coord.values), dtype=np.float64), words, "", dates=True)
+        days = date2num(coord.values)  # type: ignore[no-untyped-call]
+        return Ruler(np.asarray(days, dtype=np.float64), words, "", dates=True)
     if kind == "m":
         return Ruler(coord.values / np.timedelta64(1, "s"), f"{words} [s]", "s")
     if kind not in "iuf":

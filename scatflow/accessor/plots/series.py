@@ -37,12 +37,10 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, color: str = styl
     log : bool
         Logarithmic values.
     """
-    subject = subject.loaded()
+    subject = subject.modulus().loaded()
     array = subject.array
     along = ruler(array, dims[0])
     values = np.asarray(array.values)
-    if np.iscomplexobj(values):
-        values, subject = np.abs(values), subject.noted("modulus")
     # Thousands of samples make a solid area of a thick line.
     width = 1.4 if values.size <= 600 else 0.9 if values.size <= 3000 else 0.5
     ax.plot(along.values, values, color=color, linewidth=width)

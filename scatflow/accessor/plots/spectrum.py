@@ -32,9 +32,7 @@ class Slope:
         return np.asarray(np.exp(self.intercept) * x**self.exponent)
 
     def __str__(self) -> str:
-        sign = "−" if self.exponent < 0 else ""
-        error = f" ± {self.error:.2g}" if np.isfinite(self.error) else ""
-        return f"slope {sign}{abs(self.exponent):.3f}{error}"
+        return f"slope {text.numbers(self.exponent, self.error)}"
 
 
 def slope(x: Reals, y: Reals, se: Reals | None = None) -> Slope | None:
@@ -86,14 +84,14 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, fit: tuple[float,
     Bands are ± 2 standard errors. Angles are averaged as if their errors were fully correlated and a ratio's as if
     its parts were independent, so the bands are rather too wide than too narrow.
     """
-    subject = subject.loaded()
+    subject = subject.modulus().loaded()
     tree = paths(subject.array, subject.se)
     style.decorate(ax, text.title_of(subject.array), subject.noted(_said(subject, tree)).note)
     if not tree.has_second:
-        (single,) = style.panels(ax, [(0.0, 0.0, 1.0, 0.96)])
+        (single,) = style.panels(ax, [(0.0, 0.0, 1.0, 1.0)])
         _first(single, tree, subject.array, fit)
         return
-    left, right = style.panels(ax, [(0.0, 0.0, 0.43, 0.92), (0.57, 0.0, 0.43, 0.92)])
+    left, right = style.panels(ax, [(0.0, 0.0, 0.43, 1.0), (0.57, 0.0, 0.43, 1.0)])
     _first(left, tree, subject.array, fit)
     _second(right, tree, subject.array)
 
@@ -121,9 +119,8 @@ def _second(ax: Axes, tree: Paths, array: xr.DataArray) -> None:
     from matplotlib import colormaps
 
     scales, label = scale_ruler(tree.second, array, "2")
-    firsts, unit = scale_ruler(tree.first, array)
+    firsts, first_label = scale_ruler(tree.first, array)
     octaves = [int(j) for j in np.unique(tree.first.j) if np.isfinite(tree.two[tree.first.j == j]).any()]
-    shown = text.unit(unit.partition("[")[2].rstrip("]"))
     every: list[Reals] = []
     for number, j in enumerate(octaves):
         rows = tree.first.j == j
@@ -131,9 +128,15 @@ def _second(ax: Axes, tree: Paths, array: xr.DataArray) -> None:
         x, y, se = _by_scale(scales, ratio, error)
         color = colormaps["viridis"](0.05 + 0.8 * number / max(1, len(octaves) - 1))
         middle = float(np.exp(np.log(firsts[rows]).mean()))
-        _points(ax, x, y, se, color, f"{text.number(middle)} {shown}".strip())
+        _points(ax, x, y, se, color, text.number(middle))
         every.append(x)
-    ax.legend(title="first scale", loc="best", ncols=2 if len(octaves) > 4 else 1, handlelength=1.5, columnspacing=1.0)
+    ax.legend(
+        title=f"first {first_label}",
+        loc="best",
+        ncols=2 if len(octaves) > 4 else 1,
+        handlelength=1.5,
+        columnspacing=1.0,
+    )
     _axes(ax, np.concatenate(every), f"second {label}", "S₂ / S₁")
 
 
@@ -164,29 +167,27 @@ def _by_scale(scales: Reals, values: Reals, se: Reals) -> tuple[Reals, Reals, Re
 
 
 def _points(ax: Axes, x: Reals, y: Reals, se: Reals, color: Any, label: str | None) -> None:
-    ax.plot(x, y, "o-", color=color, markersize=4.5, linewidth=1.2, label=label)
-    if np.isfinite(se).any():
+    ax.plot(x, y, "o-", color=color, markersize=4.5 if x.size <= 16 else 2.5, linewidth=1.2, label=label)
+    if x.size == 1 and np.isfinite(se).all():
+        ax.errorbar(x, y, yerr=np.minimum(2 * se, 0.98 * y), color=color, alpha=0.5, linewidth=1.2)
+    elif np.isfinite(se).any():
         # A lower limit below zero has no place on a logarithmic axis.
         low = np.maximum(y - 2 * se, 0.02 * y)
         ax.fill_between(x, low, y + 2 * se, color=color, alpha=0.18, linewidth=0)
 
 
 def _axes(ax: Axes, x: Reals, xlabel: str, ylabel: str) -> None:
+    from matplotlib.ticker import NullLocator
+
     ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
-    if all(line.get_ydata(orig=True).min() > 0 for line in ax.lines):
+    if all(np.min(np.asarray(line.get_ydata(orig=True), dtype=np.float64)) > 0 for line in ax.lines):
         ax.set_yscale("log")
         style.log_axis(ax.yaxis, *ax.get_ylim(), most=7)
     low, high = ax.get_xlim()
     ticks = sorted({float(value) for value in np.round(x, 12)})
     if len(ticks) <= 6:
         ax.set_xticks(ticks, labels=[text.number(tick, 2) for tick in ticks])
-        ax.minorticks_off() if ax.get_yscale() == "linear" else ax.xaxis.set_minor_locator(_none())
+        ax.xaxis.set_minor_locator(NullLocator())
     else:
         style.log_axis(ax.xaxis, low, high, most=6)
     ax.grid(visible=True)
-
-
-def _none() -> Any:
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()

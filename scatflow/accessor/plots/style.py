@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap, Normalize
 
 #: Readable at 1200 pixels: figures are 8 inches wide and 150 dots per inch.
-RC = {
+RC: dict[Any, Any] = {
     "font.size": 11.0,
     "axes.titlesize": 11.0,
     "axes.labelsize": 11.0,
@@ -53,7 +53,7 @@ SPIN_COLORS = ("#1d3d63", "#f0c987")
 
 def decorate(ax: Axes, title: str, note: str = "") -> None:
     """Write the title flush left, and under it, smaller, what was selected."""
-    ax.set_title(title, loc="left", fontsize=13, fontweight="semibold", pad=24 if note else 9)
+    ax.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24 if note else 9)
     if note:
         ax.annotate(
             note, (0, 1), (0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, color=MUTED,
@@ -104,6 +104,9 @@ def color_scale(values: npt.NDArray[Any], log: bool | None = None, robust: float
     if finite.min() < 0 < finite.max():
         limit = max(abs(low), abs(high)) or 1.0
         return Normalize(-limit, limit), "RdBu_r"
+    if finite.min() >= 0:
+        # Saturating the low end of what starts near zero would hide nothing and puzzle everyone.
+        low = 0.0 if finite.min() < 0.05 * high else float(finite.min())
     if low == high:
         low, high = (0.0, high) if high > 0 else (low, 0.0) if low < 0 else (0.0, 1.0)
     return Normalize(low, high), "viridis" if high > 0 else "viridis_r"
@@ -145,6 +148,6 @@ def date_axis(axis: Axis) -> None:
     """Give an axis in days ticks at round dates."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=4, maxticks=9)
+    locator: Any = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     axis.set_major_locator(locator)
-    axis.set_major_formatter(ConciseDateFormatter(locator))
+    axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

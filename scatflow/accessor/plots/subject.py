@@ -65,11 +65,22 @@ class Subject:
         return subject
 
     def averaged(self, dims: Sequence[str]) -> Subject:
-        """Return the mean over dims, absent samples left out."""
+        """Return the mean over dims: absent samples are left out, those near borders count by their valid fraction."""
         if not dims:
             return self
-        mean = self.array.mean(dims, skipna=True, keep_attrs=True)
-        return replace(self, array=mean, se=None).noted(f"mean over {', '.join(dims)}")
+        subject = self.modulus()
+        valid = self.array.coords.get("valid_fraction")
+        if valid is not None and set(dims) <= set(valid.dims):
+            mean = subject.array.weighted(valid.fillna(0.0)).mean(dims, skipna=True, keep_attrs=True)
+        else:
+            mean = subject.array.mean(dims, skipna=True, keep_attrs=True)
+        return replace(subject, array=mean, se=None).noted(f"mean over {', '.join(dims)}")
+
+    def modulus(self) -> Subject:
+        """Return the modulus of complex values, and say so; real values stay."""
+        if self.array.dtype.kind != "c":
+            return self
+        return replace(self, array=abs(self.array).assign_attrs(self.array.attrs)).noted("modulus")
 
     def loaded(self) -> Subject:
         """Return the subject with its values in host memory."""

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 _SUPERSCRIPT = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
+MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 _EXPONENT = re.compile(r"(?<=[A-Za-zµΩ°])(?:\^|\*\*)?([-+]?\d+)(?![\d.])")
 
 
@@ -39,17 +40,34 @@ def number(value: float, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> number(0.125), number(2e-7), number(1e6), number(-40.0)
-    ('0.125', '2×10⁻⁷', '10⁶', '−40')
+    >>> number(0.125), number(1e6), number(1e-7)
+    ('0.125', '10⁶', '10⁻⁷')
     """
     if not math.isfinite(value):
-        return "–"
-    plain = f"{value:.{digits}g}"
-    mantissa, _, exponent = plain.partition("e")
-    if not exponent:
-        return plain.replace("-", "−")
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
+        fixed = f"{value:.{decimals}f}"
+        return (fixed.rstrip("0").rstrip(".") if "." in fixed else fixed).replace("-", MINUS)
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
     power = f"10{str(int(exponent)).translate(_SUPERSCRIPT)}"
-    return power if mantissa == "1" else f"{mantissa.replace('-', '−')}×{power}"
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return power if mantissa == "1" else f"{mantissa.replace('-', MINUS)}{TIMES}{power}"
+
+
+def numbers(value: float, error: float) -> str:
+    """Return a value with its error, both to the last digit that means something.
+
+    Examples
+    --------
+    >>> numbers(0.35412, 0.0052), numbers(1.25, 0.13)
+    ('0.354 ± 0.005', '1.25 ± 0.13')
+    """
+    if not (math.isfinite(error) and error > 0):
+        return f"{value:.3f}".replace("-", MINUS)
+    power = math.floor(math.log10(error))
+    decimals = min(4, max(0, -power + (1 if error < 3 * 10.0**power else 0)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", MINUS)
 
 
 def moment(value: Any) -> str:
@@ -87,9 +105,11 @@ def one_two_five(low: float, high: float, most: int = 8) -> list[float]:
     """
     if not (0 < low <= high and math.isfinite(high)):
         return []
+    if high < 2.5 * low:
+        return _even(low, high)
     powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
-    for steps in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,)):
-        if len(steps) == 9 and high / low > 6:
+    for steps in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        if len(steps) == 7 and high > 6 * low:
             continue
         found = [float(f"{step}e{power}") for power in powers for step in steps]
         inside = [value for value in found if low * 0.999 <= value <= high * 1.001]
@@ -99,9 +119,29 @@ def one_two_five(low: float, high: float, most: int = 8) -> list[float]:
     return inside[::stride]
 
 
+def _even(low: float, high: float) -> list[float]:
+    """Return round values at equal steps, for less than an octave or so, where logarithms hardly curve."""
+    least = (high - low) / 4
+    if least <= 0:
+        return [low]
+    power = 10.0 ** math.floor(math.log10(least))
+    step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= least * 0.999)
+    return [number * step for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
 def thinned(count: int, most: int) -> list[int]:
     """Return at most ``most`` evenly spaced indices below ``count``, the first included."""
     return list(range(0, count, max(1, -(-count // most))))
+
+
+def fitting(names: Sequence[str], characters: int) -> list[int]:
+    """Return evenly spaced indices of names that fit side by side into a line of so many characters."""
+    for step in range(1, len(names) + 1):
+        kept = list(range(0, len(names), step))
+        # The widest name decides: labels stand at equal distances.
+        if len(kept) * (max(len(names[i]) for i in kept) + 0.6) <= characters:
+            return kept
+    return [0] if names else []
 
 
 def listed(parts: Sequence[str]) -> str:

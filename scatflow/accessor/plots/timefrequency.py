@@ -57,11 +57,8 @@ def scattergram(subject: Subject, ax: Axes, dims: tuple[str, ...], *, log: bool 
 
 
 def _draw(subject: Subject, ax: Axes, dims: tuple[str, ...], log: bool, cmap: str | None) -> None:
-    subject = _first_order(subject).loaded()
+    subject = _first_order(subject).modulus().loaded()
     array = subject.array.transpose(*dims)
-    if array.dtype.kind == "c":
-        array = abs(array).assign_attrs(array.attrs)
-        subject = subject.noted("modulus")
     along = ruler(array, dims[1])
     frequency = np.asarray(array.coords["xi1"].values, dtype=np.float64)
     values = np.asarray(array.values, dtype=np.float64)

@@ -179,6 +179,8 @@ def relabeled(spec: ArraySpec, words: str, **attrs: Any) -> ArraySpec:
     >>> dict(relabeled(u, "increment of {}").attrs)
     {'units': 'm s-1', 'long_name': 'increment of eastward_wind'}
     """
-    known = spec.attrs.get("long_name") or spec.attrs.get("standard_name") or spec.name
+    # An unnamed array in chunks bears the name of its task, which means nothing to a reader.
+    name = spec.name if spec.name is not None and spec.name.isidentifier() else None
+    known = spec.attrs.get("long_name") or spec.attrs.get("standard_name") or name
     gone = dict.fromkeys(key for key in QUANTITY_ATTRS if key != "units")
     return spec.with_attrs(**{**gone, "long_name": words.format(known) if known else None, **attrs})

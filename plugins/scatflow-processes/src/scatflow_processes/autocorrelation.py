@@ -168,13 +168,9 @@ def finite_series(series: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """
     given: npt.NDArray[Any] = np.asarray(series)
     if given.ndim == 0 or given.size == 0 or given.dtype.kind not in "fiub":
-        raise ValueError(
-            f"series must be a real, non-empty array, got dtype {given.dtype}, shape {given.shape}"
-        )
+        raise ValueError(f"series must be a real, non-empty array, got dtype {given.dtype}, shape {given.shape}")
     x = given.astype(np.float64)
     bad = int(np.count_nonzero(~np.isfinite(x)))
     if bad:
-        raise ValueError(
-            f"series must be finite, got {bad} of {x.size} values NaN or infinite; cut or fill them"
-        )
+        raise ValueError(f"series must be finite, got {bad} of {x.size} values NaN or infinite; cut or fill them")
     return x

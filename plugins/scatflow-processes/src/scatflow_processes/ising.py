@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
-from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE
+from scatflow_processes.clusters import Spins, swendsen_wang, wolff
 from scatflow_processes.streams import realization_generator
 
-Spins = npt.NDArray[np.int8]
 Sampler = Literal["swendsen_wang", "wolff"]
 SAMPLERS: tuple[Sampler, ...] = ("swendsen_wang", "wolff")
 MAX_SIZE = 8192  # one lattice and its bond graph must fit a task: about 50 bytes per site while sweeping
+_SITES_TOGETHER = 1 << 16  # beyond, the arrays of a sweep leave the cache and joining lattices gains nothing
 
 
 def burn_in_sweeps(size: int | tuple[int, int]) -> int:
@@ -102,7 +99,7 @@ def sample(
     >>> spins.shape, sorted(set(spins.ravel().tolist()))
     ((16, 16), [-1, 1])
     """
-    return next(chain(size, temperature, seed, realization, sweeps=sweeps, sampler=sampler))
+    return ensemble(size, temperature, seed, [realization], sweeps, sampler)[0]
 
 
 def ensemble(
@@ -139,10 +136,20 @@ def ensemble(
     >>> bool((whole[2:] == ensemble(8, 3.0, seed=5, realizations=[2, 3])).all())
     True
     """
-    indices = list(realizations)
-    spins = np.empty((len(indices), *_shape(size)), dtype=np.int8)
-    for row, realization in enumerate(indices):
-        spins[row] = sample(size, temperature, seed, realization, sweeps, sampler)
+    shape = _shape(size)
+    burn_in = _checked(shape, temperature, sweeps, sampler)
+    rngs = [realization_generator(seed, realization) for realization in realizations]
+    spins = np.empty((len(rngs), *shape), dtype=np.int8)
+    if sampler == "wolff":
+        for row, rng in enumerate(rngs):
+            spins[row] = next(wolff(shape, temperature, rng, burn_in, 1))
+        return spins
+    # Small lattices are swept together: one call of the cluster search for many of them costs little more than one
+    # for each, and they stay independent because every one keeps its own generator.
+    together = max(1, _SITES_TOGETHER // (shape[0] * shape[1]))
+    for start in range(0, len(rngs), together):
+        part = slice(start, start + together)
+        spins[part] = next(swendsen_wang(shape, temperature, rngs[part], burn_in, 1))
     return spins
 
 
@@ -185,16 +192,13 @@ def chain(
     (3, 'int8')
     """
     shape = _shape(size)
-    burn_in = burn_in_sweeps(shape) if sweeps is None else sweeps
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature must be finite and > 0, got {temperature}")
-    if sampler not in SAMPLERS:
-        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
-    if burn_in < 1 or thin < 1:
-        raise ValueError(f"sweeps and thin must be >= 1, got sweeps={burn_in}, thin={thin}")
+    burn_in = _checked(shape, temperature, sweeps, sampler)
+    if thin < 1:
+        raise ValueError(f"thin must be >= 1, got {thin}")
     rng = realization_generator(seed, realization)
-    run = _swendsen_wang_chain if sampler == "swendsen_wang" else _wolff_chain
-    return run(shape, temperature, rng, burn_in, thin)
+    if sampler == "wolff":
+        return wolff(shape, temperature, rng, burn_in, thin)
+    return (states[0] for states in swendsen_wang(shape, temperature, [rng], burn_in, thin))
 
 
 def energy_per_site(spins: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -249,100 +253,13 @@ def _shape(size: int | tuple[int, int]) -> tuple[int, int]:
     return shape
 
 
-@lru_cache(maxsize=4)
-def _neighbors(shape: tuple[int, int]) -> npt.NDArray[np.int32]:
-    """Return the flat indices of the right, lower, left and upper neighbor of each site, shape (nm, 4)."""
-    site = np.arange(shape[0] * shape[1], dtype=np.int32).reshape(shape)
-    shifts = ((-1, 1), (-1, 0), (1, 1), (1, 0))
-    table = np.stack([np.roll(site, by, axis).ravel() for by, axis in shifts], axis=1)
-    table.setflags(write=False)
-    return table
-
-
-def _start(shape: tuple[int, int], temperature: float, rng: np.random.Generator) -> Spins:
-    """Return a start on the right side of the transition: ordered below it, random above."""
-    count = shape[0] * shape[1]
-    if temperature < CRITICAL_TEMPERATURE:
-        # A random sign, because the Wolff sampler flips nearly the whole lattice at each step: after a fixed
-        # number of steps from a fixed sign the magnetization would have a preferred one.
-        return np.full(count, 2 * rng.integers(0, 2) - 1, dtype=np.int8)
-    return _signs(count, rng)
-
-
-def _signs(count: int, rng: np.random.Generator) -> Spins:
-    return 2 * rng.integers(0, 2, size=count, dtype=np.int8) - np.int8(1)
-
-
-def _bond_probability(temperature: float) -> float:
-    return -math.expm1(-2.0 / temperature)
-
-
-def _swendsen_wang_chain(
-    shape: tuple[int, int], temperature: float, rng: np.random.Generator, burn_in: int, thin: int
-) -> Iterator[Spins]:
-    spins = _start(shape, temperature, rng)
-    probability = _bond_probability(temperature)
-    # Each bond once: the one to the right and the one below.
-    ahead = np.ascontiguousarray(_neighbors(shape)[:, :2])
-    wait = burn_in
-    while True:
-        for _ in range(wait):
-            spins = _swendsen_wang_sweep(spins, probability, ahead, rng)
-        yield spins.reshape(shape).copy()
-        wait = thin
-
-
-def _swendsen_wang_sweep(
-    spins: Spins, probability: float, ahead: npt.NDArray[np.int32], rng: np.random.Generator
-) -> Spins:
-    # float32 draws move the bond probability by at most 2^-24, a shift in temperature of about 1e-7, far
-    # below any statistical error, and halve the memory of the largest array.
-    open_bonds = rng.random(ahead.shape, dtype=np.float32) < probability
-    open_bonds &= spins[ahead] == spins[:, None]
-    row_ends = np.cumsum(open_bonds.sum(axis=1, dtype=np.int32), dtype=np.int32)
-    rows = np.concatenate([np.zeros(1, dtype=np.int32), row_ends])
-    columns = ahead[open_bonds]
-    graph = csr_array((np.ones(columns.size), columns, rows), shape=(spins.size, spins.size))
-    count, label = connected_components(graph, directed=False)
-    return np.asarray(_signs(count, rng)[label])
-
-
-def _wolff_chain(
-    shape: tuple[int, int], temperature: float, rng: np.random.Generator, burn_in: int, thin: int
-) -> Iterator[Spins]:
-    spins = _start(shape, temperature, rng)
-    probability = _bond_probability(temperature)
-    neighbors = _neighbors(shape)
-    flipped = clusters = 0
-    # Half of the burn-in runs until enough spins were flipped. Stopping there would be biased, since the
-    # last cluster is then large more often than not; the other half, and all later steps, take a number of
-    # clusters that is fixed by the mean size seen in the first.
-    while flipped < 0.5 * burn_in * spins.size:
-        flipped += _wolff_cluster(spins, probability, neighbors, rng)
-        clusters += 1
-    sweep = clusters / flipped * spins.size
-    wait = math.ceil(0.5 * burn_in * sweep)
-    while True:
-        for _ in range(wait):
-            _wolff_cluster(spins, probability, neighbors, rng)
-        yield spins.reshape(shape).copy()
-        wait = math.ceil(thin * sweep)
-
-
-def _wolff_cluster(
-    spins: Spins, probability: float, neighbors: npt.NDArray[np.int32], rng: np.random.Generator
-) -> int:
-    """Grow one cluster, flip it in place and return its size."""
-    frontier = rng.integers(0, spins.size, size=1)
-    sign = spins[frontier[0]]
-    spins[frontier] = -sign
-    size = 1
-    while frontier.size:
-        # A site flips as it joins, so the spins that still have the old sign are the ones outside. A site
-        # reached by several bonds appears once per bond, and each bond gets its own draw.
-        around = neighbors[frontier].ravel()
-        around = around[spins[around] == sign]
-        frontier = np.unique(around[rng.random(around.size, dtype=np.float32) < probability])
-        spins[frontier] = -sign
-        size += int(frontier.size)
-    return size
+def _checked(shape: tuple[int, int], temperature: float, sweeps: int | None, sampler: str) -> int:
+    """Check what all samplers need and return the burn-in."""
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature must be finite and > 0, got {temperature}")
+    if sampler not in SAMPLERS:
+        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
+    burn_in = burn_in_sweeps(shape) if sweeps is None else sweeps
+    if burn_in < 1:
+        raise ValueError(f"sweeps must be >= 1, got {burn_in}")
+    return burn_in

@@ -69,9 +69,7 @@ class _Statistic(Whole):
         return 1
 
 
-def _labelled(
-    spec: ArraySpec, dim: str, values: Any, name: str, units: str | None, **attrs: Any
-) -> ArraySpec:
+def _labelled(spec: ArraySpec, dim: str, values: Any, name: str, units: str | None, **attrs: Any) -> ArraySpec:
     """Return the spec with time replaced by an integer dim."""
     index = Coord((dim,), np.asarray(values, dtype=np.int64), {"long_name": attrs.pop("label"), "units": "1"})
     rest = spec.without(spec.dims[-1]).with_dtype("float64").with_dim(dim, len(index.values), {dim: index})
@@ -99,9 +97,7 @@ class Leverage(_Statistic):
     """
 
     lags: tuple[int, ...] = param(tuple(range(1, 101)), "Lags in samples, of either sign.")
-    normalize: Literal["raw", "std"] = param(
-        "raw", "Divide by <r^2>^2 (raw) or by <r^2>^(3/2) (std).", choices=("raw", "std")
-    )
+    normalize: Literal["raw", "std"] = param("raw", "Divide by <r^2>^2 (raw) or by <r^2>^(3/2) (std).", choices=("raw", "std"))
     demean: bool = param(True, "Remove the mean of the returns first.")
 
     def _fit(self, n: int) -> None:
@@ -168,9 +164,7 @@ class AbsoluteAutocorrelation(_Statistic):
         lags = range(1, self.max_lag + 1)
         spec = _labelled(specs[0], "lag", lags, "absolute_autocorrelation", "1", label="lag in samples",
                          white_noise_band=band, probability=self.probability)  # fmt: skip
-        powers = Coord(
-            ("power",), np.asarray(self.powers), {"long_name": "exponent d of |r|^d", "units": "1"}
-        )
+        powers = Coord(("power",), np.asarray(self.powers), {"long_name": "exponent d of |r|^d", "units": "1"})
         return spec.with_dim("power", len(self.powers), {"power": powers}, at=len(spec.dims) - 1)
 
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array:
@@ -248,9 +242,7 @@ class Hill(_Statistic):
     ([[2.0], [1.0]], [[0.9618], [0.9618]])
     """
 
-    extremes: tuple[int, ...] | None = param(
-        None, "Numbers of extreme values; default the largest 5 % of all samples."
-    )
+    extremes: tuple[int, ...] | None = param(None, "Numbers of extreme values; default the largest 5 % of all samples.")
     probability: float = param(0.95, "Coverage of the interval.", gt=0.0, lt=1.0)
 
     def resolve(self, *specs: ArraySpec) -> Operator:

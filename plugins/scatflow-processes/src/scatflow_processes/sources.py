@@ -54,12 +54,8 @@ class Ising(Source):
     )
     realizations: int = param(1, "Number of independent configurations.", ge=1, le=10**9)
     seed: int = param(0, "Seed of the ensemble.", ge=0)
-    sampler: Literal["swendsen_wang", "wolff"] = param(
-        "swendsen_wang", "Cluster update.", choices=ising.SAMPLERS
-    )
-    sweeps: int | None = param(
-        None, "Sweeps per configuration; default 60 up to size 128, more beyond.", ge=1
-    )
+    sampler: Literal["swendsen_wang", "wolff"] = param("swendsen_wang", "Cluster update.", choices=ising.SAMPLERS)
+    sweeps: int | None = param(None, "Sweeps per configuration; default 60 up to size 128, more beyond.", ge=1)
     dtype: Literal["int8", "float32", "float64"] = param(
         "float32",
         "Type of the spins; operators take floats, int8 is for storage.",
@@ -75,9 +71,7 @@ class Ising(Source):
             "seed": self.seed, "sampler": self.sampler,
             "sweeps": self.sweeps or ising.burn_in_sweeps(self.size),
         }  # fmt: skip
-        coords = {
-            dim: Coord((dim,), np.arange(self.size), {**lattice, "axis": dim.upper()}) for dim in ("y", "x")
-        }
+        coords = {dim: Coord((dim,), np.arange(self.size), {**lattice, "axis": dim.upper()}) for dim in ("y", "x")}
         return _ensemble("ising", self.dtype, self.realizations, per_chunk, coords, attrs)
 
     def read(self, region: Region, variable: str | None = None) -> npt.NDArray[Any]:
@@ -103,14 +97,10 @@ class Turbulence2D(Source):
     """
 
     size: int = param(256, "Samples along y and along x, even, above 6 k_peak.", ge=8, le=8192)
-    nu: float = param(
-        5e-4, "Viscosity; the default is resolved at the default size.", gt=0.0, le=1e6, unit="m2/s"
-    )
+    nu: float = param(5e-4, "Viscosity; the default is resolved at the default size.", gt=0.0, le=1e6, unit="m2/s")
     age: float = param(20.0, "Time of the snapshot in units of T_e = 1 / w_rms(0).", ge=0.0, le=1e6)
     box: float = param(2 * math.pi, "Side of the box.", gt=0.0, le=1e12, unit="m")
-    k_peak: float = param(
-        6.0, "Wavelengths per box at the peak of the initial energy spectrum.", ge=1.0, le=2048.0
-    )
+    k_peak: float = param(6.0, "Wavelengths per box at the peak of the initial energy spectrum.", ge=1.0, le=2048.0)
     rms_speed: float = param(1.0, "Initial root mean square of the speed.", gt=0.0, le=1e6, unit="m/s")
     realizations: int = param(1, "Number of independent runs.", ge=1, le=10**9)
     seed: int = param(0, "Seed of the ensemble.", ge=0)
@@ -133,10 +123,7 @@ class Turbulence2D(Source):
             "k_peak": self.k_peak, "rms_speed": self.rms_speed, "seed": self.seed,
         }  # fmt: skip
         where = np.arange(self.size) * (self.box / self.size)
-        coords = {
-            dim: Coord((dim,), where, {"units": "m", "period": self.box, "axis": dim.upper()})
-            for dim in ("y", "x")
-        }
+        coords = {dim: Coord((dim,), where, {"units": "m", "period": self.box, "axis": dim.upper()}) for dim in ("y", "x")}
         return {
             name: _ensemble(name, self.dtype, self.realizations, 1, coords,
                             {"units": unit, "long_name": _NAMES[name], **attrs})
@@ -239,9 +226,7 @@ def _ensemble(
     sizes = [coords[dim].values.size for dim in ("y", "x")]
     chunks = ((per_chunk,) * full + ((rest,) if rest else ()), (sizes[0],), (sizes[1],))
     shape = (realizations, *sizes)
-    return ArraySpec(
-        ("realization", "y", "x"), shape, dtype, chunks, {"realization": index, **coords}, attrs, name
-    )
+    return ArraySpec(("realization", "y", "x"), shape, dtype, chunks, {"realization": index, **coords}, attrs, name)
 
 
 def _members(region: Region, realizations: int) -> Iterator[tuple[int, int]]:

@@ -54,23 +54,17 @@ def log_returns(dates: npt.ArrayLike, prices: npt.ArrayLike) -> ReturnSeries:
     when = np.asarray(dates).astype("datetime64[ns]")
     price = np.asarray(prices, dtype=np.float64)
     if when.ndim != 1 or when.shape != price.shape or when.size < 2:
-        raise ValueError(
-            f"dates and prices must be 1-D, equally long, at least 2; got {when.shape}, {price.shape}"
-        )
+        raise ValueError(f"dates and prices must be 1-D, equally long, at least 2; got {when.shape}, {price.shape}")
     if np.isnat(when).any():
         raise ValueError(f"dates must not be missing, got {int(np.isnat(when).sum())} NaT")
     steps = np.diff(when)
     for wrong, what in ((steps < np.timedelta64(0), "sorted"), (steps == np.timedelta64(0), "unique")):
         if wrong.any():
             day = when[int(np.argmax(wrong)) + 1].astype("datetime64[s]")
-            raise ValueError(
-                f"dates must be {what}, first broken at {day}; sort them and drop duplicates first"
-            )
+            raise ValueError(f"dates must be {what}, first broken at {day}; sort them and drop duplicates first")
     if not (np.isfinite(price) & (price > 0)).all():
         day = when[int(np.argmin(np.isfinite(price) & (price > 0)))].astype("datetime64[s]")
-        raise ValueError(
-            f"prices must be finite and > 0, first broken at {day}; drop the day or bridge the gap"
-        )
+        raise ValueError(f"prices must be finite and > 0, first broken at {day}; drop the day or bridge the gap")
     return ReturnSeries(when[1:], np.diff(np.log(price)))
 
 

@@ -156,9 +156,7 @@ def simulate(
     return Fields(np.asarray(fft.irfft2(spectrum, s=(size, size))), u, v, attrs)
 
 
-def evolve(
-    vorticity: npt.ArrayLike, duration: float, nu: float, box: float = 2 * math.pi, dt: float | None = None
-) -> Field:
+def evolve(vorticity: npt.ArrayLike, duration: float, nu: float, box: float = 2 * math.pi, dt: float | None = None) -> Field:
     """Advance a vorticity field in time without forcing.
 
     Parameters
@@ -256,9 +254,7 @@ def initial_vorticity(
     return np.asarray(fft.irfft2(spectrum, s=(size, size)))
 
 
-def initial_scales(
-    size: int, nu: float, box: float = 2 * math.pi, k_peak: float = 6.0, rms_speed: float = 1.0
-) -> Scales:
+def initial_scales(size: int, nu: float, box: float = 2 * math.pi, k_peak: float = 6.0, rms_speed: float = 1.0) -> Scales:
     """Return the scales of the initial condition that `simulate` starts from, without drawing it.
 
     Parameters

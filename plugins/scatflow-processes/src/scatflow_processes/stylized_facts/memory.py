@@ -96,9 +96,7 @@ def leverage(
     return np.asarray(kernels.leverage(np, x, index.tolist(), LEVERAGE_EXPONENT[normalize], demean))
 
 
-def absolute_autocorrelation(
-    returns: npt.ArrayLike, max_lag: int, power: float = 1.0, probability: float = 0.95
-) -> Correlogram:
+def absolute_autocorrelation(returns: npt.ArrayLike, max_lag: int, power: float = 1.0, probability: float = 0.95) -> Correlogram:
     """Return the autocorrelation of ``|r|^power``, whose slow decay is volatility clustering.
 
     Parameters

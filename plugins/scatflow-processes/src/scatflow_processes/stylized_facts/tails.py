@@ -155,9 +155,7 @@ def interval_factors(counts: Sequence[int], probability: float = 0.95) -> tuple[
     return low, high
 
 
-def moments_by_horizon(
-    returns: npt.ArrayLike, horizons: Sequence[int] | Lags, overlap: bool = True
-) -> Moments:
+def moments_by_horizon(returns: npt.ArrayLike, horizons: Sequence[int] | Lags, overlap: bool = True) -> Moments:
     """Return standard deviation, skewness and kurtosis of returns summed over several horizons.
 
     Parameters

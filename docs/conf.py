@@ -1,0 +1,27 @@
+"""Configuration of the documentation site; ``make docs`` builds it and fails on any warning."""
+
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # for catalog.py, which lists the operators
+
+project = "scatflow"
+author = "The scatflow developers"
+copyright = "The scatflow developers"
+version = release = installed_version("scatflow")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "catalog"]
+root_doc = "index"
+exclude_patterns = ["**/.ipynb_checkpoints"]
+html_theme = "furo"
+html_title = f"scatflow {release}"
+html_static_path: list[str] = []
+html_show_copyright = False
+
+myst_enable_extensions = ["amsmath", "dollarmath", "fieldlist"]
+myst_heading_anchors = 3
+
+napoleon_google_docstring = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the numpydoc sections say it in words; signatures would repeat the whole array stack
