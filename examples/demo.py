@@ -36,6 +36,7 @@ def main() -> None:
     for name in ("turbulence", "sp500"):
         source = OUT / ("turbulence2d.zarr" if name == "turbulence" else "sp500.zarr")
         result = OUT / f"{name}-scattering.zarr"
+        scatflow("show", source, "-o", OUT / "pictures" / name)
         scatflow("plan", HERE / f"{name}.yaml", "-p", f"input={source}")
         scatflow("run", HERE / f"{name}.yaml", "-p", f"input={source}", "-o", result, *WORKERS)
         scatflow("show", result, "-o", OUT / "pictures" / name)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from scatflow._on_xarray import when_xarray_is_imported
 
 if TYPE_CHECKING:
-    from scatflow.ops import ops as ops
+    from scatflow import ops as ops
     from scatflow.pipeline import Pipeline as Pipeline
     from scatflow.run import open_result as open_result
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ops": "scatflow.ops",
+    "apply": "scatflow.ops.evaluation",
     "Pipeline": "scatflow.pipeline",
     "open_result": "scatflow.run",
     "open_source": "scatflow.pipeline",
@@ -29,10 +29,12 @@ _HOMES = {
     "hookimpl": "scatflow.hookspecs",
 }  # fmt: skip
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", "ops", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "ops":
+        return importlib.import_module("scatflow.ops")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'scatflow' has no attribute {name!r}")

@@ -55,10 +55,10 @@ def lower(call: Call, arrays: Sequence[Any], rechunk: str | None = None) -> dict
     kernel = call.kernel
     if isinstance(kernel.operator, Program):
         raise PlanError(f"operator {kernel.operator.name}", "an eager program has no lazy form", remedy="Use Pipeline.run.")
-    lazy = [array if isinstance(array, (int, float)) else da.asarray(array) for array in arrays]
+    lazy: list[Any] = [array if isinstance(array, (int, float)) else da.asarray(array) for array in arrays]
     if isinstance(kernel.operator, Select):
         return {"": _select(kernel, lazy[0])}
-    whole = {dim for dim in kernel.core}
+    whole = set(kernel.core)
     lazy = [_unsplit(array, port, whole, kernel, rechunk) for array, port in zip(lazy, kernel.inputs, strict=True)]
     if isinstance(kernel.operator, Reduce):
         return _reduce(kernel, lazy[0], call)
@@ -184,12 +184,13 @@ def _reduced(
     chunks = tuple(array.chunks[source.dims.index(dim)] if dim in kept else (sizes[dim],) for dim in port.dims)
     name = f"{stem}-{port.name or 'out'}"
     counts = {dim: array.numblocks[source.dims.index(dim)] for dim in kept}
-    tasks = {}
+    tasks: dict[Any, Any] = {}
     for at in itertools.product(*(range(counts[dim]) for dim in kept)):
         where = dict(zip(kept, at, strict=True))
         index = tuple(where.get(dim, 0) for dim in port.dims)
         tasks[(name, *index)] = (_pick, (f"{stem}-final", *at), port.name)
-    graph = HighLevelGraph.from_collections(name, {**layer, **tasks}, dependencies=[array])
+    dependencies: Any = [array]
+    graph = HighLevelGraph.from_collections(name, {**layer, **tasks}, dependencies=dependencies)
     return da.Array(graph, name, chunks=chunks, dtype=port.dtype, meta=_meta(array, port))
 
 
@@ -200,7 +201,8 @@ def from_source(source: Source, variable: str, spec: ArraySpec) -> da.Array:
 
     token = tokenize(source.identity(), variable, source.fingerprint())
     read = functools.partial(_read_block, source, variable, spec.dims)
-    return da.map_blocks(read, chunks=chunks, dtype=spec.dtype, meta=meta, name=f"{source.name}-{token}")
+    blocks_of: da.Array = da.map_blocks(read, chunks=chunks, dtype=spec.dtype, meta=meta, name=f"{source.name}-{token}")
+    return blocks_of
 
 
 def _read_block(source: Source, variable: str, dims: tuple[str, ...], block_info: Any = None) -> Any:

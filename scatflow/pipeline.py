@@ -19,7 +19,7 @@ from scatflow.graph.model import Graph
 from scatflow.graph.provenance import graph_of, provenance
 from scatflow.graph.validate import Bound, dry_run
 from scatflow.labels import wrap
-from scatflow.ops import assemble
+from scatflow.ops.evaluation import assemble
 from scatflow.plan import Limits, Plan
 from scatflow.plan import plan as make_plan
 from scatflow.run import open_result, run
@@ -135,7 +135,9 @@ class Pipeline:
         values: dict[Ref, Any] = {}
         for node in self.graph.nodes:
             if isinstance(node.value, Source):
-                values |= {Ref(node.id, name): lower.from_source(node.value, name, spec) for name, spec in bound.specs[node.id].items()}
+                values |= {
+                    Ref(node.id, name): lower.from_source(node.value, name, spec) for name, spec in bound.specs[node.id].items()
+                }
                 continue
             call = bound.calls[node.id]
             arrays = [values[ref] if isinstance(ref, Ref) else ref for ref in node.inputs]

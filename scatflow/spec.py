@@ -6,6 +6,7 @@ vocabulary can be imported from anywhere. Coordinate values are whatever array t
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -58,7 +59,7 @@ class Axis:
     def spans(self) -> tuple[tuple[int, int], ...]:
         """Return the segments as half-open index ranges; one span when there is no wall."""
         edges = (0, *self.walls, self.size)
-        return tuple((a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a)
+        return tuple((a, b) for a, b in itertools.pairwise(edges) if b > a)
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,9 @@ class Bands(Window):
     def output(self, *specs: ArraySpec) -> ArraySpec:
         (spec,) = specs
         lag = Coord(("path",), 2 ** np.arange(self.count), {"units": "sample"})
-        return spec.with_dim("path", self.count, {"path": Coord(("path",), np.arange(self.count)), "lag": lag}, at=len(spec.dims) - 1)
+        return spec.with_dim(
+            "path", self.count, {"path": Coord(("path",), np.arange(self.count)), "lag": lag}, at=len(spec.dims) - 1
+        )
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         return {"x": (0, 2 ** (self.count - 1))}

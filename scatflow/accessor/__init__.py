@@ -17,12 +17,12 @@ class Accessor:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        from scatflow.ops import ops  # here, so that registering the accessor loads neither Dask nor a plugin
+        from scatflow import ops  # here, so that registering the accessor loads neither Dask nor a plugin
 
         return functools.partial(getattr(ops, name), self._data)
 
     def __dir__(self) -> list[str]:
-        from scatflow.ops import ops
+        from scatflow import ops
 
         return [*dir(ops), "plot"]
 
@@ -35,6 +35,7 @@ class Accessor:
 
 def register() -> None:
     """Make ``.scatflow`` available on DataArray and Dataset; doing it twice is harmless."""
+    decorate: Any
     for cls, decorate in ((xr.DataArray, xr.register_dataarray_accessor), (xr.Dataset, xr.register_dataset_accessor)):
         if not hasattr(cls, "scatflow"):
             decorate("scatflow")(Accessor)

@@ -1,7 +1,7 @@
 """Which library does the FFTs on the CPU: the registry of providers and the process default.
 
 Only scipy is required. The others come with the extra ``scatflow[fft]``, are never chosen on their own, and
-carry other licences (``docs/fft.md`` has the table of measurements and licences).
+carry other licenses (``docs/fft.md`` has the table of measurements and licenses).
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ Array = Any
 Blocks = Sequence[Any]
 
 
-def evaluate(kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None) -> dict[str, Array]:
+def evaluate(
+    kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None
+) -> dict[str, Array]:
     """Evaluate a kernel on blocks whose core axes are whole.
 
     Parameters
@@ -55,7 +57,9 @@ def evaluate(kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] 
     return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
 
 
-def partial(kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None) -> tuple[Array, ...]:
+def partial(
+    kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None
+) -> tuple[Array, ...]:
     """Return the state of a Reduce on one block."""
     xp = namespace(*blocks, fft=fft)
     batch = {dim: start for dim, (start, _) in (box or {}).items()}
@@ -65,7 +69,9 @@ def partial(kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] |
     for block, port in zip(blocks, kernel.inputs, strict=True):
         moved = _to_kernel(xp, block, port)
         if isinstance(port, Port):
-            moved = _pool(xp, moved, len([d for d in port.dims if d in kernel.over]), len([d for d in port.dims if d in kernel.core]))
+            moved = _pool(
+                xp, moved, len([d for d in port.dims if d in kernel.over]), len([d for d in port.dims if d in kernel.core])
+            )
         ready.append(moved)
     if isinstance(operator, Extended):
         return reduce_spans(xp, kernel, ready, batch)
@@ -137,5 +143,3 @@ def _broadcast(xp: Any, block: Any, dims: tuple[str, ...], target: tuple[str, ..
     block = xp.permute_dims(block, tuple(dims.index(dim) for dim in known))
     sizes = dict(zip(known, block.shape, strict=True))
     return xp.reshape(block, tuple(sizes.get(dim, 1) for dim in target))
-
-

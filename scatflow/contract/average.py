@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
+from pydantic import PrivateAttr
+
 from scatflow.contract.cells import CELLS_PER_AXIS, Cells, cell_edges
-from scatflow.contract.declared import param
+from scatflow.contract.declared import canonical_json, param
 from scatflow.contract.estimate import Derive, estimate
 from scatflow.contract.gaps import Gaps
 from scatflow.contract.operator import Dims, Extended, Reduce
@@ -59,13 +61,14 @@ class Average(Extended, Reduce):
     ordered: Dims | None = param(
         None, "Pooled dims whose items follow one another; default those with datetimes, and time, t, draw."
     )
-    layout: Layout | None = param(None, "Filled in from the labels of the input; not to be given.")
+
+    # Pooled and core dims of the labels met by `resolve`. Not a parameter, and yet part of the identity: the same
+    # parameters and data under other labels (dates or none) are another result.
+    _layout: Layout | None = PrivateAttr(None)
 
     # What an author writes.
 
-    def observe(
-        self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any
-    ) -> tuple[Array, Array]:
+    def observe(self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any) -> tuple[Array, Array]:
         """Return the statistics of every item and cell of a block.
 
         Parameters
@@ -126,7 +129,8 @@ class Average(Extended, Reduce):
         kinds: list[tuple[str, int, Kind]] = [
             (dim, spec.sizes[dim], "ordered" if self._follows(spec, dim) else "independent") for dim in pooled
         ]
-        ready = self.replace(layout=(*kinds, *((dim, spec.sizes[dim], "core") for dim in inner)))
+        ready = self.replace()
+        ready._layout = (*kinds, *((dim, spec.sizes[dim], "core") for dim in inner))
         units = ready._units()
         if ready.ratio() is not None and units.count > MAX_ROWS:
             raise PlanError(f"{self.name}.over", "ratios of every realization need a row each", expected=f"at most {MAX_ROWS}",
@@ -147,8 +151,8 @@ class Average(Extended, Reduce):
     def output(self, *specs: ArraySpec) -> Mapping[str, ArraySpec]:
         """Declare the named results; all are float64 but ``count`` (int64) and a complex ``mean``."""
         (spec,) = specs
-        ready = self if self.layout is not None else self.resolve(spec)
-        mean = self.label(spec, spec.without(*(dim for dim, _, _ in ready.layout or ())))
+        ready = self if self._layout is not None else self.resolve(spec)
+        mean = self.label(spec, spec.without(*(dim for dim, _, _ in ready._layout or ())))
         units = str(mean.attrs["units"]) if mean.attrs.get("units") else None
         square = units if units in (None, "1") else f"({units})2"
         title = str(mean.attrs.get("long_name", self.name))
@@ -223,7 +227,8 @@ class Average(Extended, Reduce):
 
     def _masked(self, xp: Any, result: Any, total: Array, weight: Array) -> dict[str, Array]:
         """Return results by name, NaN where too little of the data is valid."""
-        share = xp.sum(weight, axis=-2) / xp.sum(total, axis=-1, keepdims=True)
+        whole = xp.sum(total, axis=-1, keepdims=True)
+        share = xp.sum(weight, axis=-2) / xp.where(whole > 0, whole, xp.nan * whole)
         width = result.mean.shape[-1]
         if share.shape[-1] not in (1, width):
             share = xp.mean(share, axis=-1, keepdims=True)
@@ -238,11 +243,26 @@ class Average(Extended, Reduce):
             found["covariance"] = xp.where(lost, xp.nan * result.covariance, result.covariance)
         return {**found, "count": result.count, "valid_fraction": share}
 
+    def identity(self) -> tuple[str, int, str]:
+        """Return the identity of any operator and, once bound to labels, how items are pooled."""
+        name, version, parameters = super().identity()
+        return (name, version, parameters if self._layout is None else canonical_json([parameters, self._layout]))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restored, (super().__reduce__(), self._layout))
+
     def _units(self) -> Units:
-        return Units(tuple(entry for entry in self.layout or () if entry[2] != "core"), self.layout is not None)
+        return Units(tuple(entry for entry in self._layout or () if entry[2] != "core"), self._layout is not None)
 
     def _cells(self, at: Place, units: Units) -> Cells:
         if not units.cells:
             return Cells(at, {role: (0, at.size[role]) for role in at.core})
         most, widths = CELLS_PER_AXIS.get(len(at.core), 2), self.cell_width(at)
         return Cells(at, {role: cell_edges(at.size[role], widths[role], most, max(1, widths[role] // 2)) for role in at.core})
+
+
+def _restored(operator: tuple[Any, ...], layout: Layout | None) -> Average:
+    rebuild, arguments = operator
+    restored: Average = rebuild(*arguments)
+    restored._layout = layout
+    return restored

@@ -171,7 +171,7 @@ def estimate(
         # The time is 1 + 2 sum rho = 2 tau, at least 1; a block spans two of them.
         least = 4.0 * xp.where(tau > 0.5, tau, 0.5 * xp.ones_like(tau))
     levels = _levels(units, ordered, grid)
-    replicates = [apart if level.labels is None else sample.apart(xp, level.matrix(xp, values)) for level in levels]
+    replicates = [apart if level.labels is None else sample.apart(xp, level.matrix(xp, weights)) for level in levels]
     square, dof = _chosen(xp, sample, levels, replicates, least)
     result = sample.published(xp, apart, square, dof, members, independent=not ordered and grid is None)
     return _with_covariance(xp, result, replicates[0]) if covariance else result
@@ -238,7 +238,7 @@ class _Sample:
         """Return, per block, the statistic less its value without that block: (..., B, K)."""
         pull, weights = self.pull, self.weights
         if matrix is not None:
-            pull, weights = xp.matmul(matrix, pull), xp.matmul(xp.astype(matrix, xp.float64), weights)
+            pull, weights = xp.matmul(xp.astype(matrix, pull.dtype), pull), xp.matmul(matrix, weights)
         rest = self.total - weights
         # A block that holds everything leaves nothing to compare with; blocks without weight change nothing.
         shift = pull / xp.where(rest > 1e-12 * self.total, rest, xp.nan * rest)

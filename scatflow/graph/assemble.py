@@ -121,7 +121,14 @@ class _Assembly:
                          expected=", ".join(self.parameters) or None,
                          remedy=near(name, self.parameters) or f"Declare it: parameters: {{{name}: {{type: …}}}}.")  # fmt: skip
         for text in _malformed(value):
-            self.add("ReferenceInvalid", node, argument, "not a reference", expected='{"from_node": id} or {"from_parameter": name}', got=text)
+            self.add(
+                "ReferenceInvalid",
+                node,
+                argument,
+                "not a reference",
+                expected='{"from_node": id} or {"from_parameter": name}',
+                got=text,
+            )
 
     def results(self) -> dict[str, Ref]:
         """Return the results that the one result node stands for."""
@@ -130,7 +137,13 @@ class _Assembly:
             self._report_results([draft.id for draft in marked])
         for draft in self.drafts.values():
             if draft.process == DATASET and not draft.result:
-                self.add("ReferenceMisplaced", draft.id, None, "a dataset bundles results and must be the result node", remedy="Add result: true.")
+                self.add(
+                    "ReferenceMisplaced",
+                    draft.id,
+                    None,
+                    "a dataset bundles results and must be the result node",
+                    remedy="Add result: true.",
+                )
         if len(marked) != 1:
             return {}
         (draft,) = marked
@@ -159,7 +172,13 @@ class _Assembly:
         found: dict[str, Ref] = {}
         for name, value in variables.items():
             if not name or "/" in name or name.startswith("_"):
-                self.add("ParameterInvalid", draft.id, "variables", "a name of a variable is not empty, has no '/' and does not start with '_'", got=repr(name))
+                self.add(
+                    "ParameterInvalid",
+                    draft.id,
+                    "variables",
+                    "a name of a variable is not empty, has no '/' and does not start with '_'",
+                    got=repr(name),
+                )
             ref = self._array(draft.id, "variables", value)
             if isinstance(ref, Ref):
                 found[name] = ref
@@ -174,7 +193,14 @@ class _Assembly:
                 self.add("ParameterUnknown", draft.id, name, f"{draft.process} has no argument {name!r}", expected=", ".join(names),
                          remedy=near(name, names))  # fmt: skip
         if draft.namespace not in (None, NAMESPACE):
-            self.add("NamespaceInvalid", draft.id, None, f"process {draft.process!r} belongs to the graph itself", expected=NAMESPACE, got=draft.namespace)
+            self.add(
+                "NamespaceInvalid",
+                draft.id,
+                None,
+                f"process {draft.process!r} belongs to the graph itself",
+                expected=NAMESPACE,
+                got=draft.namespace,
+            )
 
     def node(self, draft: Draft) -> Node | None:
         """Return the node of a draft; None for processes of the graph itself and where something is wrong."""
@@ -219,7 +245,14 @@ class _Assembly:
                      "variable needs the name of a result", got=None if name is None else short(name))  # fmt: skip
         found = reference(draft.arguments.get("data"))
         if found is None or found[0] != "from_node":
-            self.add("ParameterRequired", draft.id, "data", "variable needs a node", expected='{"from_node": id}', got=short(draft.arguments.get("data")))
+            self.add(
+                "ParameterRequired",
+                draft.id,
+                "data",
+                "variable needs a node",
+                expected='{"from_node": id}',
+                got=short(draft.arguments.get("data")),
+            )
         elif (other := self.drafts.get(found[1])) is not None and other.process in (VARIABLE, DATASET):
             self.add("ReferenceMisplaced", draft.id, "data", f"node {other.id!r} is a {other.process} and has no named results")
 
@@ -269,10 +302,25 @@ class _Assembly:
             return float(value)
         if any(_malformed(value)) or any(True for _ in references(value)):
             if not any(_malformed(value)):
-                self.add("ReferenceMisplaced", node, argument, "a list of nodes is not accepted", expected='{"from_node": id}', got=short(value))
+                self.add(
+                    "ReferenceMisplaced",
+                    node,
+                    argument,
+                    "a list of nodes is not accepted",
+                    expected='{"from_node": id}',
+                    got=short(value),
+                )
             return None
         remedy = f"Write {{from_node: {value}}}." if isinstance(value, str) and value in self.drafts else None
-        self.add("ParameterInvalid", node, argument, "an array is a reference to a node", expected='{"from_node": id}', got=short(value), remedy=remedy)
+        self.add(
+            "ParameterInvalid",
+            node,
+            argument,
+            "an array is a reference to a node",
+            expected='{"from_node": id}',
+            got=short(value),
+            remedy=remedy,
+        )
         return None
 
     def _supplied(self, name: str, value: Source) -> Node:

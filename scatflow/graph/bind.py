@@ -140,7 +140,12 @@ def _public(spec: ArraySpec, order: list[str], operator: Operator, first: ArrayS
     new = [dim for dim in spec.dims if dim not in order]
     name = first.name if isinstance(operator, Pointwise) and first.name else spec.name
     attrs = {key: value for key, value in spec.attrs.items() if key != "scatflow"}
-    return replace(spec.transpose([*kept, *new]), chunks=None, attrs=attrs, name=operator.name if name is None or not isinstance(operator, Pointwise) else name)
+    return replace(
+        spec.transpose([*kept, *new]),
+        chunks=None,
+        attrs=attrs,
+        name=operator.name if name is None or not isinstance(operator, Pointwise) else name,
+    )
 
 
 def _with_support(spec: ArraySpec, kernel: Kernel, source: ArraySpec) -> ArraySpec:

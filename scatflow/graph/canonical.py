@@ -77,7 +77,7 @@ def canonical(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
     by_content: dict[str, str] = {}
     counts: dict[str, int] = {}
     graph: dict[str, Any] = {}
-    for name in _after_inputs(nodes, result):
+    for name in after_inputs(nodes, result):
         node = nodes[name]
         # Inputs come first, so their new names already stand for their whole content.
         content = {
@@ -98,7 +98,7 @@ def canonical(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
     return made, names
 
 
-def _after_inputs(nodes: Mapping[str, Any], result: str) -> list[str]:
+def after_inputs(nodes: Mapping[str, Any], result: str) -> list[str]:
     """Return the ids that the result needs, each after its inputs; without recursion, chains may be long."""
     done: dict[str, None] = {}
     stack: list[tuple[str, Iterator[str]]] = [(result, _inputs(nodes[result]))]

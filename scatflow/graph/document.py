@@ -98,7 +98,9 @@ def parse(document: Mapping[str, Any], parameters: Mapping[str, Any] | None = No
 def _unused(drafts: Mapping[str, Draft], known: Mapping[str, Parameter], findings: _Findings) -> list[Problem]:
     """Return warnings for declared parameters that no argument refers to."""
     used = {name for draft in drafts.values() for kind, name in draft.references if kind == "from_parameter"}
-    return [Problem("ParameterUnused", None, name, f"parameter {name!r} is declared and not used") for name in known if name not in used]
+    return [
+        Problem("ParameterUnused", None, name, f"parameter {name!r} is declared and not used") for name in known if name not in used
+    ]
 
 
 def _check_plain(document: Any) -> None:
@@ -167,7 +169,9 @@ class _Findings:
 
     def _version(self, version: Any) -> None:
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-            self.add("DocumentInvalid", None, None, "scatflow is the version of the document", expected=str(SCHEMA), got=short(version))
+            self.add(
+                "DocumentInvalid", None, None, "scatflow is the version of the document", expected=str(SCHEMA), got=short(version)
+            )
         elif version > SCHEMA:
             # What a newer version means by the same words is not known, so nothing else is judged.
             raise GraphError([Problem("SchemaNewer", None, None, "the pipeline was written for a newer scatflow",
@@ -197,7 +201,9 @@ class _Findings:
             return Draft(name)
         for key in entry:
             if key not in _NODE_KEYS:
-                self.add("KeyUnknown", name, None, f"unknown key {key!r}", expected=", ".join(_NODE_KEYS), remedy=near(key, _NODE_KEYS))
+                self.add(
+                    "KeyUnknown", name, None, f"unknown key {key!r}", expected=", ".join(_NODE_KEYS), remedy=near(key, _NODE_KEYS)
+                )
         arguments = entry.get("arguments")
         if arguments is not None and not isinstance(arguments, Mapping):
             self.add("NodeInvalid", name, None, "arguments are a mapping", got=short(arguments))
@@ -220,5 +226,7 @@ class _Findings:
             dist, _, short_name = process.rpartition(":")
             remedy = f"Write process_id: {short_name} and namespace: {dist}."
         got = None if process is None else short(process)
-        self.add("NodeInvalid", name, None, "a node needs a process_id of lower-case letters, digits and '_'", got=got, remedy=remedy)
+        self.add(
+            "NodeInvalid", name, None, "a node needs a process_id of lower-case letters, digits and '_'", got=got, remedy=remedy
+        )
         return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scatflow.errors import ParameterError, near
-from scatflow.graph.canonical import references
+from scatflow.graph.canonical import after_inputs, references
 from scatflow.graph.parameters import supported
 from scatflow.graph.values import lookup
 
@@ -15,6 +15,9 @@ from scatflow.graph.values import lookup
 def lift(document: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return a copy of a process graph in which arguments are declared parameters, with their values as defaults."""
     copy: dict[str, Any] = json.loads(json.dumps(document))
+    nodes = copy["process_graph"]
+    result = next(name for name, node in nodes.items() if node.get("result"))
+    copy["process_graph"] = {name: nodes[name] for name in after_inputs(nodes, result)}  # as people read it
     for name in dict.fromkeys(names):
         _lift(copy, name)
     return copy

@@ -79,10 +79,6 @@ def extend(inputs: Sequence[Any], operator: Operator, output: str = "") -> dict[
     -----
     UserWarning
         A record cannot be read; its array then counts as anonymous.
-
-    Examples
-    --------
-    >>> text = extend([{}], operator)["scatflow"]  # doctest: +SKIP
     """
     if len(inputs) != len(operator.inputs):
         raise ParameterError(operator.name, "wrong number of inputs", expected=", ".join(operator.inputs), got=len(inputs))

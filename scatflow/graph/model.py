@@ -156,7 +156,11 @@ class Graph:
 
 def array_parameter(name: str) -> dict[str, Any]:
     """Return the declaration of an array that the caller supplies."""
-    return {"name": name, "description": "Labelled array supplied by the caller.", "schema": {"type": "object", "subtype": "datacube"}}
+    return {
+        "name": name,
+        "description": "Labelled array supplied by the caller.",
+        "schema": {"type": "object", "subtype": "datacube"},
+    }
 
 
 class _Writer:
@@ -221,7 +225,9 @@ def _misfits(nodes: Iterable[Node], results: Mapping[str, Ref]) -> Iterable[Prob
     for node in known.values():
         names = node.value.inputs if isinstance(node.value, Operator) else ()
         if len(node.inputs) != len(names):
-            yield Problem("ParameterInvalid", node.id, None, "wrong number of inputs", ", ".join(names) or "none", str(len(node.inputs)))
+            yield Problem(
+                "ParameterInvalid", node.id, None, "wrong number of inputs", ", ".join(names) or "none", str(len(node.inputs))
+            )
         for item in node.inputs:
             if isinstance(item, Ref) and item.node not in known:
                 yield Problem("ReferenceDangling", node.id, None, f"there is no node {item.node!r}")

@@ -73,7 +73,9 @@ def declared(section: Any) -> tuple[dict[str, Parameter], list[Problem]]:
         elif name in found:
             problems.append(_problem("KeyDuplicated", name, "two parameters have this name"))
         elif not isinstance(entry, Mapping):
-            problems.append(_problem("DocumentInvalid", name, "a declaration is a mapping", "{type: integer, default: 6}", repr(entry)))
+            problems.append(
+                _problem("DocumentInvalid", name, "a declaration is a mapping", "{type: integer, default: 6}", repr(entry))
+            )
         else:
             found[name] = _parameter(name, entry, problems)
     return found, problems
@@ -244,4 +246,6 @@ def _unknown(name: str, key: Any, known: Sequence[str]) -> Problem:
 def _problem(
     code: str, parameter: str | None, message: str, expected: str | None = None, got: str | None = None, remedy: str | None = None
 ) -> Problem:
-    return Problem(code, None, parameter, message if parameter is None else f"parameter {parameter!r}: {message}", expected, got, remedy)
+    return Problem(
+        code, None, parameter, message if parameter is None else f"parameter {parameter!r}: {message}", expected, got, remedy
+    )

@@ -214,9 +214,18 @@ def _build(events: Iterator[Any]) -> Any:
     for event in events:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            _refuse("AliasRefused", f"line {line}: anchors and aliases are not accepted", remedy="Repeat the value, or declare a parameter.")
+            _refuse(
+                "AliasRefused",
+                f"line {line}: anchors and aliases are not accepted",
+                remedy="Repeat the value, or declare a parameter.",
+            )
         if getattr(event, "tag", None) is not None:
-            _refuse("TagRefused", f"line {line}: tags are not accepted", got=event.tag, remedy="Remove the tag; quote the value if it is a text.")
+            _refuse(
+                "TagRefused",
+                f"line {line}: tags are not accepted",
+                got=event.tag,
+                remedy="Remove the tag; quote the value if it is a text.",
+            )
         if isinstance(event, yaml.ScalarEvent):
             _put(stack, documents, event, line)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):

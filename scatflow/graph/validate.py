@@ -102,7 +102,9 @@ class _Run:
                 described = node.value.describe()
                 self.specs[node.id] = {"": described} if isinstance(described, ArraySpec) else dict(described)
             elif isinstance(node.value, Composite):
-                self.problems.append(Problem("CompositeNotInlined", node.id, None, f"{node.process} is a composite and must be inlined first"))
+                self.problems.append(
+                    Problem("CompositeNotInlined", node.id, None, f"{node.process} is a composite and must be inlined first")
+                )
             else:
                 self.calls[node.id] = bind(node.value, *inputs)
                 self.specs[node.id] = self.calls[node.id].outputs

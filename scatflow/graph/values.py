@@ -38,7 +38,11 @@ def lookup(process: str, namespace: str | None) -> tuple[type[Operator | Source]
             errors.append(error)
     if len(providers) == 1 and (namespace or not errors):
         kind, provided = providers[0]
-        return book.find(kind, provided.canonical), provided.dist
+        cls = book.find(kind, provided.canonical)
+        if cls.name != process:  # its documents would name another process
+            raise RegistryError(f"process {process!r}", f"{provided.dist} registers it under another name than it declares",
+                                expected=process, got=cls.name, remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
+        return cls, provided.dist
     if not providers and namespace:
         raise _elsewhere(process, namespace)
     if len(providers) < 2 and errors:
@@ -162,7 +166,9 @@ def _finding(cls: type[Declared], argument: str | None, detail: Any, node: str, 
         return Problem("ParameterRequired", node, argument, f"{cls.name}.{argument}: required parameter is missing", expected)
     where = ".".join([cls.name, *map(str, detail["loc"])])
     message = detail["msg"][:1].lower() + detail["msg"][1:]
-    return Problem("ParameterInvalid", node, argument, f"{where}: {message}", expected, short(arguments.get(argument or "", arguments)))
+    return Problem(
+        "ParameterInvalid", node, argument, f"{where}: {message}", expected, short(arguments.get(argument or "", arguments))
+    )
 
 
 def short(value: Any) -> str:

@@ -29,7 +29,9 @@ def box_bytes(spec: ArraySpec, box: Box) -> int:
     return math.prod(sizes) * itemsize(spec.dtype)
 
 
-def project(steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]], specs: Mapping[Ref, ArraySpec], box: Box) -> Projection:
+def project(
+    steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]], specs: Mapping[Ref, ArraySpec], box: Box
+) -> Projection:
     """Project a region task of a stage.
 
     Parameters
@@ -71,7 +73,9 @@ def _outside(order: list[str], inputs: Mapping[str, tuple[Ref | float, ...]]) ->
     return {ref for node in order for ref in inputs[node] if isinstance(ref, Ref) and ref.node not in order}
 
 
-def _boxes(order: list[str], steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]], box: Box) -> dict[str, dict[str, tuple[int, int]]]:
+def _boxes(
+    order: list[str], steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]], box: Box
+) -> dict[str, dict[str, tuple[int, int]]]:
     """Return the box that the region needs of every node and of every reference read."""
     boxes: dict[str, dict[str, tuple[int, int]]] = {order[-1]: dict(box)} if order else {}
     for node in reversed(order):
@@ -85,7 +89,11 @@ def _boxes(order: list[str], steps: Mapping[str, Call], inputs: Mapping[str, tup
 def _extra(call: Call, specs: list[ArraySpec | float], box: Box) -> tuple[int, float]:
     """Return bytes beyond inputs and outputs, and flops, of one node on a box."""
     kernel = call.kernel
-    blocks = [_block(spec, port, box) for spec, port in zip(specs, kernel.inputs, strict=True) if isinstance(spec, ArraySpec) and isinstance(port, Port)]
+    blocks = [
+        _block(spec, port, box)
+        for spec, port in zip(specs, kernel.inputs, strict=True)
+        if isinstance(spec, ArraySpec) and isinstance(port, Port)
+    ]
     inputs = sum(block.nbytes for block in blocks)
     if isinstance(kernel.operator, Extended):
         blocks = [_extended(kernel, block) for block in blocks]

@@ -17,6 +17,8 @@ from scatflow.spec import ArraySpec, itemsize
 
 #: Smallest output of a region before neighbors are merged, largest inner chunk, and bytes a region aims at.
 CRUMB_BYTES = 2**20
+#: Regions below which neighbors are not merged: small arrays of expensive items must still occupy a few workers.
+FEW_REGIONS = 16
 CHUNK_BYTES = 64 * 2**20
 
 
@@ -120,8 +122,8 @@ def choose(
         while steps[dim] < sizes[dim] and out_bytes(box()) < CRUMB_BYTES:
             before = steps[dim]
             steps[dim] = min(2 * before, -(-sizes[dim] // chunks.get(dim, 1)) * chunks.get(dim, 1))
-            grown = project(box())
-            if grown.peak > memory or grown.read > CHUNK_BYTES:
+            grown, count = project(box()), len(Regions(tuple(sizes.items()), tuple(steps.items())))
+            if grown.peak > memory or grown.read > CHUNK_BYTES or count < FEW_REGIONS:
                 steps[dim] = before
                 break
     return Regions(tuple(sizes.items()), tuple(steps.items()))

@@ -7,11 +7,10 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, as_completed
+from distributed import Client, Future, as_completed
 
 from scatflow import cluster
 from scatflow.contract import Source
@@ -104,7 +103,9 @@ def _record_failure(root: Path, error: BaseException) -> None:
 def _check_input(plan: Plan) -> None:
     for node in plan.graph.nodes:
         if isinstance(node.value, Source) and node.value.fingerprint() != plan.fingerprints[node.id]:
-            raise JobError(f"source {node.id}", "changed while the job ran", remedy="Start over with overwrite.", code="InputChanged")
+            raise JobError(
+                f"source {node.id}", "changed while the job ran", remedy="Start over with overwrite.", code="InputChanged"
+            )
 
 
 class _Runner:
@@ -120,7 +121,13 @@ class _Runner:
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Send an event to the caller and to observing plugins."""
-        event = {"event": kind, "plan": self.plan.hash, "done": len(self.ledger.receipts) + len(self.buffer), "total": self.plan.tasks, **fields}
+        event = {
+            "event": kind,
+            "plan": self.plan.hash,
+            "done": len(self.ledger.receipts) + len(self.buffer),
+            "total": self.plan.tasks,
+            **fields,
+        }
         if self.progress is not None:
             self.progress(event)
         registry().notify(event)
@@ -134,7 +141,9 @@ class _Runner:
             if stage.finals is not None and all((stage.number, "final", n) in self.ledger.receipts for n in finals):
                 continue
             part = "partial" if stage.kind == "reduce" else "map"
-            self._all(stage, part, len(stage.regions), functools.partial(_region_job, str(self.root), lean, limits.fft, limits.device))
+            self._all(
+                stage, part, len(stage.regions), functools.partial(_region_job, str(self.root), lean, limits.fft, limits.device)
+            )
             if stage.finals is not None:
                 self._all(stage, "final", len(finals), functools.partial(_final_job, str(self.root), lean, _partials(stage)))
 
@@ -245,4 +254,3 @@ def _failed(stage: Stage, part: str, number: int, error: Exception) -> JobError:
                         remedy="Resume with smaller regions, fewer threads or more memory.", code="WorkerOutOfMemory")  # fmt: skip
     code = error.code if isinstance(error, ScatflowError) else "RegionFailed"
     return JobError(subject, f"failed: {name}: {error}", remedy="Mend the cause and resume.", code=code)
-

@@ -130,7 +130,9 @@ def _open_parquet(table: ParquetSource, stamp: tuple[int, int]) -> xr.DataArray:
 
         frame = pd.read_parquet(table.path)
     except (ImportError, OSError, ValueError) as error:
-        raise StoreError(f"file {table.path!r}", "cannot be read as parquet", got=f"{type(error).__name__}: {error}", remedy=_HINT) from error
+        raise StoreError(
+            f"file {table.path!r}", "cannot be read as parquet", got=f"{type(error).__name__}: {error}", remedy=_HINT
+        ) from error
     if table.index is not None:
         frame = frame.set_index(table.index)
     names = list(table.columns or frame.select_dtypes("number").columns)

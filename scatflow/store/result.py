@@ -27,7 +27,7 @@ from scatflow.store.source import coordinates
 STATE, PLAN = "scatflow_state", "scatflow_plan"
 INTERNAL = "_scatflow"
 # Chunks equal to the fill value must be written, or a missing chunk could not be told from a finished one.
-_WRITE = {"write_empty_chunks": True}
+_WRITE: Any = {"write_empty_chunks": True}
 
 
 def state(path: Path) -> dict[str, Any]:
@@ -78,7 +78,9 @@ def _create(path: Path, plan: Plan, attrs: Mapping[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=zarr.errors.UnstableSpecificationWarning)
         warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
-        xr.Dataset(coords=variables, attrs={**attrs, STATE: "incomplete", PLAN: plan.hash}).to_zarr(temporary, mode="w", consolidated=False)
+        xr.Dataset(coords=variables, attrs={**attrs, STATE: "incomplete", PLAN: plan.hash}).to_zarr(
+            temporary, mode="w", consolidated=False
+        )
     zarr.create_group(temporary / INTERNAL)  # a group, so that zarr readers do not stumble over the folder
     for stage in plan.stages:
         for target in stage.targets:
@@ -141,7 +143,7 @@ def write(root: Path, target: Target, box: Mapping[str, tuple[int, int]], block:
 def read(root: Path, path: str, box: Mapping[str, tuple[int, int]]) -> Any:
     """Read one region of a work or result array; dims that are not named are whole."""
     array = zarr.open_array(root / path, mode="r")
-    dims = tuple(map(str, array.metadata.dimension_names or ()))
+    dims = tuple(map(str, getattr(array.metadata, "dimension_names", None) or ()))
     return np.asarray(array[_index(dims, box)])  # a 0-d read comes back as a scalar
 
 
@@ -156,7 +158,9 @@ def write_state(root: Path, stage: int, region: int, state: tuple[Any, ...]) -> 
     for number, array in enumerate(state):
         data = np.asarray(array, order="C")
         path = root / INTERNAL / "work" / str(stage) / "partial" / str(region) / str(number)
-        stored = zarr.create_array(path, data=data, chunks=tuple(max(1, n) for n in data.shape) or "auto", overwrite=True, config=_WRITE)
+        stored = zarr.create_array(
+            path, data=data, chunks=tuple(max(1, n) for n in data.shape) or "auto", overwrite=True, config=_WRITE
+        )
         assert stored.shape == data.shape
         crcs.append(checksum(data))
     return tuple(crcs)
@@ -203,5 +207,5 @@ def open_result(path: str | Path) -> xr.Dataset:
     found = state(root)
     if found["state"] != "complete":
         warnings.warn(f"{path} is {found['state']}: regions that are not finished read as NaN", stacklevel=2)
-    dataset = xr.open_zarr(root, consolidated=found["state"] == "complete")
+    dataset: xr.Dataset = xr.open_zarr(root, consolidated=found["state"] == "complete")
     return dataset.assign_coords({name: coord.load() for name, coord in dataset.coords.items()})

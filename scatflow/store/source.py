@@ -38,7 +38,7 @@ class ZarrSource(Source):
 
     def read(self, region: Region, variable: str | None = None) -> Any:
         """Return the block of ``region`` as a NumPy array."""
-        return np.asarray(self._array().isel({dim: part for dim, part in region.items()}).values)
+        return np.asarray(self._array().isel(dict(region)).values)
 
     def fingerprint(self, region: Region | None = None) -> str:
         """Return a digest of the metadata and of key, size and modification time of every chunk of ``region``."""
@@ -87,10 +87,11 @@ def _stamp(path: str) -> float:
 def _dataset(path: str, stamp: float) -> xr.Dataset:
     """Open a store once per process and modification; the cache holds metadata and coordinates, no data."""
     try:
-        return xr.open_zarr(path, chunks=None, consolidated=None if Path(path, ".zmetadata").exists() else False)
+        opened: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=None if Path(path, ".zmetadata").exists() else False)
     except Exception as error:
         raise StoreError(f"store {path!r}", "cannot be opened as zarr", got=f"{type(error).__name__}: {error}",
                          remedy="Is its metadata complete?") from error  # fmt: skip
+    return opened
 
 
 def _chunk_files(root: Path, array: Any, region: Region | None, dims: Sequence[str]) -> list[tuple[str, int, int]]:

@@ -1,4 +1,4 @@
-"""The committed table of FFT measurements is the committed result file, and names its licences."""
+"""The committed table of FFT measurements is the committed result file, and names its licenses."""
 
 import importlib.util
 import json

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from toys import Anomaly, Bands, Divide, Every, Flip, Mean, Smooth
 
 from scatflow.errors import ChunkError, DataError, DimensionError, DtypeError, ParameterError
-from scatflow.ops import apply
+from scatflow.ops.evaluation import apply
 
 MODES = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap", "zero": "constant"}
 

@@ -1,7 +1,8 @@
 """Runs what README, the pages of docs and the notebooks show, as a reader would: page by page, top to bottom.
 
-A page's ``python`` fences run in order in one fresh interpreter, in an empty directory, warnings as errors. A fence
-that cannot run here says why in a comment before it: ``<!-- not run: reason -->``.
+A page's ``python`` fences run in order in one fresh interpreter, in an empty directory, warnings as errors; those
+written as an interactive session have their output compared. A fence that cannot run here says why in a comment before
+it: ``<!-- not run: reason -->``.
 """
 
 from __future__ import annotations
@@ -28,10 +29,17 @@ FENCE = re.compile(r"^(?P<skip><!-- not run: \S.* -->\n+)?```python\n(?P<code>.*
 
 #: Compiles every piece under the name of the place it comes from, so that a traceback points into the page.
 RUNNER = """
-import json, sys
+import doctest, json, pathlib, sys
 space = {"__name__": "__main__"}
-for name, line, code in json.load(open(sys.argv[1])):
-    exec(compile("\\n" * line + code, name, "exec"), space)
+runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+for name, line, code in json.loads(pathlib.Path(sys.argv[1]).read_text()):
+    if code.startswith(">>>"):
+        session = doctest.DocTestParser().get_doctest(code, space, name, name, line)
+        if runner.run(session, out=sys.stderr.write, clear_globs=False).failed:
+            sys.exit(1)
+        space.update(session.globs)
+    else:
+        exec(compile("\\n" * line + code, name, "exec"), space)
 """
 
 Piece = tuple[str, int, str]
@@ -73,7 +81,17 @@ def test_notebook(notebook: Path, tmp_path: Path) -> None:
 
 def test_the_runner_keeps_names_between_fences_and_points_into_the_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# P\n\n```python\nx = 1\n```\ntext\n<!-- not run: shown -->\n```python\nno()\n```\n\n```python\n1 / (x - 1)\n```\n")
+    page.write_text(
+        "# P\n\n```python\nx = 1\n```\ntext\n<!-- not run: shown -->\n```python\nno()\n```\n\n```python\n1 / (x - 1)\n```\n"
+    )
     assert [piece[2] for piece in fences(page)] == ["x = 1\n", "1 / (x - 1)\n"]
-    with pytest.raises(AssertionError, match=r'page\.md", line 13.*\n.*ZeroDivisionError'):
+    with pytest.raises(AssertionError, match=r'page\.md", line 13(.|\n)*ZeroDivisionError'):
         run(fences(page), tmp_path)
+
+
+def test_the_runner_compares_sessions_and_sees_warnings(tmp_path: Path) -> None:
+    run([("page", 0, "x = 2\n"), ("page", 3, ">>> y = x + 1\n>>> y\n3\n"), ("page", 9, "assert y == 3\n")], tmp_path)
+    with pytest.raises(AssertionError, match=r"page(.|\n)*Expected(.|\n)*4(.|\n)*Got(.|\n)*3"):
+        run([("page", 0, ">>> 1 + 2\n4\n")], tmp_path)
+    with pytest.raises(AssertionError, match="UserWarning: look"):
+        run([("page", 0, "import warnings\nwarnings.warn('look')\n")], tmp_path)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import toys
 
+import toys
 from scatflow.contract import Composite, Operator, Pointwise, Program, Source, operator, param, source, wire
 from scatflow.errors import GraphError, ParameterError
 from scatflow.graph import Graph, parse
@@ -118,6 +118,7 @@ class Fields(Source):
         raise AssertionError("data were read")
 
 
+@source("unread", version=1)
 class UnreadNoise(toys.Noise):
     """The noise of the toys, whose reading is a test failure."""
 
@@ -126,7 +127,7 @@ class UnreadNoise(toys.Noise):
 
 
 OPERATORS: dict[str, type[Operator]] = {
-    cls.name: cls for cls in (Picky, Dream, Nested, Both, Doubling, Wrong, Crash)  # type: ignore[type-abstract]
+    cls.name: cls for cls in (Picky, Dream, Nested, Both, Doubling, Wrong, Crash)
 }  # fmt: skip
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import toys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import toys
 from scatflow.contract import Ref
 from scatflow.errors import GraphError, Problem
 from scatflow.graph import Given, Graph, load_text, parse
@@ -103,7 +103,10 @@ def test_result_may_be_a_source_or_one_of_several_results(node: Write) -> None:
 def test_numbers_stand_for_arrays_element_by_element(node: Write) -> None:
     graph = parse(wrap(u=node("toy_noise"), d=node("toy_divide", 3, "u", result=True)))
     assert graph.node("d").inputs == (3.0, Ref("u"))
-    by_parameter = wrap(u=node("toy_noise"), d={"process_id": "toy_divide", "arguments": {"x": {"from_parameter": "n"}, "y": {"from_node": "u"}}, "result": True})
+    by_parameter = wrap(
+        u=node("toy_noise"),
+        d={"process_id": "toy_divide", "arguments": {"x": {"from_parameter": "n"}, "y": {"from_node": "u"}}, "result": True},
+    )
     assert parse({**by_parameter, "parameters": {"n": {"type": "number"}}}, {"n": 3}).hash == graph.hash
 
 
@@ -116,7 +119,10 @@ def test_arrays_of_the_caller(node: Write) -> None:
     assert parse(graph.to_document()).hash == graph.hash
     supplied = parse(document, {"data": toys.Noise(size=8)})
     assert supplied.given == () and supplied.node("data").namespace == "toy_plugin"
-    assert supplied.hash == parse(wrap(u=node("toy_noise", size=8), a=node("toy_flip", "u"), d=node("toy_divide", "a", "a", result=True))).hash
+    assert (
+        supplied.hash
+        == parse(wrap(u=node("toy_noise", size=8), a=node("toy_flip", "u"), d=node("toy_divide", "a", "a", result=True))).hash
+    )
 
 
 def test_programs_are_allowed(node: Write) -> None:
@@ -124,8 +130,14 @@ def test_programs_are_allowed(node: Write) -> None:
 
 
 def test_nodes_that_nothing_needs_are_a_warning(node: Write) -> None:
-    graph = parse(wrap(u=node("toy_noise"), lost=node("toy_flip", "u"), f=node("toy_flip", "u", result=True)) | {"parameters": {"J": {"default": 1}}})
-    assert [(w.code, w.node, w.argument) for w in graph.warnings] == [("ParameterUnused", None, "J"), ("NodeUnreachable", "lost", None)]
+    graph = parse(
+        wrap(u=node("toy_noise"), lost=node("toy_flip", "u"), f=node("toy_flip", "u", result=True))
+        | {"parameters": {"J": {"default": 1}}}
+    )
+    assert [(w.code, w.node, w.argument) for w in graph.warnings] == [
+        ("ParameterUnused", None, "J"),
+        ("NodeUnreachable", "lost", None),
+    ]
     assert [entry.id for entry in graph.nodes] == ["u", "f"]
     assert graph.hash == parse(wrap(u=node("toy_noise"), f=node("toy_flip", "u", result=True))).hash
 
@@ -217,6 +229,11 @@ def test_namespaces(node: Write, plugins: Callable[..., list[EntryPoint]]) -> No
             assert parse(document).node("f").namespace == dist
 
 
+def test_a_class_registered_under_another_name(node: Write, plugins: Callable[..., list[EntryPoint]]) -> None:
+    with using(Registry(plugins(liar=({}, {"noise": toys.Noise})))):
+        assert "another name than it declares" in str(only(wrap(u=node("noise", result=True))))
+
+
 def test_a_plugin_that_cannot_be_imported_is_a_finding(node: Write, plugins: Callable[..., list[EntryPoint]]) -> None:
     with using(Registry(plugins(broken=({"gone": "no_such_module:Gone"}, {})))):
         assert "cannot be imported" in str(only(wrap(u=node("gone", result=True))))
@@ -276,7 +293,9 @@ def test_array_arguments(node: Write, problems: Attempt) -> None:
     assert problems(parse, wrap(u=node("toy_noise"), f=huge)) == {"ParameterInvalid": [("f", "y")]}
 
 
-@pytest.mark.parametrize("value", [{"from_node": 3}, {"from_node": "u", "from_parameter": "p"}, {"from_node": "u", "x": 1}, {"from_parameter": None}])
+@pytest.mark.parametrize(
+    "value", [{"from_node": 3}, {"from_node": "u", "from_parameter": "p"}, {"from_node": "u", "x": 1}, {"from_parameter": None}]
+)
 @pytest.mark.parametrize("argument", ["data", "radius"])
 def test_malformed_references(node: Write, value: Any, argument: str) -> None:
     entry = node("toy_smooth", "u", result=True)
@@ -297,7 +316,10 @@ def test_dangling_references_offer_what_is_near(node: Write) -> None:
 
 def test_cycles(node: Write, problems: Attempt) -> None:
     document = wrap(
-        a=node("toy_divide", "b", 2.0), b=node("toy_flip", "a"), c=node("toy_flip", "c"), d=node("toy_divide", "a", "c", result=True)
+        a=node("toy_divide", "b", 2.0),
+        b=node("toy_flip", "a"),
+        c=node("toy_flip", "c"),
+        d=node("toy_divide", "a", "c", result=True),
     )
     assert problems(parse, document) == {"GraphCyclic": [("a", None), ("c", None)]}
     message = str(found(document)[0])
@@ -321,14 +343,17 @@ def test_datasets_and_variables(node: Write, problems: Attempt) -> None:
     assert attempt(d=node("dataset", variables={"a": a}), f=one) == {"ReferenceMisplaced": [("d", None)]}
     fed = attempt(d=node("dataset", variables={"a": a}, result=True), f=node("toy_flip", "d"))
     assert fed == {"ReferenceMisplaced": [("f", "data")]}
-    for wrong in ({}, [], None, {"a": "m"}, {"a": 3}, {"_a": a}, {"a/b": a}, {"": a}):
+    unfit: list[Any] = [{}, [], None, {"a": "m"}, {"a": 3}, {"_a": a}, {"a/b": a}, {"": a}]
+    for wrong in unfit:
         assert attempt(d=node("dataset", variables=wrong, result=True)) == {"ParameterInvalid": [("d", "variables")]}
     assert attempt(d=node("dataset", variables={"a": a}, variable=1, result=True)) == {"ParameterUnknown": [("d", "variable")]}
     assert attempt(d=node("dataset", variables={"a": a}, namespace="toys", result=True)) == {"NamespaceInvalid": [("d", None)]}
     assert attempt(v=node("variable", "m", result=True)) == {"ParameterRequired": [("v", "name")]}
     assert attempt(v=node("variable", name="mean", result=True)) == {"ParameterRequired": [("v", "data")]}
     assert attempt(v=node("variable", "m", name=3, result=True)) == {"ParameterInvalid": [("v", "name")]}
-    assert attempt(v=node("variable", "w", name="a"), w=node("variable", "m", name="b"), f=one)["ReferenceMisplaced"] == [("v", "data")]
+    assert attempt(v=node("variable", "w", name="a"), w=node("variable", "m", name="b"), f=one)["ReferenceMisplaced"] == [
+        ("v", "data")
+    ]
 
 
 def test_parameters_that_are_missing_unknown_or_unfit(node: Write, problems: Attempt) -> None:
@@ -360,7 +385,9 @@ def test_optional_parameters_default_to_null(node: Write) -> None:
 
 
 def test_paths_are_texts(tmp_path: Path, node: Write) -> None:
-    document = wrap(u=node("toy_noise"), s=node("toy_every", "u", dim={"from_parameter": "p"}, result=True)) | {"parameters": {"p": {"type": "string"}}}
+    document = wrap(u=node("toy_noise"), s=node("toy_every", "u", dim={"from_parameter": "p"}, result=True)) | {
+        "parameters": {"p": {"type": "string"}}
+    }
     assert parse(document, {"p": tmp_path}).node("s").value == toys.Every(dim=str(tmp_path))
 
 
@@ -400,7 +427,13 @@ def test_order_names_and_format_do_not_change_the_hash(node: Write) -> None:
     entries = list(load_text(YAML)["process_graph"].items())
     for order in itertools.islice(itertools.permutations(entries), 0, 120, 17):
         assert parse({"process_graph": dict(order), "parameters": {"radius": {"default": 2}}}).hash == graph.hash
-    renamed = load_text(YAML.replace(" u", " velocity").replace(" m:", " zz:").replace(" m}", " zz}").replace(" mean:", " aa:").replace(" mean}, y", " aa}, y"))
+    renamed = load_text(
+        YAML.replace(" u", " velocity")
+        .replace(" m:", " zz:")
+        .replace(" m}", " zz}")
+        .replace(" mean:", " aa:")
+        .replace(" mean}, y", " aa}, y")
+    )
     assert list(renamed["process_graph"]) == ["velocity", "s", "zz", "aa", "ratio"]
     assert parse(renamed).hash == graph.hash
     document = graph.to_document()
@@ -441,7 +474,11 @@ def dags(draw: st.DrawFn) -> Document:
         nodes[f"n{i}"] = {"process_id": kind, "arguments": arguments}
     if draw(st.booleans()):
         names = draw(st.lists(st.sampled_from([name for name in nodes if name[0] == "n"]), min_size=1, max_size=3, unique=True))
-        nodes["out"] = {"process_id": "dataset", "arguments": {"variables": {f"r{i}": {"from_node": name} for i, name in enumerate(names)}}, "result": True}
+        nodes["out"] = {
+            "process_id": "dataset",
+            "arguments": {"variables": {f"r{i}": {"from_node": name} for i, name in enumerate(names)}},
+            "result": True,
+        }
     else:
         nodes[f"n{count - 1}"]["result"] = True
     order = draw(st.permutations(sorted(nodes)))

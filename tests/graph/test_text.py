@@ -128,7 +128,7 @@ def test_files(tmp_path: Path) -> None:
     path.write_text("a: 1")
     assert read_file(path) == read_file(str(path)) == {"a": 1}
     path.write_text("a: 1\na: 2")
-    with pytest.raises(GraphError, match="p.yaml: line 2"):
+    with pytest.raises(GraphError, match=r"p\.yaml: line 2"):
         read_file(path)
     with pytest.raises(StoreError, match="cannot be read") as caught:
         read_file(tmp_path / "missing.yaml")

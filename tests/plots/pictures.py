@@ -19,7 +19,14 @@ BLOCK = 20
 
 def shrunk(path: Path) -> Image.Image:
     """Return a picture at a third of its size, without transparency."""
-    return Image.open(path).convert("RGB").reduce(SHRINK)
+    with Image.open(path) as image:
+        return image.convert("RGB").reduce(SHRINK)
+
+
+def golden(name: str) -> Image.Image:
+    """Return a golden image."""
+    with Image.open(GOLDEN / f"{name}.png") as image:
+        return image.convert("RGB")
 
 
 def distance(one: Image.Image, two: Image.Image) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from scatflow.contract import Operator
-from scatflow.ops import apply
+from scatflow.ops.evaluation import apply
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from scatflow.contract import Operator
 from scatflow.errors import DimensionError, DtypeError, ParameterError
-from scatflow.ops import apply
+from scatflow.ops.evaluation import apply
 from scatflow_arrays.arithmetic import Absolute, Add, Divide, Multiply, Power, Subtract
 from scatflow_arrays.logarithm import Ln, Log
 
@@ -45,14 +45,12 @@ def test_two_arrays_meet_by_dim_name(
 
 
 @pytest.mark.parametrize(("operator", "formula"), PAIRS, ids=lambda item: getattr(item, "name", ""))
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=hnp.arrays("float64", (2, 3), elements=st.floats(-1e100, 1e100)),
     number=st.floats(-1e100, 1e100) | st.just(0.0),
 )
-def test_a_number_on_either_side(
-    operator: Operator, formula: Callable[[Any, Any], Any], values: Any, number: float
-) -> None:
+def test_a_number_on_either_side(operator: Operator, formula: Callable[[Any, Any], Any], values: Any, number: float) -> None:
     array = xr.DataArray(values, dims=("a", "b"))
     scalar = np.float64(number)
     with np.errstate(all="ignore"):

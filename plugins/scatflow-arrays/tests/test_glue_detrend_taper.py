@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scatflow.errors import DimensionError, ParameterError
-from scatflow.ops import apply
+from scatflow.ops.evaluation import apply
 from scatflow_arrays.detrend import Detrend
 from scatflow_arrays.taper import Taper
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scatflow.errors import DimensionError, DtypeError, ParameterError
-from scatflow.ops import apply
+from scatflow.ops.evaluation import apply
 from scatflow_arrays.reduction import Norm, Reduction
 
 STATISTICS = ["mean", "var", "std", "min", "max", "sum"]
@@ -32,9 +32,7 @@ def test_agrees_with_xarray(field: xr.DataArray, run: Any, statistic: Any, over:
 @pytest.mark.parametrize("statistic", STATISTICS)
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 99), chunks=st.integers(1, 9), skipna=st.booleans(), share=st.sampled_from([0.0, 0.3, 0.9]))
-def test_missing_samples_and_any_chunks(
-    run: Any, statistic: Any, seed: int, chunks: int, skipna: bool, share: float
-) -> None:
+def test_missing_samples_and_any_chunks(run: Any, statistic: Any, seed: int, chunks: int, skipna: bool, share: float) -> None:
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(3, 9))
     values[rng.random(values.shape) < share] = np.nan

@@ -1,4 +1,4 @@
-"""``rename``, ``cast`` and ``variable``."""
+"""``rename``, ``drop_labels`` and ``cast``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scatflow.contract import Ref
 from scatflow.errors import DataError, DimensionError, DtypeError, ParameterError
 from scatflow.labels import spec_of
-from scatflow.ops import apply
-from scatflow_arrays.relabel import Cast, Rename, Variable
+from scatflow.ops.evaluation import apply
+from scatflow_arrays.relabel import Cast, DropLabels, Rename
 
 
 def test_declared_names(field: xr.DataArray) -> None:
@@ -66,12 +65,10 @@ def test_values_are_those_of_astype(run: Any, dtype: str, to: Any) -> None:
     assert result.attrs["units"] == "m"
 
 
-BOUNDS = st.one_of(
-    st.integers(-(2**64), 2**64), st.sampled_from([127, 128, -128, -129, 255, 256, -1, 2**63 - 1, 2**63, -(2**63)])
-)
+BOUNDS = st.one_of(st.integers(-(2**64), 2**64), st.sampled_from([127, 128, -128, -129, 255, 256, -1, 2**63 - 1, 2**63, -(2**63)]))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=BOUNDS, to=st.sampled_from(["int8", "uint8", "int64", "uint64"]), kind=st.sampled_from(["int64", "float64"]))
 def test_values_that_do_not_fit_are_refused(value: int, to: Any, kind: str) -> None:
     if kind == "int64" and not -(2**63) <= value < 2**63:
@@ -106,5 +103,8 @@ def test_the_new_dtype_is_called_to(field: xr.DataArray) -> None:
         Cast(to="float16")  # type: ignore[arg-type]
 
 
-def test_variable_refers_to_one_result() -> None:
-    assert Variable(variable="count").expand(Ref("n1")) == Ref("n1", "count")
+def test_labels_of_one_dim_are_dropped(field: xr.DataArray, run: Any) -> None:
+    result = run(DropLabels(dim="x"), field)
+    xr.testing.assert_equal(result, field.drop_vars(["x", "zone"]))
+    with pytest.raises(DimensionError, match="no dim 'z'"):
+        apply(DropLabels(dim="z"), field)

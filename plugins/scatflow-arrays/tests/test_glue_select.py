@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scatflow.errors import DimensionError, ParameterError
-from scatflow.ops import apply
+from scatflow.ops.evaluation import apply
 from scatflow_arrays.selection import Selection
 
 INDEX = st.one_of(
@@ -25,7 +25,7 @@ INDEX = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(a=INDEX, b=INDEX, chunks=st.sampled_from([1, 3, 4]))
 def test_positions_agree_with_isel(run: Any, a: Any, b: Any, chunks: int) -> None:
     data = xr.DataArray(np.arange(16).reshape(4, 4), dims=("a", "b"), coords={"a": [3, 1, 4, 0]}, name="n")
@@ -40,7 +40,7 @@ def test_positions_agree_with_isel(run: Any, a: Any, b: Any, chunks: int) -> Non
     assert result.dtype == data.dtype
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(low=st.floats(-0.125, 0.875, width=32), width=st.floats(0, 0.875, width=32), step=st.integers(1, 3))
 def test_ranges_of_labels_include_both_ends(field: xr.DataArray, low: float, width: float, step: int) -> None:
     inside = (field.x.values >= np.float32(low)) & (field.x.values <= np.float32(low + width))

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from scatflow.errors import DimensionError, ParameterError
-from scatflow.ops import apply
+from scatflow.ops.evaluation import apply
 from scatflow_arrays.reduction import Reduction
 from scatflow_arrays.standardization import Center, Demean, Rescale, Standardize
 

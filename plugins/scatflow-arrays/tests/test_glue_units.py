@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scatflow_arrays import units
 
-POWERS = st.dictionaries(st.sampled_from(["m", "s", "kg", "K", "degree"]), st.integers(-3, 3).filter(bool), max_size=4)
+POWERS = st.dictionaries(st.sampled_from(["m", "s", "kg", "K", "degree"]), st.sampled_from([-3, -2, -1, 1, 2, 3]), max_size=4)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,8 @@ def test_simple_units_are_understood(text: str, powers: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["degC", "10 m", "1e-3 m", "m (s)", "days since 2000-01-01", "dBZ", "m/", "m//s", "m0.5", "s @ 10", "K @ 273"]
+    "text",
+    ["degC", "10 m", "1e-3 m", "m (s)", "days since 2000-01-01", "dBZ", "m/", "m//s", "m0.5", "s @ 10", "K @ 273"],
 )
 def test_other_units_are_refused(text: str) -> None:
     assert units.parse(text) is None

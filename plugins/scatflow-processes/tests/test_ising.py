@@ -32,7 +32,7 @@ def energies(n: int, temperature: float, seed: int, length: int, sampler: Sample
 @pytest.mark.parametrize("temperature", [2.0, T_C, 2.5, 3.0, 10.0])
 @pytest.mark.parametrize("n", [16, 32])
 def test_chain_energy_is_exact_within_errors(n: int, temperature: float) -> None:
-    result = average(energies(n, temperature, seed=11, length=1200))
+    result = average(energies(n, temperature, seed=11, length=800))
     assert result.error < 0.02
     assert abs(result.mean - torus(n, n, temperature).energy) < 4 * result.error
 
@@ -59,7 +59,7 @@ def test_magnetization_is_symmetric(sampler: Sampler) -> None:
 
 @pytest.mark.parametrize("temperature", [1.5, 2.4])
 def test_samplers_agree(temperature: float) -> None:
-    results = [average(energies(8, temperature, 3, 1000, sampler)) for sampler in SAMPLERS]
+    results = [average(energies(8, temperature, 3, 800, sampler)) for sampler in SAMPLERS]
     difference = abs(results[0].mean - results[1].mean)
     assert difference < 4 * math.hypot(results[0].error, results[1].error)
     for result in results:

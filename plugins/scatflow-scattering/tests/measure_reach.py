@@ -55,7 +55,7 @@ def changes(ndim: int, voices: int, J: int, order: int, distances: np.ndarray, r
 def main(ndim: int, voices: int, J: int, order: int) -> None:
     """Print one line of the table per order."""
     unit = 2.0**J / 4
-    distances = np.unique(np.rint(np.arange(1, 56 if ndim == 2 else 112, 1 if ndim == 2 else 2) * unit)).astype(int)
+    distances = np.unique(np.rint(np.arange(2, 33 if ndim == 2 else 113, 2 if ndim == 2 else 3) * unit)).astype(int)
     distances = distances[distances < 2 ** (J + (5 if ndim == 2 else 6) - 1)]
     found = changes(ndim, voices, J, order, distances)
     worst = np.maximum.accumulate(found, axis=0) if order >= 0 else found.max(axis=0, keepdims=True)

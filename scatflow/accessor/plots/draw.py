@@ -14,11 +14,14 @@ import numpy as np
 import xarray as xr
 
 from scatflow.accessor.plots import style
+from scatflow.accessor.plots.paths import Paths, check, paths
 from scatflow.accessor.plots.subject import Subject, candidates
+from scatflow.accessor.plots.text import name_of
 from scatflow.errors import ParameterError, UnknownParameterError, near
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -104,17 +107,57 @@ def plot(
     return ax
 
 
-def save(array: xr.DataArray | xr.Dataset, path: str | Path, kind: str | None = None, **options: Any) -> Path:
-    """Draw into a file, PNG, PDF or SVG by its suffix, without pyplot and without a display."""
+def figure(array: xr.DataArray | xr.Dataset, kind: str | None = None, **options: Any) -> Figure:
+    """Return a new figure with the picture, without pyplot and without a display; options as for :func:`plot`."""
     import matplotlib
     from matplotlib.figure import Figure
 
     name = kind or suggest(array, options.get("variable"))
     with matplotlib.rc_context(style.RC):
-        figure = Figure(figsize=KINDS[name].size if name in KINDS else None, layout="constrained")
-        plot(array, name, figure.subplots(), **options)
-        figure.savefig(path)
+        drawn = Figure(figsize=KINDS[name].size if name in KINDS else None, layout="constrained")
+        plot(array, name, drawn.subplots(), **options)
+    return drawn
+
+
+def save(array: xr.DataArray | xr.Dataset, path: str | Path, kind: str | None = None, **options: Any) -> Path:
+    """Draw into a file, PNG, PDF or SVG by its suffix; options as for :func:`plot`."""
+    import matplotlib
+
+    drawn = figure(array, kind, **options)
+    with matplotlib.rc_context(style.RC):
+        drawn.savefig(path)
     return Path(path)
+
+
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """Coefficients by scale and angle as a picture would show them, for tables: name, what was selected, unit of scales."""
+
+    name: str
+    note: str
+    units: str
+    tree: Paths
+
+
+def has_paths(array: xr.DataArray | xr.Dataset) -> bool:
+    """Return whether :func:`coefficients` can arrange an array."""
+    return "path" in array.dims and {"order", "j1", "l1"} <= set(array.coords)
+
+
+def coefficients(array: xr.DataArray | xr.Dataset, variable: str | None = None, **chosen: Any) -> Coefficients:
+    """Return the first item (or the chosen one), averaged over the core dims, arranged by scale and angle.
+
+    Raises
+    ------
+    DimensionError
+        The array has no labelled dim ``path``.
+    """
+    subject = Subject.of(array, variable)
+    check(subject.array)
+    averaged = _averaged(subject, None, set(chosen))
+    drawn = subject.pick(("path", *averaged), chosen).averaged(averaged).modulus().loaded()
+    units = str(subject.array.coords["scale1"].attrs.get("units", "")) if "scale1" in subject.array.coords else ""
+    return Coefficients(name_of(subject.array), drawn.note, units, paths(drawn.array, drawn.se))
 
 
 def suggest(array: xr.DataArray | xr.Dataset, variable: str | None = None) -> str:

@@ -93,7 +93,7 @@ def _thinned(subject: Subject, dims: tuple[str, ...]) -> Subject:
     if max(steps.values()) == 1:
         return subject
     thin = subject.array.isel({dim: slice(None, None, step) for dim, step in steps.items()})
-    said = ", ".join(f"every {step}th sample along {dim}" for dim, step in steps.items() if step > 1)
+    said = ", ".join(f"1 of {step} samples along {dim}" for dim, step in steps.items() if step > 1)
     return replace(subject, array=thin).noted(said)
 
 

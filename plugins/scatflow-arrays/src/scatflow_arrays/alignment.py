@@ -118,12 +118,16 @@ def _shared_coords(specs: Sequence[ArraySpec]) -> dict[str, Coord]:
     for spec in specs:
         for name, coord in spec.coords.items():
             known = merged.setdefault(name, coord)
-            # Index coordinates were compared already; an auxiliary one may be lazy, so only identity is asked then.
-            lazy = hasattr(known.values, "dask") or hasattr(coord.values, "dask")
-            agrees = known.values is coord.values or (not lazy and _equal(known.values, coord.values))
-            if known.dims != coord.dims or not agrees:
+            if known.dims != coord.dims or not _agree(known.values, coord.values):
                 conflicting.add(name)
     return {name: coord for name, coord in merged.items() if name not in conflicting}
+
+
+def _agree(first: Any, second: Any) -> bool:
+    """Tell whether auxiliary labels are the same; chunked ones are, where they are made by the same task."""
+    if hasattr(first, "dask") or hasattr(second, "dask"):
+        return first is second or getattr(first, "name", None) == getattr(second, "name", 0)
+    return _equal(first, second)
 
 
 def shared_attrs(attrs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -136,9 +136,7 @@ class Add(_Sum):
         return operands[0] + operands[1]
 
 
-@operator(
-    "subtract", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("minus", "difference")
-)
+@operator("subtract", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("minus", "difference"))
 class Subtract(_Sum):
     """Difference of two arrays, or of an array and a number (openEO ``subtract``).
 

@@ -7,49 +7,94 @@ anew behind it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
-from scatflow.contract import Composite, Operator, Pointwise, Select, Whole, operator, param, wire
+from scatflow.contract import Composite, Operator, Select, Whole, operator, param, wire
 from scatflow.errors import DimensionError, ParameterError, near
 from scatflow.labels import axis_of
 from scatflow.spec import ArraySpec, Axis
 from scatflow_arrays.alignment import relabeled
+from scatflow_arrays.arithmetic import Subtract
 from scatflow_arrays.positions import Positions, compact
+from scatflow_arrays.relabel import DropLabels
 from scatflow_arrays.segments import Span, by_sample, spans_along
 
 Array = Any
 Boundary = Literal["valid", "periodic"]
+_BOUNDARY = "valid: N - lag pairs; periodic: all N. Default periodic where the coordinate declares its period."
 
 
-@operator("shifted_samples", version=1, signature="()->()", dtypes="fc", linear=True)
-class _Shifted(Select):
-    """Wired operator: the later or the earlier samples of all pairs that lie ``lag`` apart."""
+@operator("lagged", version=1, signature="()->()", dtypes="fc", linear=True, aliases=("shift", "lag", "delay"))
+class Lagged(Select):
+    r"""One side of all pairs of samples that lie ``lag`` apart along one dim.
 
-    dim: str
-    lag: int
-    boundary: Boundary | None
-    later: bool
+    .. math:: later_k = x_k, \quad earlier_k = x_{k - lag}, \qquad k = lag, \ldots, N - 1
+
+    so that products of both sides are correlations at that lag and differences are increments.
+
+    Parameters
+    ----------
+    data : DataArray
+        Float or complex, any dims; its chunks are kept.
+    dim : str
+        The dim.
+    lag : int
+        Distance in samples, at least 1.
+    side : {"earlier", "later"}
+        Which sample of each pair.
+    boundary : {"valid", "periodic"}, optional
+        ``valid`` gives the N - lag pairs inside the axis; ``periodic`` all N, the first ones with the end of the
+        axis. Default periodic where the coordinate declares its period, else valid.
+
+    Returns
+    -------
+    DataArray
+        Same dtype, unit and attributes; each sample carries its own labels. No pair spans a wall between segments.
+
+    Raises
+    ------
+    DimensionError
+        No such dim, or it is too short for the lag.
+    ParameterError
+        ``periodic`` for a dim with segments.
+
+    Examples
+    --------
+    >>> spec = ArraySpec(("time",), (5,), "float32")
+    >>> Lagged(dim="time", lag=2).indexers(spec), Lagged(dim="time", lag=2, side="later").indexers(spec)
+    ({'time': slice(0, 3, 1)}, {'time': slice(2, 5, 1)})
+    """
+
+    dim: str = param(doc="Dim along which pairs lie.")
+    lag: int = param(1, "Distance of the two samples.", ge=1, unit="samples")
+    side: Literal["earlier", "later"] = param("earlier", "Which sample of each pair.")
+    boundary: Boundary | None = param(None, _BOUNDARY)
 
     def indexers(self, *specs: ArraySpec) -> Mapping[str, Positions]:
         """Return the positions of one side of the pairs."""
         axis = _axis(specs[0], self.dim)
         later = _later(axis, self.lag, self.boundary)
+        back = 0 if self.side == "later" else self.lag
         if isinstance(later, slice):
-            back = 0 if self.later else self.lag
             return {self.dim: slice(later.start - back, later.stop - back, 1)}
-        return {self.dim: compact(later if self.later else (later - self.lag) % axis.size)}
+        return {self.dim: compact((later - back) % axis.size)}
+
+    @classmethod
+    def examples(cls) -> Iterator[Operator]:
+        """Yield both sides along ``x``."""
+        yield cls(dim="x")
+        yield cls(dim="x", lag=2, side="later", boundary="periodic")
 
 
 def _axis(spec: ArraySpec, dim: str) -> Axis:
     """Return the dim's length, walls and period; its spacing does not matter to pairs of samples."""
     if dim not in spec.dims:
         raise DimensionError(
-            "increments.dim",
+            "lagged.dim",
             f"the input has no dim {dim!r}",
             expected=f"dims among {spec.dims}",
             got=dim,
@@ -67,13 +112,11 @@ def _later(axis: Axis, lag: int, boundary: Boundary | None) -> slice | npt.NDArr
     if boundary is None:
         boundary = "periodic" if axis.periodic and not axis.walls else "valid"
     if boundary == "periodic" and axis.walls:
-        raise ParameterError(
-            "increments.boundary", "a dim with segments is not periodic", expected="valid", got="periodic"
-        )
+        raise ParameterError("lagged.boundary", "a dim with segments is not periodic", expected="valid", got="periodic")
     longest = max(stop - start for start, stop in axis.spans())
     if lag >= longest:
         raise DimensionError(
-            "increments.lag",
+            "lagged.lag",
             f"no two samples of {axis.dim!r} lie that far apart",
             code="SelectionEmpty",
             expected=f"at most {longest - 1}",
@@ -84,39 +127,6 @@ def _later(axis: Axis, lag: int, boundary: Boundary | None) -> slice | npt.NDArr
     if not axis.walls:
         return slice(lag, axis.size, 1)
     return np.concatenate([np.arange(start + lag, max(stop, start + lag)) for start, stop in axis.spans()])
-
-
-@operator("unlabeled_samples", version=1, signature="()->()", dtypes="fc", linear=True)
-class _Unlabeled(Pointwise):
-    """Wired operator: the samples without their labels along one dim, so that they can meet later ones."""
-
-    dim: str
-
-    def output(self, *specs: ArraySpec) -> ArraySpec:
-        """Return the labels of all other dims."""
-        (spec,) = specs
-        return replace(spec, coords={name: coord for name, coord in spec.coords.items() if self.dim not in coord.dims})
-
-    def apply(self, xp: Any, *blocks: Array) -> Array:
-        """Return the block itself."""
-        return blocks[0]
-
-
-@operator(
-    "later_minus_earlier", version=1, signature="(),()->()", inputs=("later", "earlier"), dtypes="fc", linear=True
-)
-class _Difference(Pointwise):
-    """Wired operator: later minus earlier samples, under the labels of the later ones."""
-
-    lag: int
-
-    def output(self, *specs: ArraySpec) -> ArraySpec:
-        """Return the labels of the later samples; the lag in samples is recorded."""
-        return relabeled(specs[0], "increment of {}", increment_lag=self.lag)
-
-    def apply(self, xp: Any, *blocks: Array) -> Array:
-        """Compute one block."""
-        return blocks[0] - blocks[1]
 
 
 @operator(
@@ -148,7 +158,7 @@ class Increments(Composite):
     -------
     DataArray
         Same dtype and unit; each difference carries the labels of the *later* sample, when it became known. No
-        difference spans a wall between segments. The attribute ``increment_lag`` holds the lag in samples.
+        difference spans a wall between segments.
 
     Raises
     ------
@@ -160,22 +170,19 @@ class Increments(Composite):
     Examples
     --------
     >>> from scatflow.contract import Ref
-    >>> Increments(dim="time", lag=5).expand(Ref("price")).operator.lag
-    5
+    >>> Increments(dim="time", lag=5).expand(Ref("price")).operator.name
+    'subtract'
     """
 
     dim: str = param(doc="Dim along which differences are taken.")
     lag: int = param(1, "Distance of the two samples.", ge=1, unit="samples")
-    boundary: Boundary | None = param(
-        None, "valid: N - lag differences; periodic: all N. Default periodic where the coordinate declares its period."
-    )
+    boundary: Boundary | None = param(None, _BOUNDARY)
 
     def expand(self, *refs: Any) -> Any:
         """Wire the difference of two selections, so that chunks stay and no axis need be whole."""
-        late = _Shifted(dim=self.dim, lag=self.lag, boundary=self.boundary, later=True)
-        later = wire(late, refs[0])
-        earlier = wire(_Unlabeled(dim=self.dim), wire(late.replace(later=False), refs[0]))
-        return wire(_Difference(lag=self.lag, dtype=self.dtype), later, earlier)
+        earlier = Lagged(dim=self.dim, lag=self.lag, boundary=self.boundary)
+        later = wire(earlier.replace(side="later"), refs[0])
+        return wire(Subtract(dtype=self.dtype), later, wire(DropLabels(dim=self.dim), wire(earlier, refs[0])))
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:

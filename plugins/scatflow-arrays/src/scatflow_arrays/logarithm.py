@@ -83,9 +83,7 @@ class Log(Binary):
         x, base = blocks
         with np.errstate(all="ignore"):
             scale = xp.log(base) if hasattr(base, "shape") else math.log(base)
-            by_x = (
-                cotangent_of(xp, cotangent * conjugate(xp, _inverse(xp, x, scale)), x) if hasattr(x, "shape") else None
-            )
+            by_x = cotangent_of(xp, cotangent * conjugate(xp, _inverse(xp, x, scale)), x) if hasattr(x, "shape") else None
             if not hasattr(base, "shape"):
                 return by_x, None
             top = xp.log(x) if hasattr(x, "shape") else _number_log(x)
@@ -110,9 +108,7 @@ def _check_base(base: Operand) -> None:
         )
 
 
-@operator(
-    "ln", version=1, signature="()->()", inputs=("x",), dtypes="fc", differentiable=True, aliases=("natural logarithm",)
-)
+@operator("ln", version=1, signature="()->()", inputs=("x",), dtypes="fc", differentiable=True, aliases=("natural logarithm",))
 class Ln(Pointwise):
     r"""Natural logarithm (openEO ``ln``).
 

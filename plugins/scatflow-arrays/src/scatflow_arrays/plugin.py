@@ -18,7 +18,7 @@ _OPERATORS = {
     "select": "selection:Selection",
     "rename": "relabel:Rename",
     "cast": "relabel:Cast",
-    "variable": "relabel:Variable",
+    "drop_labels": "relabel:DropLabels",
     "reduce": "reduction:Reduction",
     "norm": "reduction:Norm",
     "center": "standardization:Center",
@@ -27,6 +27,7 @@ _OPERATORS = {
     "standardize": "standardization:Standardize",
     "detrend": "detrend:Detrend",
     "taper": "taper:Taper",
+    "lagged": "increments:Lagged",
     "increments": "increments:Increments",
     "cumsum": "increments:Cumsum",
 }

@@ -98,9 +98,7 @@ def by_position(dim: str, index: Indexer, size: int) -> Positions:
 
 def _range(dim: str, index: Steps, size: int) -> Positions:
     if index.step == 0:
-        raise ParameterError(
-            f"select.isel[{dim!r}].step", "a step is not 0", expected="1, 2, ... or -1, -2, ...", got=0
-        )
+        raise ParameterError(f"select.isel[{dim!r}].step", "a step is not 0", expected="1, 2, ... or -1, -2, ...", got=0)
     chosen = range(*slice(index.start, index.stop, index.step).indices(size))
     if not chosen:
         raise _nothing("isel", dim, f"positions 0 to {size - 1}", index.model_dump())
@@ -159,9 +157,7 @@ def by_label(spec: ArraySpec, name: str, condition: Condition) -> tuple[str, Pos
     else:
         found = np.flatnonzero(_among(values, condition, name))
     if not found.size:
-        raise _nothing(
-            "sel", name, _extent(values), condition.model_dump() if isinstance(condition, BaseModel) else condition
-        )
+        raise _nothing("sel", name, _extent(values), condition.model_dump() if isinstance(condition, BaseModel) else condition)
     single = condition.nearest if isinstance(condition, Nearest) else condition
     if own and not isinstance(single, (tuple, Between)):
         return coord.dims[0], int(found[0])
@@ -287,9 +283,7 @@ def _exact(values: npt.NDArray[Any], label: Label, name: str) -> int:
     else:
         distance = _distance(values, label, name)
         around = [_shown(values[i]) for i in sorted(np.argsort(distance, kind="stable")[:2].tolist())]
-        remedy = (
-            f"The nearest labels are {' and '.join(map(repr, around))}; or sel={{{name!r}: {{'nearest': {label!r}}}}}."
-        )
+        remedy = f"The nearest labels are {' and '.join(map(repr, around))}; or sel={{{name!r}: {{'nearest': {label!r}}}}}."
     raise DimensionError(
         f"select.sel[{name!r}]",
         "no such label",
@@ -302,9 +296,7 @@ def _exact(values: npt.NDArray[Any], label: Label, name: str) -> int:
 
 def _nearest(values: npt.NDArray[Any], condition: Nearest, name: str) -> npt.NDArray[np.int64]:
     if values.dtype.kind in "bU":
-        raise ParameterError(
-            f"select.sel[{name!r}]", "texts and truth values have no nearest one", got=condition.nearest
-        )
+        raise ParameterError(f"select.sel[{name!r}]", "texts and truth values have no nearest one", got=condition.nearest)
     wanted = condition.nearest if isinstance(condition.nearest, tuple) else (condition.nearest,)
     found = []
     for label in wanted:

@@ -131,9 +131,7 @@ class Reduction(Reduce):
         result = rest.with_attrs(units=units.raised(unit, 2) if self.statistic == "var" else unit, cell_methods=methods)
         if not self.count:
             return result
-        number = replace(
-            rest.with_dtype("float64"), attrs={"long_name": "number of samples", "units": "1"}, name="count"
-        )
+        number = replace(rest.with_dtype("float64"), attrs={"long_name": "number of samples", "units": "1"}, name="count")
         return {self.statistic: result, "count": number}
 
     def chunk(self, xp: Any, *blocks: Array, **prepared: Array) -> State:
@@ -148,9 +146,7 @@ class Reduction(Reduce):
         if self.statistic in ("mean", "sum"):
             return n, total
         mean = total / _at_least_one(xp, n)
-        deviation = xp.where(
-            valid, xp.abs(filled - mean[..., None]), xp.zeros(x.shape, dtype=xp.float64, device=x.device)
-        )
+        deviation = xp.where(valid, xp.abs(filled - mean[..., None]), xp.zeros(x.shape, dtype=xp.float64, device=x.device))
         return n, mean, xp.sum(deviation * deviation, axis=-1)
 
     @staticmethod

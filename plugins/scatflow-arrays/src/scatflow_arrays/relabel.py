@@ -1,4 +1,4 @@
-"""Other names, another dtype, one of several results: the values stay what they are."""
+"""Other names, fewer labels, another dtype: the values stay what they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scatflow.contract import Composite, Operator, Pointwise, operator, param
+from scatflow.contract import Operator, Pointwise, operator, param
 from scatflow.errors import DataError, DimensionError, DtypeError, ParameterError, near
 from scatflow.spec import ArraySpec
 
@@ -96,10 +96,7 @@ class Rename(Pointwise):
                 remedy="Choose another name, or rename both.",
                 code="DimensionDuplicated",
             )
-        coords = {
-            self.names.get(name, name): replace(coord, dims=self._renamed(coord.dims))
-            for name, coord in spec.coords.items()
-        }
+        coords = {self.names.get(name, name): replace(coord, dims=self._renamed(coord.dims)) for name, coord in spec.coords.items()}
         return replace(spec, dims=self._renamed(spec.dims), coords=coords, name=self.variable or spec.name)
 
     def _renamed(self, dims: tuple[str, ...]) -> tuple[str, ...]:
@@ -208,41 +205,61 @@ class Cast(Pointwise):
         yield cls(to="float64")
 
 
-@operator("variable", version=1, signature="()->()", dtypes="fci", linear=True, aliases=("output", "pick"))
-class Variable(Composite):
-    """One named result of an operator or source that has several.
+@operator("drop_labels", version=1, signature="()->()", dtypes="fci", linear=True, differentiable=True, aliases=("drop_vars",))
+class DropLabels(Pointwise):
+    """The same samples without the coordinates along one dim, so that they meet others by position.
 
     Parameters
     ----------
-    data : Dataset
-        The named results.
-    variable : str
-        Name of the wanted one.
+    data : DataArray
+        Any dims; float, complex, integer or boolean.
+    dim : str
+        The dim; every coordinate that lies on it is left out, its own included.
 
     Returns
     -------
     DataArray
-        That result as it is.
+        Same values, dims, dtype, unit and attributes.
 
     Raises
     ------
-    RegistryError, ParameterError
-        There is no result of that name; raised by the graph, which knows the names.
+    DimensionError
+        There is no such dim.
 
     Examples
     --------
-    >>> from scatflow.contract import Ref
-    >>> Variable(variable="count").expand(Ref("reduce1"))
-    Ref(node='reduce1', output='count')
+    >>> import numpy as np
+    >>> from scatflow.spec import Coord
+    >>> spec = ArraySpec(("x",), (2,), "float32", coords={"x": Coord(("x",), np.array([0.5, 1.0]))})
+    >>> dict(DropLabels(dim="x").output(spec).coords)
+    {}
     """
 
-    variable: str = param(doc="Name of the wanted result.")
+    dim: str = param(doc="Dim whose coordinates are left out.")
 
-    def expand(self, *refs: Any) -> Any:
-        """Return the reference to the named result."""
-        return refs[0][self.variable]
+    def output(self, *specs: ArraySpec) -> ArraySpec:
+        """Return the labels of all other dims."""
+        (spec,) = specs
+        if self.dim not in spec.dims:
+            raise DimensionError(
+                "drop_labels.dim",
+                f"the input has no dim {self.dim!r}",
+                expected=f"dims among {spec.dims}",
+                got=self.dim,
+                remedy=near(self.dim, spec.dims),
+                code="DimensionMissing",
+            )
+        return replace(spec, coords={name: coord for name, coord in spec.coords.items() if self.dim not in coord.dims})
+
+    def apply(self, xp: Any, *blocks: Array) -> Array:
+        """Return the block itself."""
+        return blocks[0]
+
+    def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
+        """Return the cotangent itself."""
+        return (cotangent,)
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
-        """Yield the pick of one result."""
-        yield cls(variable="data")
+        """Yield the loss of the labels of ``x``."""
+        yield cls(dim="x")

@@ -40,6 +40,4 @@ def by_sample(values: Any, default: tuple[str, ...] | None = None) -> Any:
         return values
     dims = values.get("dims", default)
     named = (dims,) if isinstance(dims, str) else dims
-    return (
-        {**values, "sampling": dict.fromkeys(named, "index")} if isinstance(named, (tuple, list)) and named else values
-    )
+    return {**values, "sampling": dict.fromkeys(named, "index")} if isinstance(named, (tuple, list)) and named else values

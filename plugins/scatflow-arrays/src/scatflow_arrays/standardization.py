@@ -157,9 +157,7 @@ class Rescale(Pointwise):
         merged = _labels(self.name, inputs)
         assert isinstance(data, ArraySpec)
         long_name = relabeled(data, "standardized {}").attrs.get("long_name")
-        return merged.with_attrs(
-            units=_quotient(unit_of(data), inputs[2] if len(inputs) == 3 else None), long_name=long_name
-        )
+        return merged.with_attrs(units=_quotient(unit_of(data), inputs[2] if len(inputs) == 3 else None), long_name=long_name)
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
         """Compute one block in the precision of the statistics, and return the data's."""

@@ -99,7 +99,8 @@ def sample(
     >>> spins.shape, sorted(set(spins.ravel().tolist()))
     ((16, 16), [-1, 1])
     """
-    return ensemble(size, temperature, seed, [realization], sweeps, sampler)[0]
+    (spins,) = ensemble(size, temperature, seed, [realization], sweeps, sampler)
+    return np.asarray(spins)
 
 
 def ensemble(

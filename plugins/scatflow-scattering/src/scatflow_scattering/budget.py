@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from scatflow.arrays import fast_length
-from scatflow.spec import Cost, Place, itemsize
+from scatflow.spec import Cost, itemsize
 from scatflow_scattering.tree import Tree
 from scatflow_wavelet.groups import group_size
+from scatflow_wavelet.parameters import extended_shape
 
 if TYPE_CHECKING:
-    from scatflow_scattering.parameters import TreeParameters
     from scatflow_scattering.scattering import Scattering
 
 #: Tiles of a decimated band that are not negligible, at most, by number of core dims (measured; a Morlet band
 #: reaches a little beyond the quarter of the circle around its center).
 _TILES = {1: 3, 2: 6}
-
-
-def extended_shape(operator: TreeParameters, sizes: Sequence[int], aspect: Sequence[float]) -> tuple[int, ...]:
-    """Return the core shape after extension on both sides to a fast multiple of 2^J."""
-    roles = operator.signature.bind(len(sizes))
-    where = Place(
-        start=dict.fromkeys(roles, 0),
-        stop=dict(zip(roles, sizes, strict=True)),
-        core={role: (0, n) for role, n in zip(roles, sizes, strict=True)},
-        size=dict(zip(roles, sizes, strict=True)),
-        periodic=dict.fromkeys(roles, operator.boundary == "periodic"),
-    )
-    grid = 2**operator.J
-    widths = operator.margins(where)
-    shape = []
-    for role, n in zip(roles, sizes, strict=True):
-        before = -(-widths[role][0] // grid) * grid
-        shape.append(n if before == 0 else fast_length(n + before + widths[role][1], multiple=grid))
-    return tuple(shape)
 
 
 def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averages: int) -> Cost:
@@ -93,10 +72,10 @@ def _real_transform(size: int) -> float:
 
 
 def scattering_cost(
-    operator: Scattering, tree: Tree, count: int, sizes: Sequence[int], aspect: Sequence[float], dtype: str
+    operator: Scattering, tree: Tree, count: int, sizes: tuple[int, ...], dtype: str
 ) -> Cost:
     """Return the cost of scattering a block of ``count`` items with core ``sizes`` (before extension)."""
-    shape = extended_shape(operator, sizes, aspect)
+    shape = extended_shape(operator, sizes)
     walked = tree_cost(tree, shape, count, dtype, averages=0 if operator.T == "global" else 1)
     real, size = itemsize(dtype), math.prod(shape)
     results = count * len(tree.paths) * real

@@ -15,7 +15,6 @@ from scatflow_scattering.budget import scattering_cost
 from scatflow_scattering.parameters import TreeParameters
 from scatflow_scattering.transform import Average, Mean, Smoothing, low_passes, pull, scatter
 from scatflow_scattering.tree import Tree, filters
-from scatflow_wavelet.labels import aspect_of
 from scatflow_wavelet.tight import Tight
 
 Array = Any
@@ -95,7 +94,7 @@ class Scattering(TreeParameters, Window):
         ready: Self = self.resolve(spec)
         assert ready.dims is not None
         ndim = len(ready.dims)
-        self._check_averaging(spec, ndim)
+        ready._check_averaging(spec, ndim)
         tree = ready.paths_of(ndim)
         coords = ready.path_coords(spec, tree)
         names = spec.dims[len(spec.dims) - ndim :]
@@ -118,10 +117,11 @@ class Scattering(TreeParameters, Window):
                 f"{self.name}.T", "coefficients without averaging are not offered", expected='a positive number, "global" or None',
                 got=self.T, remedy="Use the operators wavelet and modulus for unaveraged planes, or a small T.",
             )  # fmt: skip
-        extent = min(spec.shape[len(spec.dims) - ndim :])
+        sizes = spec.shape[len(spec.dims) - ndim :]
+        extent = min(n / a for n, a in zip(sizes, self.aspect(ndim), strict=True))
         if self.T is not None and not 0 < self.T <= extent:
             raise ParameterError(f"{self.name}.T", "the averaging scale must be positive and fit the data",
-                                 expected=f"0 < T <= {extent}", got=self.T, remedy='Use T="global" to average everything.')  # fmt: skip
+                                 expected=f"0 < T <= {extent:g}", got=self.T, remedy='Use T="global" to average everything.')  # fmt: skip
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the operator as a whole per role."""
@@ -185,8 +185,7 @@ class Scattering(TreeParameters, Window):
         ndim = len(ready.dims)
         tree, spec = ready.paths_of(ndim), specs[0]
         count = math.prod(spec.shape[: len(spec.dims) - ndim])
-        aspect = aspect_of(ready.metric, ndim)
-        return scattering_cost(ready, tree, count, spec.shape[len(spec.dims) - ndim :], aspect, spec.dtype)
+        return scattering_cost(ready, tree, count, spec.shape[len(spec.dims) - ndim :], spec.dtype)
 
     @classmethod
     def examples(cls) -> Iterator[Self]:

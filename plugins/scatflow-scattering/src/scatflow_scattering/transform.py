@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scatflow_scattering.tree import Key, Node, Path, Tree, walk
+from scatflow_scattering.tree import Brood, Key, Path, Stack, Tree, siblings, stack_size, stacks
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.groups import groups
 from scatflow_wavelet.layout import Grid
@@ -15,7 +15,6 @@ from scatflow_wavelet.spectrum import (
     Low,
     Tiles,
     axes,
-    filtered,
     half_spectrum,
     low_pass,
     smooth,
@@ -35,14 +34,14 @@ class Smoothing:
     keep: tuple[slice, ...]
     shape: tuple[int, ...]
 
-    def read(self, xp: Any, node: Node) -> Array:
-        """Return the low-passed plane at the samples kept: shape (items, *self.shape)."""
-        return smooth(xp, node.half(), self.low[node.exponent])[(..., *self.keep)]
+    def read(self, xp: Any, stack: Stack) -> Array:
+        """Return the low-passed planes at the samples kept: shape (items, planes, *self.shape)."""
+        return smooth(xp, stack.half(), self.low[stack.exponent])[(..., *self.keep)]
 
     def adjoint(self, xp: Any, cotangent: Array, exponent: int, sizes: tuple[int, ...]) -> Array:
-        """Return the cotangent of the plane from that of what :meth:`read` returns."""
+        """Return the cotangent of the planes from that of what :meth:`read` returns."""
         low = self.low[exponent]
-        whole = xp.zeros((cotangent.shape[0], *low.target), dtype=cotangent.dtype, device=cotangent.device)
+        whole = xp.zeros((*cotangent.shape[:2], *low.target), dtype=cotangent.dtype, device=cotangent.device)
         whole[(..., *self.keep)] = cotangent
         return unsmooth(xp, half_spectrum(xp, whole, len(sizes)), low)
 
@@ -58,16 +57,16 @@ class Mean:
         step = 2**exponent
         return tuple(slice(-(-low // step), -(-high // step)) for low, high in self.core)
 
-    def read(self, xp: Any, node: Node) -> Array:
-        """Return the mean of the plane over its samples inside the core: shape (items,)."""
-        return xp.mean(node.plane[(..., *self._window(node.exponent))], axis=axes(len(self.core)))
+    def read(self, xp: Any, stack: Stack) -> Array:
+        """Return the means of the planes over their samples inside the core: shape (items, planes)."""
+        return xp.mean(stack.planes[(..., *self._window(stack.exponent))], axis=axes(len(self.core)))
 
     def adjoint(self, xp: Any, cotangent: Array, exponent: int, sizes: tuple[int, ...]) -> Array:
-        """Return the cotangent of the plane from that of its mean."""
+        """Return the cotangent of the planes from that of their means."""
         window = self._window(exponent)
-        out = xp.zeros((cotangent.shape[0], *sizes), dtype=cotangent.dtype, device=cotangent.device)
+        out = xp.zeros((*cotangent.shape, *sizes), dtype=cotangent.dtype, device=cotangent.device)
         share = cotangent / math.prod(part.stop - part.start for part in window)
-        out[(..., *window)] = xp.reshape(share, (-1, *(1,) * len(sizes)))
+        out[(..., *window)] = xp.reshape(share, (*cotangent.shape, *(1,) * len(sizes)))
         return out
 
 
@@ -115,11 +114,25 @@ def scatter(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles], avera
     shape = (items.shape[0], len(tree.paths), *average.shape)
     out = xp.empty(shape, dtype=block.dtype, device=block.device)
     for group in groups(items.shape[0], core):
-        for node in walk(xp, items[group, ...], tree, bands):
-            k = tree.position.get(node.path)
-            if k is not None:
-                out[group, k, ...] = average.read(xp, node)
+        for stack in stacks(xp, items[group, ...], tree, bands):
+            wanted = [(i, tree.position[path]) for i, path in enumerate(stack.paths) if path in tree.position]
+            if not wanted:
+                continue
+            values = average.read(xp, stack)
+            for mine, theirs in _runs(wanted):
+                out[group, theirs, ...] = values[:, mine, ...]
     return xp.reshape(out, (*batch, *shape[1:]))
+
+
+def _runs(pairs: list[tuple[int, int]]) -> list[tuple[slice, slice]]:
+    """Return pairs of positions as pairs of slices, joining consecutive ones."""
+    runs: list[list[int]] = []
+    for mine, theirs in pairs:
+        if runs and (mine, theirs) == (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2]):
+            runs[-1][2] += 1
+        else:
+            runs.append([mine, theirs, 1])
+    return [(slice(a, a + n), slice(b, b + n)) for a, b, n in runs]
 
 
 def tree_ndim(block: Array, average: Average) -> int:
@@ -158,31 +171,52 @@ def pull(
     given = xp.reshape(cotangent, (items.shape[0], len(tree.paths), *average.shape))
     out = xp.empty(items.shape, dtype=block.dtype, device=block.device)
     for group in groups(items.shape[0], core):
-        out[group, ...] = _pull(xp, (), items[group, ...], given[group, ...], core, tree, bands, average)
+        walker = _Adjoint(xp, given[group, ...], core, tree, bands, average)
+        out[group, ...] = walker.cotangent(((),), 0, items[group, None, ...])[:, 0, ...]
     return xp.reshape(out, block.shape)
 
 
-def _pull(
-    xp: Any, path: Path, plane: Array, given: Array, core: tuple[int, ...], tree: Tree, bands: Mapping[Key, Tiles],
-    average: Average,
-) -> Array:  # fmt: skip
-    """Return the cotangent of the plane of ``path``."""
-    ndim, exponent = len(core), tree.exponent(path)
-    sizes = tuple(length >> exponent for length in core)
-    k = tree.position.get(path)
-    total = None if k is None else average.adjoint(xp, given[:, k, ...], exponent, sizes)
-    numbers = tree.children.get(path, ())
-    if numbers:
-        spectrum = whole_spectrum(xp, half_spectrum(xp, plane, ndim), sizes[-1], ndim)
-        below = xp.zeros_like(spectrum)
-        for n in numbers:
-            child = (*path, n)
-            tiles, step = bands[tree.key(path, n)], tree.exponent(child)
-            band = filtered(xp, spectrum, tiles, tuple(length >> step for length in core))
+@dataclass(frozen=True)
+class _Adjoint:
+    """The way back through the tree for one group of items."""
+
+    xp: Any
+    given: Array
+    core: tuple[int, ...]
+    tree: Tree
+    bands: Mapping[Key, Tiles]
+    average: Average
+
+    def cotangent(self, paths: tuple[Path, ...], exponent: int, planes: Array) -> Array:
+        """Return the cotangents of sibling planes: shape (items, planes, *grid)."""
+        xp, sizes = self.xp, tuple(length >> exponent for length in self.core)
+        total = self._from_averages(paths, exponent, sizes, planes)
+        inner = [(index, path) for index, path in enumerate(paths) if path in self.tree.broods]
+        if not inner:
+            return total
+        half = half_spectrum(xp, planes, len(sizes))
+        for index, path in inner:
+            spectrum = whole_spectrum(xp, half[:, index, ...], sizes[-1], len(sizes))
+            below = xp.zeros_like(spectrum)
+            for brood in self.tree.broods[path]:
+                self._from_below(spectrum, below, path, brood)
+            total[:, index, ...] += xp.real(xp.fft.ifftn(below, axes=axes(len(sizes))))
+        return total
+
+    def _from_averages(self, paths: tuple[Path, ...], exponent: int, sizes: tuple[int, ...], planes: Array) -> Array:
+        total = self.xp.zeros_like(planes)
+        wanted = [(i, self.tree.position[path]) for i, path in enumerate(paths) if path in self.tree.position]
+        for mine, theirs in _runs(wanted):
+            total[:, mine, ...] = self.average.adjoint(self.xp, self.given[:, theirs, ...], exponent, sizes)
+        return total
+
+    def _from_below(self, spectrum: Array, below: Array, path: Path, brood: Brood) -> None:
+        """Add, as a spectrum, what reaches a plane from its children on one grid."""
+        xp, sizes = self.xp, tuple(length >> brood.exponent for length in self.core)
+        for part in brood.parts(stack_size(spectrum.shape[0], sizes)):
+            band = siblings(xp, spectrum, brood, part, self.bands, sizes)
             modulus = xp.abs(band)
-            slope = _pull(xp, child, modulus, given, core, tree, bands, average)
-            phase = band / xp.where(modulus > 0, modulus, xp.ones_like(modulus))
-            spread(xp, slope * phase, tiles, below, 2 ** (step - exponent))
-        gathered = xp.real(xp.fft.ifftn(below, axes=axes(ndim)))
-        total = gathered if total is None else total + gathered
-    return total
+            slope = self.cotangent(tuple((*path, n) for n in part), brood.exponent, modulus)
+            band = band * (slope / xp.where(modulus > 0, modulus, xp.ones_like(modulus)))
+            tiles = [self.bands[brood.first, brood.source, n] for n in part]
+            spread(xp, band, tiles, below, 2 ** (brood.exponent - brood.source))

@@ -1,11 +1,12 @@
 """The scattering tree: which paths there are, on which grids, and the one walk through them.
 
 ``U[()] = x`` and ``U[p + n] = |U[p] * psi_n|``, sampled on absolute multiples of ``2^max(0, j_n - a)``, a being the
-oversampling. The walk is depth-first: it holds one plane per order and never the planes of two branches.
+oversampling. The walk is depth-first: it holds one plane per order, or a few small siblings, and never the planes of two branches.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,24 @@ Path = tuple[int, ...]
 Kind = Literal["increasing", "all"]
 #: A filter by (first order with the same bank, exponent of the grid it is applied on, band number).
 Key = tuple[int, int, int]
+
+#: Samples of sibling planes computed together: about half of a core's second-level cache, as complex numbers.
+_SAMPLES = 1 << 17
+
+
+@dataclass(frozen=True)
+class Brood:
+    """Children of one path that lie on one grid: exponent, band numbers, and what finds their filters."""
+
+    exponent: int
+    numbers: tuple[int, ...]
+    first: int
+    source: int
+
+    def parts(self, size: int) -> Iterator[tuple[int, ...]]:
+        """Yield the band numbers, at most ``size`` at a time."""
+        for start in range(0, len(self.numbers), size):
+            yield self.numbers[start : start + size]
 
 
 @dataclass(frozen=True)
@@ -68,6 +87,18 @@ class Tree:
     def key(self, path: Path, n: int) -> Key:
         """Return which filter takes the plane of ``path`` to that of ``path + (n,)``."""
         return (self._first[len(path)], self.exponent(path), n)
+
+    @cached_property
+    def broods(self) -> Mapping[Path, tuple[Brood, ...]]:
+        """Path -> its children by the grid they lie on, finest first."""
+        result = {}
+        for path, numbers in self.children.items():
+            of = {n: self.exponent((*path, n)) for n in numbers}
+            result[path] = tuple(
+                Brood(e, tuple(n for n in numbers if of[n] == e), self._first[len(path)], self.exponent(path))
+                for e in sorted(set(of.values()))
+            )
+        return result
 
     @cached_property
     def _first(self) -> tuple[int, ...]:
@@ -140,6 +171,32 @@ def _check_grids(paths: Sequence[tuple[Band, ...]], oversampling: int, subject: 
         )  # fmt: skip
 
 
+class Stack:
+    """Sibling planes of the walk, on one grid: their paths and, once asked for, their half spectra.
+
+    Attributes
+    ----------
+    paths : tuple of tuple of int
+        Band numbers per plane.
+    exponent : int
+        The planes lie on absolute multiples of 2^exponent.
+    planes : array of real, shape (items, planes, *grid)
+        ``U[path]``; valid until the walk goes on.
+    """
+
+    __slots__ = ("_half", "_ndim", "_xp", "exponent", "paths", "planes")
+
+    def __init__(self, xp: Any, paths: tuple[Path, ...], exponent: int, planes: Array) -> None:
+        self.paths, self.exponent, self.planes = paths, exponent, planes
+        self._xp, self._ndim, self._half = xp, planes.ndim - 2, None
+
+    def half(self) -> Array:
+        """Return the half spectra of the planes, computed once."""
+        if self._half is None:
+            self._half = half_spectrum(self._xp, self.planes, self._ndim)
+        return self._half
+
+
 class Node:
     """One plane of the walk: its path, its grid and, once asked for, its half spectrum.
 
@@ -153,24 +210,16 @@ class Node:
         ``U[path]``; valid until the walk goes on.
     """
 
-    __slots__ = ("_half", "_ndim", "_xp", "exponent", "path", "plane")
+    __slots__ = ("_index", "_stack", "exponent", "path", "plane")
 
-    def __init__(self, xp: Any, path: Path, exponent: int, plane: Array, ndim: int) -> None:
-        self.path, self.exponent, self.plane = path, exponent, plane
-        self._xp, self._ndim, self._half = xp, ndim, None
+    def __init__(self, stack: Stack, index: int) -> None:
+        self.path, self.exponent = stack.paths[index], stack.exponent
+        self.plane = stack.planes[:, index, ...]
+        self._stack, self._index = stack, index
 
     def half(self) -> Array:
         """Return the half spectrum of the plane, computed once."""
-        if self._half is None:
-            self._half = half_spectrum(self._xp, self.plane, self._ndim)
-        return self._half
-
-    def _release(self) -> Array:
-        """Return the whole spectrum and let go of the plane, which is not needed below."""
-        n = self.plane.shape[-1]
-        half = self.half()
-        self.plane = self._half = None
-        return whole_spectrum(self._xp, half, n, self._ndim)
+        return self._stack.half()[:, self._index, ...]
 
 
 def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None) -> dict[Key, Tiles]:
@@ -200,7 +249,26 @@ def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any
 
 
 def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Iterator[Node]:
-    """Yield the planes of the tree, each before those below it.
+    """Yield the planes of the tree one by one, each before those below it.
+
+    Parameters
+    ----------
+    xp, block, tree, bands
+        As for :func:`stacks`.
+
+    Yields
+    ------
+    Node
+        ``path``, ``exponent``, ``plane`` of shape (items, *core / 2^exponent) and ``half()``; to be used before the
+        next step.
+    """
+    for stack in stacks(xp, block, tree, bands):
+        for index in range(len(stack.paths)):
+            yield Node(stack, index)
+
+
+def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Iterator[Stack]:
+    """Yield the planes of the tree, depth-first, small siblings together so that calls do not dominate.
 
     Parameters
     ----------
@@ -215,26 +283,41 @@ def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Itera
 
     Yields
     ------
-    Node
-        ``path``, ``exponent``, ``plane`` of shape (items, *core / 2^exponent) and ``half()``; to be used before the
-        next step.
+    Stack
+        ``paths``, ``exponent``, ``planes`` of shape (items, siblings, *core / 2^exponent) and ``half()``; to be used
+        before the next step.
     """
-    root = Node(xp, (), 0, block, block.ndim - 1)
+    root = Stack(xp, ((),), 0, block[:, None, ...])
     yield root
     yield from _below(xp, root, tree, bands, tuple(block.shape[1:]))
 
 
-def _below(xp: Any, node: Node, tree: Tree, bands: Mapping[Key, Tiles], shape: tuple[int, ...]) -> Iterator[Node]:
-    numbers = tree.children.get(node.path, ())
-    if not numbers:
+def _below(xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Tiles], core: tuple[int, ...]) -> Iterator[Stack]:
+    inner = [(index, path) for index, path in enumerate(stack.paths) if path in tree.broods]
+    if not inner:
         return
-    spectrum = node._release()
-    for n in numbers:
-        path = (*node.path, n)
-        exponent = tree.exponent(path)
-        sizes = tuple(length >> exponent for length in shape)
-        plane = xp.abs(filtered(xp, spectrum, bands[tree.key(node.path, n)], sizes))
-        child = Node(xp, path, exponent, plane, len(sizes))
-        del plane
-        yield child
-        yield from _below(xp, child, tree, bands, shape)
+    half, items = stack.half(), stack.planes.shape[0]
+    stack.planes = None  # not needed below
+    n = core[-1] >> stack.exponent
+    for index, path in inner:
+        spectrum = whole_spectrum(xp, half[:, index, ...], n, len(core))
+        for brood in tree.broods[path]:
+            sizes = tuple(length >> brood.exponent for length in core)
+            for part in brood.parts(stack_size(items, sizes)):
+                planes = xp.abs(siblings(xp, spectrum, brood, part, bands, sizes))
+                child = Stack(xp, tuple((*path, k) for k in part), brood.exponent, planes)
+                del planes
+                yield child
+                yield from _below(xp, child, tree, bands, core)
+
+
+def siblings(
+    xp: Any, spectrum: Array, brood: Brood, part: tuple[int, ...], bands: Mapping[Key, Tiles], sizes: tuple[int, ...]
+) -> Array:
+    """Return complex bands of one plane, decimated: shape (items, len(part), *sizes)."""
+    return filtered(xp, spectrum, [bands[brood.first, brood.source, n] for n in part], sizes)
+
+
+def stack_size(items: int, sizes: tuple[int, ...]) -> int:
+    """Return how many sibling planes are computed together, which depends on their number of samples alone."""
+    return max(1, _SAMPLES // max(1, items * math.prod(sizes)))

@@ -95,9 +95,13 @@ def spacing_of(
 def _steps(axes: Sequence[Axis], metric: Metric, subject: str) -> tuple[float, ...]:
     if isinstance(metric, str):
         return tuple(abs(axis.step) for axis in axes)
-    if len(metric) != len(axes) or min(metric) <= 0:
-        raise ParameterError(f"{subject}.metric", "one positive step per core dim is needed", expected=len(axes), got=metric)
+    _check_metric(metric, len(axes), subject)
     return metric
+
+
+def _check_metric(metric: tuple[float, ...], ndim: int, subject: str) -> None:
+    if len(metric) != ndim or min(metric) <= 0:
+        raise ParameterError(f"{subject}.metric", "one positive step per core dim is needed", expected=ndim, got=metric)
 
 
 def resolved_metric(spec: ArraySpec, dims: Sequence[str], metric: Metric, sampling: Sampling | None, subject: str) -> Metric:
@@ -108,10 +112,11 @@ def resolved_metric(spec: ArraySpec, dims: Sequence[str], metric: Metric, sampli
     return metric if spacing.aspect == (1.0,) * len(dims) else tuple(1 / a for a in spacing.aspect)
 
 
-def aspect_of(metric: Metric, ndim: int) -> tuple[float, ...]:
+def aspect_of(metric: Metric, ndim: int, subject: str = "operator") -> tuple[float, ...]:
     """Return coarsest step over each axis's own, for a metric that :func:`resolved_metric` has been through."""
     if isinstance(metric, str):
         return (1.0,) * ndim
+    _check_metric(metric, ndim, subject)
     return tuple(1.0 if max(metric) / step < 1 + _SAME_STEP else max(metric) / step for step in metric)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Self
 
+from scatflow.arrays import fast_length
 from scatflow.contract import Core, Filters, param
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Place
@@ -57,6 +58,10 @@ class BankParameters(Core):
         """Return the averaging scale in samples of the coarsest axis, or None for 2^J."""
         return None
 
+    def aspect(self, ndim: int) -> tuple[float, ...]:
+        """Return coarsest step over each core axis's own, for inputs that :meth:`resolve` has seen."""
+        return aspect_of(self.metric, ndim, self.name)
+
     def bank(self, ndim: int, order: int = 1) -> Bank:
         """Return the bank of an order, for inputs that :meth:`resolve` has seen.
 
@@ -68,7 +73,7 @@ class BankParameters(Core):
         if not isinstance(self.filters, WaveletFamily):
             raise ParameterError(f"{self.name}.filters", "a family of wavelets is needed", got=self.filters.name)
         self._check_voices()
-        bank = Bank(self.filters, self.J, self.voices(ndim, order), self.averaging(), aspect_of(self.metric, ndim))
+        bank = Bank(self.filters, self.J, self.voices(ndim, order), self.averaging(), self.aspect(ndim))
         self.filters.check(bank.layout, self.name)
         return bank
 
@@ -102,7 +107,7 @@ class BankParameters(Core):
         scale = max(2.0**self.J, self.averaging() or 0.0)
         pad = DEFAULT_PAD.get(len(roles), 2.0) if self.pad is None else self.pad
         widths = {}
-        for role, aspect in zip(roles, aspect_of(self.metric, len(roles)), strict=True):
+        for role, aspect in zip(roles, self.aspect(len(roles)), strict=True):
             whole = at.core[role] == (0, at.size[role]) and at.size[role] % 2**self.J == 0
             width = 0 if at.periodic.get(role, False) and whole else math.ceil(pad * scale * aspect)
             widths[role] = (width, width)
@@ -118,7 +123,30 @@ class BankParameters(Core):
         """
         roles = self.signature.roles
         ndim = len(self.dims) if self.dims is not None else len(roles)
-        aspect = aspect_of(self.metric, ndim)
         bank = self.bank(ndim)
         radius = bank.family.reach(bank.layout, order, tol)
-        return {role: (math.ceil(radius * a),) * 2 for role, a in zip(roles[len(roles) - ndim :], aspect, strict=True)}
+        return {role: (math.ceil(radius * a),) * 2 for role, a in zip(roles[len(roles) - ndim :], bank.aspect, strict=True)}
+
+
+def extended_shape(operator: BankParameters, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the core shape of a block of whole axes after extension to a fast multiple of the alignment.
+
+    Parameters
+    ----------
+    operator : BankParameters
+        Its alignment and margins count; other boundaries than ``"periodic"`` are taken to extend.
+    sizes : tuple of int
+        Core shape before extension, in kernel order.
+    """
+    roles = operator.signature.bind(len(sizes))
+    size = dict(zip(roles, sizes, strict=True))
+    at = Place(
+        start=dict.fromkeys(roles, 0), stop=size, core={role: (0, n) for role, n in size.items()}, size=size,
+        periodic=dict.fromkeys(roles, getattr(operator, "boundary", None) == "periodic"),
+    )  # fmt: skip
+    margins, grid = operator.margins(at), 2**operator.J
+    shape = []
+    for role, n in size.items():
+        before = -(-margins[role][0] // grid) * grid
+        shape.append(n if margins[role] == (0, 0) and n % grid == 0 else fast_length(n + before + margins[role][1], multiple=grid))
+    return tuple(shape)

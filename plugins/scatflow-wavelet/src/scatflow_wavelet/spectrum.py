@@ -7,6 +7,7 @@ goes through the FFT door. Core axes are the last ``ndim``; all axes before them
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,8 +60,9 @@ def whole_spectrum(xp: Any, half: Array, n: int, ndim: int) -> Array:
 
 def _negate(xp: Any, values: Array, axis: int) -> Array:
     """Return values at the negative of every frequency along ``axis``."""
-    lead = (slice(None),) * (values.ndim + axis)
-    return xp.concat([values[(*lead, slice(0, 1))], xp.flip(values[(*lead, slice(1, None))], axis=axis)], axis=axis)
+    tail = (slice(None),) * (-axis - 1)
+    first, rest = values[(..., slice(0, 1), *tail)], values[(..., slice(1, None), *tail)]
+    return xp.concat([first, xp.flip(rest, axis=axis)], axis=axis)
 
 
 def band_tiles(bank: Bank, n: int, grid: Grid, factor: int, xp: Any, dtype: str, device: Any = None) -> Tiles:
@@ -95,55 +97,64 @@ def band_tiles(bank: Bank, n: int, grid: Grid, factor: int, xp: Any, dtype: str,
     return tuple(tiles)
 
 
-def filtered(xp: Any, spectrum: Array, tiles: Tiles, sizes: tuple[int, ...]) -> Array:
-    """Return the complex band of a signal, decimated: product, sum of aliases, inverse transform.
+def filtered(xp: Any, spectrum: Array, bands: Sequence[Tiles], sizes: tuple[int, ...]) -> Array:
+    """Return complex bands of a signal, decimated: product, sum of aliases, inverse transform.
 
     Parameters
     ----------
     xp : Namespace
         Array namespace.
-    spectrum : array of complex, shape (..., *grid)
+    spectrum : array of complex, shape (items, *grid)
         Whole spectrum of the signal.
-    tiles : Tiles
-        The band, as :func:`band_tiles` gives it.
+    bands : sequence of Tiles
+        The bands, as :func:`band_tiles` gives them, all with the same decimation.
     sizes : tuple of int
         Shape of the decimated grid.
 
     Returns
     -------
-    array of complex, shape (..., *sizes)
+    array of complex, shape (items, bands, *sizes)
     """
+    products = [_product(xp, spectrum, tiles, sizes) for tiles in bands]
+    joined = products[0][:, None, ...] if len(products) == 1 else xp.stack(products, axis=1)
+    del products
+    return xp.fft.ifftn(joined, axes=axes(len(sizes)))
+
+
+def _product(xp: Any, spectrum: Array, tiles: Tiles, sizes: tuple[int, ...]) -> Array:
+    """Return the spectrum of one decimated band."""
     if not tiles:
-        return xp.zeros((*spectrum.shape[: -len(sizes)], *sizes), dtype=spectrum.dtype, device=spectrum.device)
+        return xp.zeros((spectrum.shape[0], *sizes), dtype=spectrum.dtype, device=spectrum.device)
     (where, values), *rest = tiles
     total = spectrum[(..., *where)] * values
     for where, values in rest:
         total += spectrum[(..., *where)] * values
-    return xp.fft.ifftn(total, axes=axes(len(sizes)))
+    return total
 
 
-def spread(xp: Any, band: Array, tiles: Tiles, total: Array, factor: int) -> None:
+def spread(xp: Any, band: Array, bands: Sequence[Tiles], total: Array, factor: int) -> None:
     """Add the adjoint of :func:`filtered`, as a spectrum, to ``total`` in place.
 
-    ``Re ifftn(total)`` is then the cotangent of the real signal whose band has the cotangent ``band``.
+    ``Re ifftn(total)`` is then the cotangent of the real signal whose bands have the cotangents ``band``.
 
     Parameters
     ----------
     xp : Namespace
         Array namespace.
-    band : array of complex, shape (..., *sizes)
-        Cotangent of the decimated band.
-    tiles : Tiles
-        The band's multiplier.
-    total : array of complex, shape (..., *grid)
+    band : array of complex, shape (items, bands, *sizes)
+        Cotangents of the decimated bands.
+    bands : sequence of Tiles
+        The multipliers.
+    total : array of complex, shape (items, *grid)
         Spectrum to add to.
     factor : int
         Decimation, as given to :func:`band_tiles`.
     """
-    ndim = len(tiles[0][0]) if tiles else 1
+    ndim = total.ndim - 1
     spectrum = xp.fft.fftn(band, axes=axes(ndim)) * float(factor**ndim)
-    for where, values in tiles:
-        total[(..., *where)] += spectrum * values
+    for k, tiles in enumerate(bands):
+        for where, values in tiles:
+            total[(..., *where)] += spectrum[:, k, ...] * values
 
 
 class Low(NamedTuple):
@@ -239,10 +250,11 @@ def _fit(xp: Any, box: Array, axis: int, size: int) -> Array:
     if length > size:
         shape = (*box.shape[:where], length // size, size, *box.shape[where + 1 :])
         return xp.sum(xp.reshape(box, shape), axis=where)
-    lead = (slice(None),) * where
+    tail = (slice(None),) * (-axis - 1)
     positive = (length + 1) // 2
     zeros = xp.zeros((*box.shape[:where], size - length, *box.shape[where + 1 :]), dtype=box.dtype, device=box.device)
-    return xp.concat([box[(*lead, slice(0, positive))], zeros, box[(*lead, slice(positive, None))]], axis=axis)
+    halves = box[(..., slice(0, positive), *tail)], box[(..., slice(positive, None), *tail)]
+    return xp.concat([halves[0], zeros, halves[1]], axis=axis)
 
 
 def _gather_plan(index: list[Any], shape: tuple[int, ...], xp: Any, device: Any) -> tuple[Any, ...]:

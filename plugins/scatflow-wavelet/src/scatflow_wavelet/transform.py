@@ -120,7 +120,7 @@ def decompose(
             if level.low:
                 out[level.name][group, 0, ...] = xp.astype(smooth(xp, half, low[0])[(..., *part)], dtype)
             for k, n in enumerate(level.bands, int(level.low)):
-                out[level.name][group, k, ...] = filtered(xp, whole, bands[n], sizes)[(..., *part)]
+                out[level.name][group, k, ...] = filtered(xp, whole, [bands[n]], sizes)[(slice(None), 0, *part)]
     return {name: xp.reshape(value, (*batch, *value.shape[1:])) for name, value in out.items()}
 
 
@@ -167,6 +167,6 @@ def recompose(
                 if level.low and k == 0:
                     out[group, ...] = unsmooth(xp, half_spectrum(xp, xp.real(whole), ndim), low[0])
                 else:
-                    spread(xp, whole, bands[level.bands[k - level.low]], total, level.grid)
+                    spread(xp, whole[:, None, ...], [bands[level.bands[k - level.low]]], total, level.grid)
         out[group, ...] += xp.real(xp.fft.ifftn(total, axes=axes(ndim)))
     return xp.reshape(out, (*batch, *core))

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from scatflow.arrays import complex_dtype, fast_length
+from scatflow.arrays import complex_dtype
 from scatflow.contract import Window, operator, param
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
@@ -16,7 +16,7 @@ from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.groups import group_size
 from scatflow_wavelet.labels import path_coords
 from scatflow_wavelet.layout import Band
-from scatflow_wavelet.parameters import BankParameters
+from scatflow_wavelet.parameters import BankParameters, extended_shape
 from scatflow_wavelet.selection import Selection, select
 from scatflow_wavelet.transform import Level, decompose, filters, recompose
 
@@ -184,30 +184,6 @@ def _keep(levels: tuple[Level, ...], at: Place) -> dict[str, tuple[slice, ...]]:
         )
         for level in levels
     }
-
-
-def extended_shape(operator: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the core shape of a block of whole axes after extension to a fast multiple of the alignment.
-
-    Parameters
-    ----------
-    operator : Window
-        One with :class:`~scatflow_wavelet.parameters.BankParameters`.
-    sizes : tuple of int
-        Core shape before extension, in kernel order.
-    """
-    roles = operator.signature.bind(len(sizes))
-    size = dict(zip(roles, sizes, strict=True))
-    at = Place(
-        start=dict.fromkeys(roles, 0), stop=size, core={role: (0, n) for role, n in size.items()}, size=size,
-        periodic=dict.fromkeys(roles, operator.boundary == "periodic"),
-    )  # fmt: skip
-    margins, grid = operator.margins(at), 2**operator.J
-    shape = []
-    for role, n in size.items():
-        before = -(-margins[role][0] // grid) * grid
-        shape.append(n if margins[role] == (0, 0) and n % grid == 0 else fast_length(n + before + margins[role][1], multiple=grid))
-    return tuple(shape)
 
 
 def _cost(bank: Bank, levels: tuple[Level, ...], shape: tuple[int, ...], count: int, real: int) -> Cost:

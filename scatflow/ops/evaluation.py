@@ -1,12 +1,7 @@
-"""Operators by name: ``ops.scattering(da, dims=("y", "x"), J=5)``.
-
-The functions are generated from the declarations, so signature, docstring and completion never drift from what an
-operator accepts. The container kind that goes in comes out; nothing lazy is computed.
-"""
+"""Applying an operator value to labelled or bare arrays: the container kind that goes in comes out."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,15 +10,10 @@ import xarray as xr
 
 from scatflow import blocks, lower
 from scatflow.contract import Composite, Operator, Program, Reduce, Ref, Wire
-from scatflow.errors import ParameterError, PlanError, RegistryError, UnknownParameterError
+from scatflow.errors import ParameterError, PlanError
 from scatflow.graph import Call, bind
 from scatflow.graph.provenance import extend
 from scatflow.labels import spec_of, wrap
-from scatflow.registry import registry
-
-#: Keywords of every call that concern evaluation, not numerical meaning; they never enter identity or provenance.
-CALL_KEYWORDS = ("rechunk", "labels")
-_SHARED = ("dtype", "dims", "sampling", "boundary", "nan", "missing", "min_valid", "over")
 
 
 def apply(operator: Operator, *data: Any, rechunk: str | None = None, labels: bool = True) -> Any:
@@ -77,7 +67,9 @@ def _over_variables(operator: Operator, data: Sequence[Any], rechunk: str | None
     dims = set(getattr(operator, "dims", None) or ())
     eligible = [name for name, variable in dataset.data_vars.items() if dims <= set(variable.dims)]
     if not eligible:
-        raise ParameterError(f"{operator.name} input", "no variable has the core dims", expected=sorted(dims), got=dict(dataset.sizes))
+        raise ParameterError(
+            f"{operator.name} input", "no variable has the core dims", expected=sorted(dims), got=dict(dataset.sizes)
+        )
     mapped = {name: apply(operator, dataset[name].rename(name), rechunk=rechunk).rename(name) for name in eligible}
     return xr.Dataset(mapped)
 
@@ -143,94 +135,3 @@ def assemble(results: Mapping[str, xr.DataArray]) -> Any:
     dataset = xr.Dataset({name: result.rename(name) for name, result in results.items()})
     first = next(iter(results.values()))
     return dataset.assign_attrs({key: first.attrs[key] for key in ("scatflow",) if key in first.attrs})
-
-
-class OperatorFunction:
-    """An operator as a function; ``operator`` is the class with the full declaration."""
-
-    def __init__(self, operator: type[Operator]) -> None:
-        self.operator = operator
-        self.__name__ = self.__qualname__ = operator.name
-        self.__module__ = __name__
-        self.__doc__ = document(operator)
-        self.__signature__ = signature(operator)
-
-    def __call__(self, *data: Any, **keywords: Any) -> Any:
-        names = self.operator.inputs
-        given = [keywords.pop(name) for name in names[len(data) :] if name in keywords]
-        inputs = (*data, *given)
-        if len(inputs) != len(names):
-            raise UnknownParameterError(self.__name__, "wrong number of inputs", expected=", ".join(names), got=len(inputs))
-        options = {key: keywords.pop(key) for key in CALL_KEYWORDS if key in keywords}
-        return apply(self.operator(**keywords), *inputs, **options)
-
-    def __repr__(self) -> str:
-        return f"<operator {self.__name__}{self.__signature__}>"
-
-
-def signature(operator: type[Operator]) -> inspect.Signature:
-    """Return the call signature generated from the declaration: inputs, own parameters, shared ones."""
-    fields = operator.model_fields
-    order = [key for key in fields if key not in _SHARED]
-    lead = [key for key in ("dims", "over") if key in fields]
-    tail = [key for key in _SHARED if key in fields and key not in lead]
-    positional = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in operator.inputs]
-    keyword = []
-    for key in (*lead, *order, *tail):
-        default = inspect.Parameter.empty if fields[key].is_required() else fields[key].get_default(call_default_factory=True)
-        keyword.append(inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=fields[key].annotation))
-    extra = [
-        inspect.Parameter("rechunk", inspect.Parameter.KEYWORD_ONLY, default=None),
-        inspect.Parameter("labels", inspect.Parameter.KEYWORD_ONLY, default=True),
-    ]
-    return inspect.Signature([*positional, *keyword, *extra])
-
-
-def document(operator: type[Operator]) -> str:
-    """Return the docstring: the class's own, then the table of parameters and the references."""
-    lines = [inspect.cleandoc(operator.__doc__ or operator.name), "", "Parameters", "----------"]
-    lines += [f"{name} : DataArray, Dataset or array" for name in operator.inputs]
-    for key, info in operator.model_fields.items():
-        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        unit = f" [{extra['unit']}]" if "unit" in extra else ""
-        lines.append(f"{key} : {_type_name(info.annotation)}{unit}")
-        lines.append(f"    {info.description or ''}".rstrip())
-    if operator.references:
-        lines += ["", "References", "----------", *operator.references]
-    return "\n".join(lines)
-
-
-def _type_name(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
-
-
-class Operators:
-    """Namespace of all operators of the active plugins; attributes are loaded on first use."""
-
-    def __getattr__(self, name: str) -> OperatorFunction:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            found = registry().find("operators", name)
-        except RegistryError as error:
-            # AttributeError keeps hasattr() and completion working; the text stays the registry's.
-            raise UnknownOperatorError(error.subject, error.rule, remedy=error.remedy, code=error.code) from None
-        function = OperatorFunction(found)
-        self.__dict__[name] = function
-        return function
-
-    def __getitem__(self, name: str) -> OperatorFunction:
-        return OperatorFunction(registry().find("operators", name))
-
-    def __dir__(self) -> list[str]:
-        return list(registry().names("operators"))
-
-
-class UnknownOperatorError(ParameterError, AttributeError, LookupError):
-    """An operator that no active plugin provides."""
-
-    default_code = "ProcessUnsupported"
-
-
-ops = Operators()
-

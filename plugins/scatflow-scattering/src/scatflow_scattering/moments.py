@@ -1,0 +1,246 @@
+"""The operator ``scattering_moments``: means of scattering planes over a field and over realizations, with errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
+
+from scatflow.contract import operator, param
+from scatflow.contract.average import Average
+from scatflow.contract.cells import Cells, stack, valid_share
+from scatflow.contract.estimate import Derive
+from scatflow.errors import ParameterError
+from scatflow.spec import ArraySpec, Cost, Place, itemsize
+from scatflow_scattering.budget import extended_shape, tree_cost
+from scatflow_scattering.parameters import TreeParameters
+from scatflow_scattering.tree import Node, Path, Tree, filters, walk
+from scatflow_wavelet.groups import groups
+from scatflow_wavelet.labels import aspect_of
+
+Array = Any
+Means = tuple[Array, Array]
+
+#: What the words of ``normalize`` mean, as stored with the result.
+CONVENTIONS = {
+    "each": "mean over realizations of S[p]/S[parent of p], orders 0 and 1 over mean |x|",
+    "ensemble": "mean S[p] over mean S[parent of p], orders 0 and 1 over mean |x|",
+}
+
+
+@operator(
+    "scattering_moments",
+    version=1,
+    signature="(y?,x)->(path)",
+    dtypes="f",
+    references=(
+        "Mallat, Group invariant scattering, Comm. Pure Appl. Math. 65 (2012), section 4",
+        "Bruna, Mallat, Bacry & Muzy, Intermittent process analysis with scattering moments, Ann. Statist. 43 (2015)",
+        "Anden & Mallat, Deep scattering spectrum, IEEE TSP 62 (2014), section III (normalization)",
+    ),
+    aliases=("expected_scattering", "scattering_mean", "global_scattering"),
+)
+class ScatteringMoments(TreeParameters, Average):
+    """Expected scattering moments ``SX(p) = E U[p]X``: means of iterated wavelet moduli, with standard errors.
+
+    ``U[()] = x`` and ``U[p + n] = |U[p] * psi_n|``, sampled and extended as by the operator ``scattering``; its
+    ``T="global"`` gives the same means for one field. Samples of U[p] inside the core count equally, segments between
+    walls by their length.
+
+    Parameters
+    ----------
+    J, Q, L, filters, oversampling, pad, metric
+        See :class:`scatflow_wavelet.parameters.BankParameters`.
+    order, tree, paths
+        See :class:`scatflow_scattering.parameters.TreeParameters`.
+    over, ordered, covariance, nan, min_valid
+        See :class:`scatflow.contract.average.Average`. Cells of the jackknife are at least 2·2^J wide. Under
+        ``nan="mask"`` gaps are filled with the item's mean, and a sample of U[p] counts by the share of valid samples
+        within 2^(j+1) of it, j being the octave of the last wavelet; not at all below ``min_valid``.
+    normalize : {"each", "ensemble"} or tuple of float, optional
+        Ratios to the parent: ``S[j1, j2] / S[j1]`` and so on up the tree, orders 0 and 1 over the mean of \\|x\\|
+        (Anden & Mallat 2014). ``"ensemble"`` divides the averages, ``"each"`` averages the ratios of every
+        realization (the same where there is only one); numbers divide the paths, one each. Default none. Errors are
+        those of the ratio.
+
+    Returns
+    -------
+    Dataset
+        ``mean, var, se, n_eff, count, dof, valid_fraction`` (and ``covariance``) with the batch dims that remain and
+        ``path``, labelled as by ``scattering``; double precision. ``mean`` has the units of the input, or 1 for
+        ratios, whose convention is stored as attribute ``normalization``.
+
+    Raises
+    ------
+    ParameterError
+        As ``scattering``; ``normalize`` has the wrong length or a zero; ``ordered`` names a dim that is not pooled.
+    PlanError
+        Too many statistics for a covariance, or too many realizations for ``normalize="each"``.
+
+    Examples
+    --------
+    >>> from scatflow.spec import ArraySpec
+    >>> moments = ScatteringMoments(dims=("y", "x"), J=3, L=4, over=("t",))
+    >>> results = moments.output(ArraySpec(("t", "z", "y", "x"), (50, 2, 64, 64), "float32"))
+    >>> results["se"].dims, results["se"].shape
+    (('z', 'path'), (2, 61))
+    """
+
+    normalize: Literal["each", "ensemble"] | tuple[float, ...] | None = param(
+        None, 'Ratios to the parent path of averages ("ensemble") or of every realization ("each"), or one divisor per path.'
+    )
+
+    def resolve(self, *specs: ArraySpec) -> Self:
+        """Return the operator with core dims, relative steps and pooled dims filled in."""
+        return Average.resolve(TreeParameters.resolve(self, *specs), *specs)
+
+    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
+        """Return the labels of the paths."""
+        ndim = len(spec.dims) if self.dims is None else len(self.dims)
+        tree = TreeParameters.resolve(self, spec).paths_of(ndim)
+        what = spec.attrs.get("long_name") or spec.name
+        title = f"scattering moments of {what}" if what else "scattering moments"
+        result = kept.with_dim("path", len(tree.paths), self.path_coords(spec, tree)).with_attrs(long_name=title, standard_name=None)
+        if self.normalize is None:
+            return result
+        if isinstance(self.normalize, str):
+            return result.with_attrs(units="1", normalization=f"{self.normalize}: {CONVENTIONS[self.normalize]}")
+        self._check_divisors(self.normalize, len(tree.paths))
+        return result.with_attrs(units=None, normalization="given divisors")
+
+    def _check_divisors(self, divisors: tuple[float, ...], count: int) -> None:
+        if len(divisors) != count or not all(math.isfinite(d) and d != 0 for d in divisors):
+            raise ParameterError(f"{self.name}.normalize", "one finite divisor per path is needed, none of them zero",
+                                 expected=count, got=len(divisors))  # fmt: skip
+
+    def cell_width(self, at: Place) -> Mapping[str, int]:
+        """Return 2·2^J samples of the coarsest axis per role."""
+        aspect = aspect_of(self.metric, len(at.core))
+        return {role: 2 * 2**self.J * math.ceil(a) for role, a in zip(at.core, aspect, strict=True)}
+
+    def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
+        """Return the tabulated reach of the planes per role."""
+        return self.reach(self.order, tol)
+
+    def derive(self) -> Derive | None:
+        """Return what is published of the means: themselves, or quotients."""
+        if self.normalize is None or self.normalize == "each":
+            return None
+        if self.normalize == "ensemble":
+            return self._quotients()
+        divisors = self.normalize
+
+        def divided(xp: Any, means: Array) -> Array:
+            return means / xp.asarray(divisors, dtype=means.dtype, device=means.device)
+
+        return divided
+
+    def ratio(self) -> Derive | None:
+        """Return the quotients of every realization for ``normalize="each"``."""
+        return self._quotients() if self.normalize == "each" else None
+
+    def _quotients(self) -> Derive:
+        """Return paths over parents, from means as :meth:`observe` orders them."""
+        tree = self.paths_of(len(self.dims or self.signature.roles))
+        place = {path: k for k, path in enumerate(self._observed(tree))}
+        upper = [place[path] for path in tree.paths]
+        lower = [place[path[:-1]] if len(path) > 1 else len(place) for path in tree.paths]
+
+        def quotients(xp: Any, means: Array) -> Array:
+            above, below = (xp.take(means, xp.asarray(k, device=means.device), axis=-1) for k in (upper, lower))
+            return above / xp.where(below != 0, below, xp.nan * below)
+
+        return quotients
+
+    def _observed(self, tree: Tree) -> tuple[Path, ...]:
+        """Return the paths whose means are taken: those wanted, and parents of theirs for ratios."""
+        if self.normalize not in ("each", "ensemble"):
+            return tree.paths
+        parents = {path[:-1] for path in tree.paths if len(path) > 1} - set(tree.paths)
+        return (*tree.paths, *sorted(parents, key=lambda path: (len(path), path)))
+
+    def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
+        """Build the filters for one block shape."""
+        return {"bands": filters(self.paths_of(len(block.shape)), block.shape, xp, block.dtype, device)}
+
+    def observe(
+        self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any
+    ) -> tuple[Array, Array]:
+        """Return the means of the planes over cells: (..., r, cells, P), and their weights.
+
+        With ratios to parents, P counts the parents that are not wanted themselves and, last, the mean of \\|x\\|.
+        """
+        ndim = len(at.core)
+        tree = self.paths_of(ndim)
+        batch, core = block.shape[: block.ndim - ndim], block.shape[block.ndim - ndim :]
+        items = xp.reshape(block, (-1, *core)) if math.prod(batch) else xp.reshape(block, (0, *core))
+        masks = None if valid is None else xp.reshape(valid, items.shape)
+        found = [
+            self._group(xp, items[part, ...], None if masks is None else masks[part, ...], tree, cells, prepared["bands"])
+            for part in groups(items.shape[0], core)
+        ]
+        count = len(self._observed(tree)) + (self.normalize in ("each", "ensemble"))
+        if not found:
+            shape = (*batch, cells.count, count)
+            empty = xp.zeros(shape, dtype=xp.float64, device=block.device)
+            return empty, empty[..., :1]
+        values = xp.concat([value for value, _ in found], axis=0)
+        values = xp.reshape(values, (*batch, cells.count, count))
+        if masks is None:  # the same for every item
+            return values, found[0][1]
+        weights = xp.concat([xp.broadcast_to(w, (*v.shape[:-1], count)) for v, w in found], axis=0)
+        return values, xp.reshape(weights, (*batch, cells.count, count))
+
+    def _group(self, xp: Any, items: Array, masks: Array | None, tree: Tree, cells: Cells, bands: Mapping[Any, Any]) -> Means:
+        """Return means of one group of items: values (items, cells, P), weights (cells, 1 or P) or (items, cells, P)."""
+        wanted = self._observed(tree)
+        shares = _Shares(xp, masks, aspect_of(self.metric, items.ndim - 1), self.min_valid)
+        means: dict[Path, Means] = {}
+        size: list[Means] = []
+        for node in walk(xp, items, tree, bands):
+            if node.path == () and self.normalize in ("each", "ensemble"):
+                size = [cells.means(xp, xp.abs(node.plane), valid=masks)]
+            if node.path in wanted:
+                means[node.path] = cells.means(xp, node.plane, 2**node.exponent, shares.of(node, tree))
+        return stack(xp, [*(means[path] for path in wanted), *size])
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare flops of the walk, and bytes of filters, planes and the state."""
+        (spec,) = specs
+        ready = TreeParameters.resolve(self, spec)
+        ndim = len(ready.dims or ())
+        tree = ready.paths_of(ndim)
+        sizes = spec.shape[len(spec.dims) - ndim :]
+        count = math.prod(spec.shape[: len(spec.dims) - ndim])
+        walked = tree_cost(tree, extended_shape(ready, sizes, aspect_of(ready.metric, ndim)), count, spec.dtype, averages=0)
+        rows = 64 if self.over is None else 1
+        return Cost(walked.flops, walked.bytes + 4 * 8 * rows * count * len(tree.paths) + count * itemsize(spec.dtype))
+
+    @classmethod
+    def examples(cls) -> Iterator[Self]:
+        """Yield small instances: errors from cells, ratios, and a covariance."""
+        yield cls(dims=("x",), J=3, Q=2)
+        yield cls(dims=("y", "x"), J=2, L=4, covariance=True)
+        yield cls(dims=("y", "x"), J=2, L=3, order=1, boundary="periodic")
+        yield cls(dims=("x",), J=3, normalize="ensemble")
+
+
+class _Shares:
+    """Weights of samples near gaps, one array per octave of the last wavelet."""
+
+    def __init__(self, xp: Any, masks: Array | None, aspect: tuple[float, ...], least: float) -> None:
+        self._xp, self._masks, self._aspect, self._least = xp, masks, aspect, least
+        self._known: dict[int, Array] = {}
+
+    def of(self, node: Node, tree: Tree) -> Array | None:
+        """Return the weights on the plane's grid, or None without gaps."""
+        if self._masks is None:
+            return None
+        if not node.path:
+            return self._masks
+        octave = tree.banks[len(node.path) - 1].bands[node.path[-1]].j
+        if octave not in self._known:
+            share = valid_share(self._xp, self._masks, [math.ceil(2 ** (octave + 1) * a) for a in self._aspect])
+            self._known[octave] = self._xp.where(share >= self._least, share, self._xp.zeros_like(share))
+        step = 2**node.exponent
+        return self._known[octave][(slice(None), *(slice(None, None, step),) * len(self._aspect))]

@@ -1,0 +1,49 @@
+"""The kernel on a strict array library and its fake device: no copy to the host, nothing outside the standard."""
+
+from __future__ import annotations
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+
+from scatflow.arrays import asnumpy
+from scatflow_scattering.scattering import Scattering
+from scatflow_wavelet.tight import Tight
+
+CASES = [
+    (("x",), (3, 61), {"J": 3, "Q": (2, 1)}),
+    (("y", "x"), (2, 26, 19), {"J": 2, "L": 3}),
+    (("y", "x"), (24, 24), {"J": 2, "L": 3, "stride": 3, "filters": Tight()}),
+    (("y", "x"), (2, 24, 24), {"J": 2, "L": 2, "T": "global"}),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("dims", "shape", "kw"), CASES)
+def test_strict_arrays_on_another_device(bench, rng, dims, shape, kw, dtype):
+    operator = Scattering(dims=dims, **kw)
+    data = rng.standard_normal(shape).astype(dtype)
+    device = strict.Device("device1")
+    block = bench.block(operator, strict.asarray(data, device=device))
+    out = operator.apply(block.xp, block.data, at=block.at, **block.constants)
+    assert out.device == device and out.dtype == getattr(strict, dtype)
+    host = bench.block(operator, data)
+    expected = operator.apply(host.xp, host.data, at=host.at, **host.constants)
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(asnumpy(out), expected, atol=tolerance * np.abs(expected).max())
+    cotangent = rng.standard_normal(expected.shape).astype(dtype)
+    given = strict.asarray(cotangent, device=device)
+    (gradient,) = operator.vjp(block.xp, given, block.data, at=block.at, **block.constants)
+    (known,) = operator.vjp(host.xp, cotangent, host.data, at=host.at, **host.constants)
+    assert gradient.device == device
+    np.testing.assert_allclose(asnumpy(gradient), known, atol=10 * tolerance * np.abs(known).max())
+
+
+def test_same_bytes_whatever_comes_after_in_the_batch(bench, rng):
+    # Groups are counted from the first item of the block, so that full groups never depend on the rest.
+    operator = Scattering(dims=("x",), J=3)
+    data = rng.standard_normal((600, 160)).astype(np.float32)
+    whole = bench(operator, data)
+    again = bench(operator, data)
+    assert whole.tobytes() == again.tobytes()
+    np.testing.assert_allclose(bench(operator, data[:7]), whole[:7], rtol=1e-5, atol=1e-7)

@@ -1,0 +1,201 @@
+"""``ops``, ``plugins``, ``version``: what is installed. ``plugins`` works whatever is broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from scatflow.registry import Kind, Registry
+
+#: Kinds in the catalogue; an operator comes before a source of the same name.
+_KINDS: tuple[Kind, ...] = ("operators", "sources", "filters")
+_SINGULAR = {"operators": "operator", "sources": "source", "filters": "filters"}
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    from scatflow import __version__
+
+    click.echo(__version__)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plugins(as_json: bool) -> None:
+    """List plugins with their state and reason, the broken ones too."""
+    from scatflow.registry import registry
+
+    found = registry().plugins
+    if as_json:
+        click.echo(json.dumps([plugin.to_dict() for plugin in found], indent=2))
+        return
+    if not found:
+        click.echo("No plugin is installed: pip install 'scatflow[all]'.")
+        return
+    from scatflow.cli.screen import print_table
+
+    rows = [
+        (
+            plugin.dist,
+            plugin.version,
+            plugin.state,
+            plugin.reason or ", ".join(name for names in plugin.names.values() for name in names),
+        )
+        for plugin in found
+    ]
+    print_table(rows, ("plugin", "version", "state", "provides, or the reason"))
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def ops(name: str | None, as_json: bool) -> None:
+    """List operators, sources and filter families, or describe the one called NAME.
+
+    Where nothing is called NAME, everything is listed whose summary or other names hold that word.
+    """
+    from scatflow.registry import registry
+
+    book = registry()
+    kind = None if name is None else _kind_of(book, name)
+    if name is None or kind is None:
+        rows = catalogue(book)
+        if name is not None:
+            rows = [row for row in rows if _mentions(row, name)]
+            if not rows:
+                book.provider("operators", name)  # raises, with the nearest names and how to install it
+        _print_catalogue(rows, as_json)
+        return
+    found = described(book.find(kind, name), book.provider(kind, name).canonical, _SINGULAR[kind])
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _print_description(found)
+
+
+def catalogue(book: Registry) -> list[dict[str, Any]]:
+    """Return one row per name; what cannot be imported is listed with the reason."""
+    from scatflow.errors import RegistryError
+
+    rows = []
+    for kind in _KINDS:
+        for name in book.names(kind):
+            row: dict[str, Any] = {"name": name, "kind": _SINGULAR[kind], "provider": "", "summary": "", "aliases": []}
+            try:
+                row["provider"] = book.provider(kind, name).dist
+                cls = book.find(kind, name)
+                row |= {"summary": _summary(cls), "aliases": list(getattr(cls, "aliases", ()))}
+            except RegistryError as error:
+                row["summary"] = f"unusable: {error.rule}" + (f" ({error.got})" if error.got else "")
+            rows.append(row)
+    return rows
+
+
+def described(cls: type[Any], canonical: str, kind: str) -> dict[str, Any]:
+    """Return a declaration as plain JSON: what a form or a table needs."""
+    schema = cls.model_json_schema()
+    shared = schema.get("$defs", {})
+    signature = getattr(cls, "signature", None)
+    required = schema.get("required", ())
+    return {
+        "id": canonical, "kind": kind, "version": cls.version, "summary": _summary(cls), "description": _description(cls),
+        "signature": signature.text if signature else None, "inputs": list(getattr(cls, "inputs", ())),
+        "parameters": {
+            name: {**_plain(entry), "type": _type(entry, shared), "required": name in required}
+            for name, entry in schema.get("properties", {}).items()
+        },
+        "references": list(cls.references), "aliases": list(getattr(cls, "aliases", ())),
+    }  # fmt: skip
+
+
+def _kind_of(book: Registry, name: str) -> Kind | None:
+    short = name.rpartition(":")[2]
+    return next((kind for kind in _KINDS if short in book.names(kind)), None)
+
+
+def _mentions(row: Mapping[str, Any], word: str) -> bool:
+    texts = (row["name"], row["summary"], *row["aliases"])
+    return any(word.casefold() in text.casefold() for text in texts)
+
+
+def _print_catalogue(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(list(rows), indent=2))
+        return
+    from scatflow.cli.screen import print_table
+
+    shown = []
+    for row in rows:
+        also = f" (also: {', '.join(row['aliases'])})" if row["aliases"] else ""
+        shown.append((row["name"], row["kind"], row["provider"], row["summary"] + also))
+    print_table(shown, ("name", "kind", "provider", "summary"))
+
+
+def _print_description(found: Mapping[str, Any]) -> None:
+    from scatflow.cli.screen import print_heading, print_pairs, print_table
+
+    print_heading(f"{found['id']}: {found['kind']}, version {found['version']}")
+    click.echo(f"\n{found['description']}\n")
+    facts = [("axes", found["signature"] or ""), ("inputs", ", ".join(found["inputs"])), ("also", ", ".join(found["aliases"]))]
+    facts += [("reference", reference) for reference in found["references"]]
+    print_pairs([(name, value) for name, value in facts if value], indent=0)
+    rows = [
+        (
+            name,
+            entry["type"],
+            "required" if entry["required"] else json.dumps(entry.get("default")),
+            _range(entry),
+            entry.get("description", ""),
+        )
+        for name, entry in found["parameters"].items()
+    ]
+    if rows:
+        print_table(rows, ("parameter", "type", "default", "range", "meaning"))
+
+
+def _summary(cls: type[Any]) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def _description(cls: type[Any]) -> str:
+    """Return the docstring up to its sections: parameters are shown as a table."""
+    import inspect
+
+    lines = inspect.cleandoc(cls.__doc__ or "").splitlines()
+    rules = [number for number, line in enumerate(lines) if line and set(line) == {"-"}]
+    return "\n".join(lines[: rules[0] - 1] if rules else lines).strip()
+
+
+def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "title"}
+
+
+def _type(entry: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+    """Return the type of a JSON Schema in words."""
+    if "$ref" in entry:
+        return str(entry["$ref"]).rpartition("/")[2]
+    if "anyOf" in entry:
+        return " or ".join(dict.fromkeys(_type(part, shared) for part in entry["anyOf"]))
+    if "enum" in entry:
+        return "one of " + ", ".join(map(str, entry["enum"]))
+    if "const" in entry:
+        return json.dumps(entry["const"])
+    if entry.get("type") == "array":
+        inside = entry.get("items") or {}
+        return f"list of {_type(inside, shared)}" if inside else "list"
+    return str(entry.get("type", "any"))
+
+
+def _range(entry: Mapping[str, Any]) -> str:
+    """Return limits, choices and unit of a parameter, of each alternative where there are several."""
+    parts = [entry, *entry.get("anyOf", ())]
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {part[key]:g}" for part in parts for key, sign in signs.items() if key in part]
+    choices = [", ".join(map(str, part["choices"])) for part in parts if "choices" in part]
+    unit = [f"[{entry['unit']}]"] if "unit" in entry else []
+    return " ".join([*dict.fromkeys(limits), *choices, *unit])

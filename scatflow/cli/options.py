@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+PARAMETERS = click.option(
+    "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a parameter, YAML; repeatable."
+)  # fmt: skip
+REGION = click.option("--region", multiple=True, metavar="DIM=LENGTH", help="Region length along a free dim; repeatable.")
+MEMORY = click.option("--memory", metavar="BYTES", help='Per worker, for example "4 GiB".')
+DEVICE = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="cpu", show_default=True, help="Where kernels run."
+)  # fmt: skip
+
+
+def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what ``run`` and ``data`` share: where to compute, and what to do with a store that is there."""
+    for option in reversed((
+        PARAMETERS, REGION, MEMORY, DEVICE,
+        click.option("--scheduler", metavar="ADDRESS", help="Scheduler of a running cluster."),
+        click.option("--workers", type=click.IntRange(1), help="Start this many local worker processes."),
+        click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads per local worker."),
+        click.option("--resume", is_flag=True, help="Continue the same plan in an existing store."),
+        click.option("--overwrite", is_flag=True, help="Replace an existing result."),
+        click.option("--verify", is_flag=True, help="Read everything back and compare checksums."),
+        click.option("-q", "--quiet", is_flag=True, help="No progress bar."),
+    )):  # fmt: skip
+        command = option(command)
+    return command

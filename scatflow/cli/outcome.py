@@ -1,0 +1,62 @@
+"""How a command ends: exit codes, errors as message, expected, got and remedy, warnings in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from scatflow.errors import GraphError, JobError, Problem, ScatflowError
+
+#: Exit codes: complete, failed, bad input, incomplete and resumable.
+OK, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
+#: Errors during a run that resuming the same plan cannot mend.
+FINAL = frozenset({"InputChanged", "ChecksumDiffers", "SchedulerUnreachable", "DependencyMissing"})
+
+
+def explained(error: Exception) -> int:
+    """Print an error for people and return the exit code that stands for it; never a traceback."""
+    if not isinstance(error, ScatflowError):
+        click.echo(f"Error: {type(error).__name__}: {error}\n  --debug before the command shows where.", err=True)
+        return FAILED
+    click.echo("\n".join(lines(error)), err=True)
+    if error.code in FINAL:
+        return FAILED
+    return RESUMABLE if isinstance(error, JobError) else BAD_INPUT
+
+
+def lines(error: ScatflowError) -> list[str]:
+    """Return the message with expected, got and remedy on lines of their own; of a graph every finding."""
+    if isinstance(error, GraphError):
+        count = len(error.problems)
+        found = [f"Error: the pipeline has {count} problem{'s' if count != 1 else ''}"]
+        return found + [line for problem in error.problems for line in _problem(problem)]
+    return [f"Error: {error.subject}: {error.rule}.", *_details(error.expected, error.got, error.remedy)]
+
+
+def _problem(problem: Problem) -> list[str]:
+    place = ".".join(part for part in (problem.node, problem.argument) if part) or "graph"
+    return ["", f"  {place}: {problem.message}  [{problem.code}]", *_details(problem.expected, problem.got, problem.remedy)]
+
+
+def _details(expected: Any, got: Any, remedy: str | None) -> list[str]:
+    parts = {"expected": expected, "got": got, "remedy": remedy}
+    return [f"    {name:<9} {value}" for name, value in parts.items() if value is not None]
+
+
+@contextlib.contextmanager
+def short_warnings(debug: bool) -> Iterator[None]:
+    """Print warnings as one line of text, without file and source line, unless debugging."""
+    if debug:
+        yield
+        return
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        click.echo(f"Warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,162 @@
+"""``show``: a labelled summary of a result, its coefficients as a table, its pictures."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+#: Attributes that the summary shows in words of its own, or that are bookkeeping.
+_KNOWN = frozenset({"units", "long_name", "standard_name", "title", "scatflow", "scatflow_state", "scatflow_plan"})
+
+
+@click.command()
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for pictures; default beside the store.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Kind of picture; default all that suit the labels.")
+@click.option("--format", "suffix", type=click.Choice(["png", "pdf", "svg"]), default="png", show_default=True, help="Of pictures.")
+@click.option("--no-pictures", is_flag=True, help="Print the summary only.")
+def show(result: Path, output: Path | None, kinds: Sequence[str], suffix: str, no_pictures: bool) -> None:
+    """Summarize RESULT (a zarr store) and draw its pictures.
+
+    Pictures and table show the first item of every batch dim, averaged over the core dims.
+    """
+    from scatflow.cli.coefficients import print_coefficients
+    from scatflow.store import open_result
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that it is incomplete stands in the summary
+        dataset = open_result(result)
+    print_summary(result, dataset)
+    for subject in subjects(dataset):
+        print_coefficients(subject)
+    if not no_pictures:
+        for path in pictures(dataset, output or result.with_name(f"{result.stem}-pictures"), kinds, suffix):
+            click.echo(f"wrote {path}")
+
+
+def subjects(dataset: xr.Dataset) -> list[xr.DataArray | xr.Dataset]:
+    """Return what is drawn and tabulated: statistics together (mean with its error), other variables one by one."""
+    return [dataset] if "mean" in dataset.data_vars else [array.rename(name) for name, array in dataset.data_vars.items()]
+
+
+def print_summary(path: Path, dataset: xr.Dataset) -> None:
+    """Print state, variables, coordinates with ranges and units, attributes, provenance."""
+    from scatflow.cli.screen import print_heading, print_pairs
+
+    state = dataset.attrs.get("scatflow_state", "unknown")
+    print_heading(f"{path}: {state}" + ("" if state == "complete" else ", what is not finished reads as NaN"))
+    for title, pairs in (
+        ("variables", [_variable(str(name), array) for name, array in dataset.data_vars.items()]),
+        ("coordinates", [_coordinate(str(name), coord) for name, coord in dataset.coords.items()]),
+        ("attributes", _attributes(dataset)),
+        ("provenance", _provenance(dataset)),
+    ):
+        if pairs:
+            print_heading(f"\n{title}")
+            print_pairs(pairs)
+
+
+def _variable(name: str, array: xr.DataArray) -> tuple[str, str]:
+    from scatflow.cli.screen import size
+
+    sizes = ", ".join(f"{dim} {length}" for dim, length in array.sizes.items()) or "scalar"
+    units = f" [{array.attrs['units']}]" if array.attrs.get("units") not in (None, "1") else ""
+    words = str(array.attrs.get("long_name", ""))
+    return name, f"{words}{units}  ({sizes})  {array.dtype}, {size(array.nbytes)}".strip()
+
+
+def _coordinate(name: str, coord: xr.DataArray) -> tuple[str, str]:
+    units = coord.attrs.get("units")
+    shown = f" {units}" if units not in (None, "1") else ""
+    sampling = ", by sample" if coord.attrs.get("sampling") == "index" else ""
+    dims = "" if coord.dims == (name,) else f" on {', '.join(map(str, coord.dims)) or 'nothing'}"
+    return name, f"{_extent(coord)}{shown}{dims}{sampling}"
+
+
+def _extent(coord: xr.DataArray) -> str:
+    """Return the range of a coordinate's values; unused labels (-1, NaN) do not count."""
+    import numpy as np
+
+    values = np.asarray(coord.values)
+    if values.size == 0:
+        return "empty"
+    if values.dtype.kind == "M":
+        first, last = (str(np.datetime64(moment, "s")).removesuffix("T00:00:00") for moment in (values.min(), values.max()))
+        return f"{first} … {last}"
+    if values.dtype.kind == "f" and np.isfinite(values).any():
+        return _span(f"{np.nanmin(values):.6g}", f"{np.nanmax(values):.6g}")
+    if values.dtype.kind in "iu":
+        used = values[values >= 0] if coord.dims == ("path",) and (values >= 0).any() else values
+        return _span(str(used.min()), str(used.max()))
+    flat = [str(value) for value in values.ravel()[[0, -1]]]
+    return _span(*flat)
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first} … {last}"
+
+
+def _attributes(dataset: xr.Dataset) -> list[tuple[str, str]]:
+    found = dict(dataset.attrs)
+    for array in dataset.data_vars.values():
+        found |= array.attrs
+    return [(key, str(value)) for key, value in sorted(found.items()) if key not in _KNOWN]
+
+
+def _provenance(dataset: xr.Dataset) -> list[tuple[str, str]]:
+    """Return operators, plugins and versions, as far as the store knows them."""
+    from scatflow.errors import StoreError
+    from scatflow.graph.record import parse_provenance
+
+    try:
+        record = parse_provenance(dataset.attrs)
+    except StoreError as error:
+        return [("", str(error))]
+
+    def several(entries: Any) -> str:
+        return ", ".join(f"{name} {' and '.join(map(str, versions))}" for name, versions in sorted(entries.items()))
+
+    nodes = record.document["process_graph"]
+    pairs = [
+        ("pipeline", " → ".join(node["process_id"] for node in nodes.values())),
+        ("operators", several(record.operators)), ("plugins", several(record.plugins)),
+        ("seeds", ", ".join(f"{node} {seed}" for node, seed in record.seeds.items())),
+        ("versions", ", ".join(f"{name} {number}" for name, number in record.versions.items())),
+        ("plan", str(dataset.attrs.get("scatflow_plan", ""))[:12]),
+    ]  # fmt: skip
+    return [(name, value) for name, value in pairs if value]
+
+
+def pictures(dataset: xr.Dataset, folder: Path, kinds: Sequence[str], suffix: str) -> list[Path]:
+    """Draw everything in every kind that suits its labels (or those asked for) and return the files.
+
+    Kinds that a variable cannot be drawn in are passed over as long as another variable can.
+    """
+    from scatflow.accessor import plots
+    from scatflow.errors import DimensionError, ParameterError
+
+    written: list[Path] = []
+    refused: list[Exception] = []
+    for subject in subjects(dataset):
+        try:
+            wanted = kinds or plots.kinds(subject)
+        except ParameterError as error:  # a scalar has nothing to draw
+            refused.append(error)
+            continue
+        for kind in wanted:
+            folder.mkdir(parents=True, exist_ok=True)
+            name = getattr(subject, "name", None) or "mean"
+            try:
+                written.append(plots.save(subject, folder / f"{name}-{kind}.{suffix}", kind))
+            except DimensionError as error:
+                refused.append(error)
+    if kinds and refused and not written:
+        raise refused[0]
+    return written

@@ -1,0 +1,293 @@
+"""The attribute: written, read, merged, lifted into a pipeline again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import toys
+from scatflow.contract import Ref, Source, digest, param, source
+from scatflow.errors import GraphError, ParameterError, StoreError
+from scatflow.graph import Graph, Origin, dry_run, dump_text, extend, graph_of, load_text, parse, parse_provenance, provenance
+from scatflow.registry import Registry, using
+
+Document = dict[str, Any]
+Write = Callable[..., Document]
+Make = Callable[..., Graph]
+
+
+def read(text: str) -> Any:
+    return json.loads(text)
+
+
+@pytest.fixture
+def graph(node: Write, graph_of_nodes: Make) -> Graph:
+    return graph_of_nodes(
+        noise=node("toy_noise", seed=5), smooth=node("toy_smooth", "noise", dims=["x"], radius=3),
+        m=node("toy_mean", "smooth", dims=["x"], result=True),
+    )  # fmt: skip
+
+
+@source("open_zarr", version=1)
+class Store(Source):
+    """Stands for the real source, which needs zarr."""
+
+    path: str = param(doc="Path.")
+    variable: str | None = param(None, "Variable.")
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scatflow.store.source", SimpleNamespace(ZarrSource=Store))
+
+
+# Writing and reading -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_recorded(graph: Graph) -> None:
+    text = provenance(graph, dry_run(graph), seeds={"m": int(np.int64(9))}, fingerprints={"noise": "abc", "elsewhere": "x"})
+    content = read(text)
+    assert content["schema"] == 1 and content["hash"] == graph.hash == digest(content["graph"])
+    assert list(content["graph"]["process_graph"]) == ["toy_mean_1", "toy_noise_1", "toy_smooth_1"]
+    assert {"id": "toy_plugin:toy_smooth", "version": 1} in content["operators"]
+    assert content["plugins"] == [{"name": "toy_plugin", "version": ""}]
+    assert content["inputs"] == {"toy_noise_1": {"dims": ["item", "x"], "shape": [6, 64], "dtype": "float32", "fingerprint": "abc"}}
+    assert content["seeds"] == {"toy_noise_1": 5, "toy_mean_1": 9}
+    assert {"python", "numpy", "xarray", "zarr"} <= set(content["versions"])
+    assert parse_provenance({"scatflow": text}).to_json() == text
+
+
+def test_the_record_depends_on_content_alone(node: Write, graph: Graph, graph_of_nodes: Make) -> None:
+    renamed = graph_of_nodes(
+        z=node("toy_mean", "b", dims="x", result=True), b=node("toy_smooth", "a", radius=3, dims="x"), a=node("toy_noise", seed=5)
+    )
+    assert provenance(renamed) == provenance(graph)
+
+
+def test_one_of_several_results(graph: Graph) -> None:
+    text = provenance(graph, result=Ref("m", "mean"))
+    nodes = read(text)["graph"]["process_graph"]
+    assert nodes["variable_1"]["arguments"] == {"data": {"from_node": "toy_mean_1"}, "name": "mean"}
+    assert parse(graph_of({"scatflow": text})).results == {"": Ref("toy_mean_1", "mean")}
+
+
+def test_rebuilding(graph: Graph) -> None:
+    document = graph_of({"scatflow": provenance(graph)})
+    assert list(document["process_graph"]) == ["toy_noise_1", "toy_smooth_1", "toy_mean_1"]  # in the order people read
+    assert parse(document).hash == graph.hash
+    assert parse(load_text(dump_text(document))).hash == graph.hash
+
+
+def test_fields_that_an_older_version_lacks_are_empty(graph: Graph) -> None:
+    record = parse_provenance({"scatflow": json.dumps({"schema": 1, "graph": graph.to_document()})})
+    assert record.seeds == {} and record.operators == {} and record.document["process_graph"]
+    assert parse_provenance({"scatflow": read(provenance(graph))}).hash == graph.hash
+    assert parse_provenance({"scatflow": record}) is record
+
+
+@pytest.mark.parametrize(
+    ("attrs", "code"),
+    [
+        ({}, "ProvenanceMissing"),
+        ({"scatflow": json.dumps({"schema": 2, "anything": "else"})}, "SchemaNewer"),
+        ({"scatflow": {"schema": 99}}, "SchemaNewer"),
+        *(
+            ({"scatflow": text}, "ProvenanceInvalid")
+            for text in (
+                "", "not json", "[1]", "{}", '{"schema": true}', '{"schema": 0}', '{"schema": "1"}', '{"schema": 1}', 3, None, b"\xff",
+                '{"schema": 1, "graph": {"process_graph": {}}}', '{"schema": 1, "graph": 3}',
+                '{"schema": 1, "graph": {"process_graph": {"a": {"process_id": "p", "arguments": {}}}}}',
+                '{"schema": 1, "graph": {"process_graph": {"a": {"process_id": 3, "arguments": {}, "result": true}}}}',
+                '{"schema": 1, "graph": {"process_graph": {"a": {"process_id": "p", "arguments": {"x": {"from_node": "b"}}, "result": true}}}}',
+                '{"schema": 1, "graph": {"process_graph": {"a": 1}}}', '{"schema": 1, "a": ' + "[" * 100_000,
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_records_that_cannot_be_read(attrs: Mapping[str, Any], code: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        parse_provenance(attrs)
+    assert caught.value.code == code and caught.value.remedy
+
+
+# Merging -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_anonymous_array_becomes_a_parameter() -> None:
+    attrs = extend([xr.DataArray(np.zeros(4), dims="x")], toys.Flip(dims=("x",)))
+    document = graph_of(attrs)
+    assert document["process_graph"]["toy_flip_1"]["arguments"]["data"] == {"from_parameter": "data"}
+    assert [parameter["name"] for parameter in document["parameters"]] == ["data"]
+    graph = parse(document)
+    assert graph.given == ("data",) and graph.hash == parse_provenance(attrs).hash
+    assert dry_run(parse(document, {"data": toys.Noise()})).results[""].shape == (6, 64)
+
+
+def test_calls_build_up_the_graph_that_a_pipeline_states(node: Write, graph_of_nodes: Make) -> None:
+    noise = {"scatflow": provenance(graph_of_nodes(u=node("toy_noise", seed=3, result=True)), fingerprints={"u": "f"})}
+    flipped = extend([noise], toys.Flip(dims=("x",)))
+    ratio = extend([flipped, noise], toys.Divide())
+    half = extend([ratio, 2], toys.Divide())
+    assert parse_provenance(half).hash == graph_of_nodes(
+        u=node("toy_noise", seed=3), f=node("toy_flip", "u", dims="x"), r=node("toy_divide", "f", "u"), h=node("toy_divide", "r", 2, result=True)
+    ).hash  # fmt: skip
+    record = parse_provenance(half)
+    assert record.seeds == {"toy_noise_1": 3} and record.inputs == {"toy_noise_1": {"fingerprint": "f"}}
+    assert set(record.operators) == {"toy_plugin:toy_noise", "toy_plugin:toy_flip", "toy_plugin:toy_divide"}
+
+
+def test_results_of_a_reduction_and_composites(node: Write, graph_of_nodes: Make) -> None:
+    noise = {"scatflow": provenance(graph_of_nodes(u=node("toy_noise", result=True)))}
+    mean = extend([noise], toys.Mean(dims=("x",)), "mean")
+    by_hand = extend([noise, mean], toys.Divide())
+    composite = extend([noise], toys.Anomaly(dims=("x",)))
+    assert composite == by_hand
+    assert composite["scatflow"] == provenance(
+        graph_of_nodes(u=node("toy_noise"), a=node("toy_anomaly", "u", dims=["x"], result=True))
+    )
+
+
+def test_two_anonymous_arrays_stay_two() -> None:
+    a, b = xr.DataArray(np.zeros(4), dims="x"), xr.DataArray(np.ones(4), dims="x")
+
+    def inputs(attrs: Mapping[str, Any]) -> list[str]:
+        return sorted(parameter["name"] for parameter in graph_of(attrs)["parameters"])
+
+    assert inputs(extend([a, b], toys.Divide())) == ["x", "y"]
+    assert inputs(extend([a, a], toys.Divide())) == ["x"]
+    first, second = extend([a], toys.Flip()), extend([b], toys.Flip())
+    assert first == second  # what is recorded of each alone is the same, yet they are not the same array
+    both = extend([first, second], toys.Divide())
+    assert inputs(both) == ["data", "data_2"]
+    assert inputs(extend([both, first], toys.Divide())) == ["data", "data_2", "data_3"]
+
+
+def test_an_array_with_a_token_is_recognized() -> None:
+    dask_like = xr.DataArray(np.zeros(4), dims="x").chunk({"x": 2})
+    flipped, smoothed = extend([dask_like], toys.Flip()), extend([dask_like], toys.Smooth())
+    assert list(parse_provenance(extend([flipped, smoothed], toys.Divide())).given) == ["data"]
+    mixed = extend([flipped, Origin(token="another")], toys.Divide())
+    assert list(parse_provenance(mixed).given) == ["data", "y"]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_known_store_becomes_its_source() -> None:
+    attrs = extend([Origin(path="turb.zarr", variable="u"), Origin(path="turb.zarr", variable="u")], toys.Divide())
+    graph = parse(graph_of(attrs))
+    assert [entry.process for entry in graph.nodes] == ["open_zarr", "toy_divide"]
+    assert graph.nodes[0].value == Store(path="turb.zarr", variable="u") and graph.nodes[0].namespace == "scatflow"
+    assert parse_provenance(attrs).operators["scatflow:open_zarr"] == (1,)
+    assert parse(graph_of(attrs, ["path"]), {"path": "other.zarr"}).nodes[0].value == Store(path="other.zarr", variable="u")
+
+
+def test_a_variable_of_a_bundle(node: Write, graph_of_nodes: Make) -> None:
+    bundle = {"a": {"from_node": "u"}, "b": {"from_node": "f"}}
+    attrs = {"scatflow": provenance(graph_of_nodes(
+        u=node("toy_noise"), f=node("toy_flip", "u"), d=node("dataset", variables=bundle, result=True)
+    ))}  # fmt: skip
+    known = extend([Origin(attrs, variable="b")], toys.Flip())
+    assert [entry.process for entry in parse(graph_of(known)).nodes] == ["toy_noise", "toy_flip", "toy_flip"]
+    array = xr.DataArray(np.zeros(2), dims="x", name="a", attrs=attrs)
+    assert [entry.process for entry in parse(graph_of(extend([array], toys.Flip()))).nodes] == ["toy_noise", "toy_flip"]
+    assert parse(graph_of(extend([attrs], toys.Flip()))).given == ("data",)
+
+
+def test_makers_need_not_be_installed(node: Write, graph_of_nodes: Make, awkward: SimpleNamespace) -> None:
+    attrs = {"scatflow": provenance(graph_of_nodes(u=node("toy_noise"), p=node("picky", "u", count=2, result=True)))}
+    with using(Registry([EntryPoint("toys", "toy_plugin", "scatflow")])):
+        later = extend([attrs], toys.Flip())
+        with pytest.raises(GraphError, match="no active plugin provides it"):
+            parse(graph_of(later))
+        assert "picky_1" in graph_of(later, ["count"])["process_graph"]
+    assert parse_provenance(later).operators["awkward:picky"] == (3,)
+
+
+def test_versions_of_earlier_makers_are_kept(graph: Graph) -> None:
+    content = read(provenance(graph, result=Ref("m", "mean")))
+    for entry in content["operators"]:
+        entry["version"] = 4
+    content["plugins"] = [{"name": "toy_plugin", "version": "0.9"}]
+    record = parse_provenance(extend([{"scatflow": json.dumps(content)}], toys.Flip()))
+    assert record.operators["toy_plugin:toy_mean"] == (4,) and record.operators["toy_plugin:toy_flip"] == (1,)
+    assert record.plugins["toy_plugin"] == ("", "0.9")
+
+
+@pytest.mark.parametrize("text", ["nonsense", json.dumps({"schema": 2})])
+def test_an_unreadable_record_does_not_stop_a_computation(text: str) -> None:
+    with pytest.warns(UserWarning, match="'data' is recorded as an anonymous array"):
+        attrs = extend([{"scatflow": text}], toys.Flip())
+    assert parse(graph_of(attrs)).given == ("data",)
+
+
+def test_the_number_of_inputs_is_checked() -> None:
+    with pytest.raises(ParameterError, match="wrong number of inputs"):
+        extend([{}], toys.Divide())
+    assert graph_of(extend([np.float32(0.5), {}], toys.Divide()))["process_graph"]["toy_divide_1"]["arguments"]["x"] == 0.5
+
+
+# Lifting -------------------------------------------------------------------------------------------------------------
+
+
+def test_parameters_are_lifted_with_their_declaration(graph: Graph) -> None:
+    attrs = {"scatflow": provenance(graph)}
+    document = graph_of(attrs, ["radius", "toy_noise.seed"])
+    declared = {parameter["name"]: parameter for parameter in document["parameters"]}
+    assert declared["radius"] == {
+        "name": "radius", "description": "Half-width of the window.", "default": 3,
+        "schema": {"type": "integer", "minimum": 0, "maximum": 1000},
+    }  # fmt: skip
+    assert declared["toy_noise_seed"]["default"] == 5
+    assert parse(document).hash == graph.hash
+    assert parse(document, {"radius": 4}).node("toy_smooth_1").value == toys.Smooth(dims=("x",), radius=4)
+    with pytest.raises(GraphError, match="at most 1000"):
+        parse(document, {"radius": 2000})
+    assert graph_of(attrs) == graph.canonical()[0]  # lifting works on a copy
+
+
+def test_choices_become_an_enum_and_unions_stay(node: Write, graph_of_nodes: Make) -> None:
+    attrs = {"scatflow": provenance(graph_of_nodes(u=node("toy_noise"), p=node("picky", "u", count=2, result=True)))}
+    document = graph_of(attrs, ["word", "reach", "table"])
+    schemas = {parameter["name"]: parameter["schema"] for parameter in document["parameters"]}
+    assert schemas["word"]["enum"] == ["red", "green"]
+    assert parse(document).hash == parse(document, {"reach": None}).hash != parse(document, {"reach": [1, 2]}).hash
+
+
+def test_one_name_for_several_nodes_needs_one_value(node: Write, graph_of_nodes: Make) -> None:
+    def lifted(first: int, second: int, *names: str) -> Document:
+        made = graph_of_nodes(
+            u=node("toy_noise"),
+            a=node("toy_smooth", "u", radius=first),
+            b=node("toy_smooth", "a", radius=second, stride=2, result=True),
+        )
+        return graph_of({"scatflow": provenance(made)}, names)
+
+    same = lifted(4, 4, "radius")
+    assert [entry.value.parameters()["radius"] for entry in parse(same, {"radius": 1}).nodes[1:]] == [1, 1]
+    with pytest.raises(ParameterError, match=r"Lift one of toy_smooth_1\.radius, toy_smooth_2\.radius"):
+        lifted(4, 5, "radius")
+    document = lifted(4, 5, "toy_smooth_1.radius", "toy_smooth_2.radius")
+    assert [parameter["default"] for parameter in document["parameters"]] == [4, 5]
+
+
+def test_a_declared_name_is_not_declared_twice() -> None:
+    record = read(extend([{}], toys.Smooth())["scatflow"])
+    record["graph"]["parameters"].append({"name": "radius", "schema": {}})
+    with pytest.raises(ParameterError, match="declared already"):
+        graph_of({"scatflow": record}, ["radius"])
+
+
+def test_names_that_cannot_be_lifted(graph: Graph) -> None:
+    attrs = {"scatflow": provenance(graph)}
+    with pytest.raises(ParameterError, match="'radius'"):
+        graph_of(attrs, ["radus"])
+    for name in ("data", "toy_mean.radius", "nowhere.radius"):
+        with pytest.raises(ParameterError, match="no operator has a parameter"):
+            graph_of(attrs, [name])
