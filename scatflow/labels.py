@@ -243,3 +243,17 @@ def label_coord(values: Any, dim: str = "path", **attrs: Any) -> Coord:
 def rename(spec: ArraySpec, name: str | None) -> ArraySpec:
     """Return the spec under another variable name."""
     return replace(spec, name=name)
+
+
+def assemble(results: Mapping[str, xr.DataArray]) -> Any:
+    """Return one DataArray, a Dataset of named results, or a DataTree where their sizes or labels differ."""
+    if list(results) == [""]:
+        return results[""]
+    sizes: dict[Any, int] = {}
+    for result in results.values():
+        for dim, size in result.sizes.items():
+            if sizes.setdefault(dim, size) != size:
+                return xr.DataTree.from_dict({f"/{name}": xr.Dataset({str(r.name): r}) for name, r in results.items()})
+    dataset = xr.Dataset({name: result.rename(name) for name, result in results.items()})
+    first = next(iter(results.values()))
+    return dataset.assign_attrs({key: first.attrs[key] for key in ("scatflow",) if key in first.attrs})

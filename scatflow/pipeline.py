@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-import yaml
 
 from scatflow import cluster, lower
 from scatflow.arrays import default_provider
@@ -17,9 +16,9 @@ from scatflow.errors import ParameterError
 from scatflow.graph.document import parse, read_file
 from scatflow.graph.model import Graph
 from scatflow.graph.provenance import graph_of, provenance
+from scatflow.graph.text import dump_text
 from scatflow.graph.validate import Bound, dry_run
-from scatflow.labels import wrap
-from scatflow.ops.evaluation import assemble
+from scatflow.labels import assemble, wrap
 from scatflow.plan import Limits, Plan
 from scatflow.plan import plan as make_plan
 from scatflow.run import open_result, run
@@ -74,7 +73,7 @@ class Pipeline:
         if target.suffix == ".json":
             target.write_text(json.dumps(self.document, indent=2))
         else:
-            target.write_text(yaml.safe_dump(self.document, sort_keys=False))
+            target.write_text(dump_text(self.document))
 
     def check(self) -> Bound:
         """Validate everything that needs labels: shapes, dtypes, coordinates, parameters against sizes.
@@ -142,9 +141,10 @@ class Pipeline:
             call = bound.calls[node.id]
             arrays = [values[ref] if isinstance(ref, Ref) else ref for ref in node.inputs]
             values |= {Ref(node.id, name): data for name, data in lower.lower(call, arrays, rechunk).items()}
-        stamp = {"scatflow": provenance(self.graph)}
-        specs = bound.results
-        results = {name: wrap(values[ref], specs[name].with_attrs(**stamp)) for name, ref in bound.targets.items()}
+        results = {
+            name: wrap(values[ref], bound.results[name].with_attrs(scatflow=provenance(self.graph, bound, result=ref)))
+            for name, ref in bound.targets.items()
+        }
         return next(iter(results.values())) if len(results) == 1 else assemble(results)
 
     def run(

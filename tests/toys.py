@@ -44,7 +44,7 @@ class Smooth(Window):
         return dict.fromkeys(("y", "x"), (self.radius, self.radius))
 
     def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
-        return {role: (self.radius, self.radius) for role in at.core}
+        return dict.fromkeys(at.core, (self.radius, self.radius))
 
     def coverage(self, xp: Any, at: Place) -> Mapping[str, Any]:
         found = {}

@@ -102,12 +102,19 @@ def described(cls: type[Any], canonical: str, kind: str) -> dict[str, Any]:
     shared = schema.get("$defs", {})
     signature = getattr(cls, "signature", None)
     required = schema.get("required", ())
+    # What the author declared comes first; parameters that all operators share come last.
+    own = {
+        name
+        for base in cls.__mro__
+        if not base.__module__.startswith("scatflow.")
+        for name in vars(base).get("__annotations__", ())
+    }
     return {
         "id": canonical, "kind": kind, "version": cls.version, "summary": _summary(cls), "description": _description(cls),
         "signature": signature.text if signature else None, "inputs": list(getattr(cls, "inputs", ())),
         "parameters": {
             name: {**_plain(entry), "type": _type(entry, shared), "required": name in required}
-            for name, entry in schema.get("properties", {}).items()
+            for name, entry in sorted(schema.get("properties", {}).items(), key=lambda item: item[0] not in own)
         },
         "references": list(cls.references), "aliases": list(getattr(cls, "aliases", ())),
     }  # fmt: skip
@@ -132,30 +139,32 @@ def _print_catalogue(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     shown = []
     for row in rows:
         also = f" (also: {', '.join(row['aliases'])})" if row["aliases"] else ""
-        shown.append((row["name"], row["kind"], row["provider"], row["summary"] + also))
+        shown.append((row["name"], row["kind"], row["provider"], _terminal(row["summary"]) + also))
     print_table(shown, ("name", "kind", "provider", "summary"))
 
 
 def _print_description(found: Mapping[str, Any]) -> None:
-    from scatflow.cli.screen import print_heading, print_pairs, print_table
+    from scatflow.cli.screen import print_heading, print_pairs
 
     print_heading(f"{found['id']}: {found['kind']}, version {found['version']}")
-    click.echo(f"\n{found['description']}\n")
+    click.echo(f"\n{_terminal(found['description'])}\n")
     facts = [("axes", found["signature"] or ""), ("inputs", ", ".join(found["inputs"])), ("also", ", ".join(found["aliases"]))]
     facts += [("reference", reference) for reference in found["references"]]
     print_pairs([(name, value) for name, value in facts if value], indent=0)
-    rows = [
-        (
-            name,
-            entry["type"],
-            "required" if entry["required"] else json.dumps(entry.get("default")),
-            _range(entry),
-            entry.get("description", ""),
-        )
-        for name, entry in found["parameters"].items()
-    ]
-    if rows:
-        print_table(rows, ("parameter", "type", "default", "range", "meaning"))
+    if found["parameters"]:
+        print_heading("\nparameters")
+        print_pairs([(name, _parameter(entry)) for name, entry in found["parameters"].items()])
+
+
+def _parameter(entry: Mapping[str, Any]) -> str:
+    default = "required" if entry["required"] else f"default {json.dumps(entry.get('default'))}"
+    facts = ", ".join(fact for fact in (entry["type"], _range(entry), default) if fact)
+    return "\n".join(line for line in (facts, _terminal(entry.get("description", ""))) if line)
+
+
+def _terminal(words: str) -> str:
+    """Return a docstring's words without the quotes of reStructuredText."""
+    return words.replace("``", "")
 
 
 def _summary(cls: type[Any]) -> str:

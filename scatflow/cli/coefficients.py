@@ -20,7 +20,7 @@ def print_coefficients(subject: xr.DataArray | xr.Dataset) -> None:
 
     if not plots.has_paths(subject):
         return
-    arranged = plots.coefficients(subject)
+    arranged = plots.arrange(subject)
     header, rows = coefficient_table(arranged.tree, arranged.units)
     print_heading(f"\ncoefficients of {arranged.name}" + (f"  ({arranged.note})" if arranged.note else ""))
     print_table(rows, header, right=range(len(header)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +34,7 @@ def print_table(rows: Sequence[Sequence[str]], header: Sequence[str], right: Seq
         table.add_column(name, justify="right" if number in right else "left", no_wrap=not last, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+    _print(table)
 
 
 def print_pairs(pairs: Sequence[tuple[str, str]], indent: int = 2) -> None:
@@ -46,14 +48,26 @@ def print_pairs(pairs: Sequence[tuple[str, str]], indent: int = 2) -> None:
     table.add_column(overflow="fold")
     for name, value in pairs:
         table.add_row(Text(name), Text(value))
-    console().print(Padding(table, (0, 0, 0, indent)))
+    _print(Padding(table, (0, 0, 0, indent)))
 
 
 def print_heading(words: str) -> None:
     """Print a line that starts a section."""
     from rich.text import Text
 
-    console().print(Text(words, style="bold"))
+    _print(Text(words, style="bold"))
+
+
+def _print(content: Any) -> None:
+    """Print for a terminal, or plainly and without the blanks that fill up lines."""
+    screen = console()
+    if screen.is_terminal:
+        screen.print(content)
+        return
+    with screen.capture() as capture:
+        screen.print(content)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def size(count: float) -> str:

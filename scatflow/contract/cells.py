@@ -138,7 +138,7 @@ def _sums(xp: Any, plane: Array, spans: Sequence[Sequence[tuple[int, int]]]) -> 
     first = plane.ndim - len(spans)
     for axis, parts in enumerate(spans, first):
         head = (slice(None),) * axis
-        plane = xp.stack([xp.sum(plane[(*head, slice(a, b))], axis=axis, dtype=double) for a, b in parts], axis=axis)
+        plane = xp.stack([xp.sum(plane[(*head, slice(a, b), ...)], axis=axis, dtype=double) for a, b in parts], axis=axis)
     return xp.reshape(plane, (*plane.shape[:first], -1))
 
 

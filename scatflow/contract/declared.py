@@ -65,7 +65,7 @@ def digest(value: Any) -> str:
 class Declared(BaseModel):
     """Base of everything a graph can hold: frozen, strict, hashable by meaning."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=False)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ser_json_inf_nan="strings")
 
     #: Stable identifier and integer version of the numerical meaning; set by the declaring decorator.
     name: ClassVar[str] = ""

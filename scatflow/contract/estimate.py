@@ -348,7 +348,7 @@ def _neighbors(xp: Any, apart: Array, shape: tuple[int, ...], axis: int, blocks:
         return None
     folded = xp.reshape(apart, (*apart.shape[:-2], *shape, apart.shape[-1]))
     where = folded.ndim - 1 - len(shape) + axis
-    low, high = ((slice(None),) * where + (part,) for part in (slice(0, count - 1), slice(1, count)))
+    low, high = ((*(slice(None),) * where, part, ...) for part in (slice(0, count - 1), slice(1, count)))
     a, b = folded[low], folded[high]
     product = xp.real(a) * xp.real(b) + xp.imag(a) * xp.imag(b) if is_complex(xp, folded) else a * b
     axes = tuple(range(folded.ndim - 1 - len(shape), folded.ndim - 1))

@@ -91,7 +91,7 @@ def merged(xp: Any, a: State, b: State) -> State:
     if 0 in a[1].shape[:-1]:  # an empty batch has no row to compare
         return a
     if a[1].shape[-1] != b[1].shape[-1] or not bool(xp.all(a[1] == b[1])):
-        first, second = (state[1][(0,) * (state[1].ndim - 1)] for state in (a, b))
+        first, second = (state[1][(*(0,) * (state[1].ndim - 1), ...)] for state in (a, b))
         index = xp.unique_values(xp.concat([first, second]))
         a, b = spread(xp, a, first, index), spread(xp, b, second, index)
     weight = a[3] + b[3]

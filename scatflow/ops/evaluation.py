@@ -12,8 +12,9 @@ from scatflow import blocks, lower
 from scatflow.contract import Composite, Operator, Program, Reduce, Ref, Wire
 from scatflow.errors import ParameterError, PlanError
 from scatflow.graph import Call, bind
-from scatflow.graph.provenance import extend
-from scatflow.labels import spec_of, wrap
+from scatflow.graph.provenance import Origin, extend
+from scatflow.labels import assemble, spec_of, wrap
+from scatflow.registry import registry
 
 
 def apply(operator: Operator, *data: Any, rechunk: str | None = None, labels: bool = True) -> Any:
@@ -88,7 +89,10 @@ def _evaluate(operator: Operator, arrays: Sequence[Any], rechunk: str | None) ->
         values = blocks.finalize(call.kernel, blocks.partial(call.kernel, data))
     else:
         values = blocks.evaluate(call.kernel, data)
-    return {name: wrap(values[name], spec.with_attrs(**extend(arrays, operator, name))) for name, spec in call.outputs.items()}
+    return {
+        name: wrap(values[name], spec.with_attrs(**extend([_origin(item) for item in arrays], operator, name)))
+        for name, spec in call.outputs.items()
+    }
 
 
 def _aligned(call: Call, arrays: Sequence[Any]) -> list[Any]:
@@ -123,15 +127,14 @@ def _expanded(operator: Composite, arrays: Sequence[Any], rechunk: str | None) -
     return {str(name): out[name] for name in out.data_vars} if isinstance(out, xr.Dataset) else {"": out}
 
 
-def assemble(results: Mapping[str, xr.DataArray]) -> Any:
-    """Return one DataArray, a Dataset of named results, or a DataTree where their sizes or labels differ."""
-    if list(results) == [""]:
-        return results[""]
-    sizes: dict[Any, int] = {}
-    for result in results.values():
-        for dim, size in result.sizes.items():
-            if sizes.setdefault(dim, size) != size:
-                return xr.DataTree.from_dict({f"/{name}": xr.Dataset({str(r.name): r}) for name, r in results.items()})
-    dataset = xr.Dataset({name: result.rename(name) for name, result in results.items()})
-    first = next(iter(results.values()))
-    return dataset.assign_attrs({key: first.attrs[key] for key in ("scatflow",) if key in first.attrs})
+def _origin(item: Any) -> Any:
+    """Return what provenance may trust of an input.
+
+    xarray keeps attributes through arithmetic and indexing, so the record of a lazy array counts only while the array
+    still is what an operator or a store delivered, which its Dask name tells.
+    """
+    if not isinstance(item, xr.DataArray) or not lower.is_lazy(item.data) or "scatflow" not in item.attrs:
+        return item
+    made = item.data.name.partition("-")[0]
+    known = (*registry().names("operators"), *registry().names("sources"), "open_dataset", "xarray")
+    return item if made in known else Origin(token=str(item.data.name))

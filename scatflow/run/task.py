@@ -9,16 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import zarr
-
 from scatflow import blocks
 from scatflow.arrays import asnumpy, to_device
 from scatflow.contract import Ref
 from scatflow.plan import Box, Stage
 from scatflow.store import Receipt, read, read_state, write, write_state
-
-# zarr's reading threads multiply with Dask's; four of each is what one task can use (documented process setting).
-zarr.config.set({"async.concurrency": 4, "threading.max_workers": 4})
 
 
 def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> Receipt:

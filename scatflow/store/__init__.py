@@ -1,5 +1,7 @@
 """Zarr in and out: sources, result stores, the ledger of finished regions."""
 
+import zarr
+
 from scatflow.store.ledger import Ledger, Receipt
 from scatflow.store.result import finish, open_result, prepare, read, read_state, set_state, state, write, write_state
 from scatflow.store.source import ZarrSource
@@ -8,3 +10,6 @@ __all__ = [
     "Ledger", "Receipt", "ZarrSource", "finish", "open_result", "prepare", "read", "read_state", "set_state", "state", "write",
     "write_state",
 ]  # fmt: skip
+
+# zarr's threads multiply with Dask's; four of each is what one task can use (documented process setting).
+zarr.config.set({"async.concurrency": 4, "threading.max_workers": 4})

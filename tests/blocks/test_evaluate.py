@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import Anomaly, Bands, Divide, Every, Flip, Mean, Smooth
 
+from scatflow import apply
 from scatflow.errors import ChunkError, DataError, DimensionError, DtypeError, ParameterError
-from scatflow.ops.evaluation import apply
+from toys import Anomaly, Bands, Divide, Every, Flip, Mean, Smooth
 
 MODES = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap", "zero": "constant"}
 

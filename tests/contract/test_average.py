@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from averages import Toy
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import ellipk
 
+from averages import Toy
+from scatflow import apply
 from scatflow.contract.autocorrelation import autocorrelation_time
 from scatflow.contract.estimate import estimate, quantile
-from scatflow.ops import apply
 
 Floats = NDArray[np.float64]
 

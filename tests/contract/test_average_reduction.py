@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 from typing import Any
@@ -11,9 +12,9 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
-from averages import Ratio, Toy
 from numpy.typing import NDArray
 
+from averages import Ratio, Toy
 from scatflow import blocks
 from scatflow.arrays import namespace
 from scatflow.contract import pooling
@@ -23,7 +24,7 @@ from scatflow.contract.estimate import estimate
 from scatflow.errors import ChunkError, DataError, ParameterError, PlanError
 from scatflow.graph import bind
 from scatflow.labels import spec_of
-from scatflow.ops import apply
+from scatflow.ops.evaluation import apply
 from scatflow.spec import ArraySpec, Place
 
 NAMES = ("mean", "var", "se", "n_eff", "count", "dof", "valid_fraction")
@@ -196,8 +197,7 @@ def test_random_splits_and_trees_change_nothing(seed: int) -> None:
     whole = blocks.finalize(call.kernel, blocks.partial(call.kernel, [x.values]))
     cuts = [0, *np.sort(rng.choice(np.arange(1, 40), 6, replace=False)).tolist(), 40]
     states = [
-        blocks.partial(call.kernel, [x.values[:, a:b]], {"time": (a, b), "kept": (0, 2)})
-        for a, b in zip(cuts, cuts[1:], strict=False)
+        blocks.partial(call.kernel, [x.values[:, a:b]], {"time": (a, b), "kept": (0, 2)}) for a, b in itertools.pairwise(cuts)
     ]
     while len(states) > 1:
         i = int(rng.integers(len(states) - 1))
@@ -347,9 +347,9 @@ def test_the_author_sees_kept_axes_then_items_then_core() -> None:
     assert [shape[:2] for shape in seen] == [(2, 3)]
 
 
-def test_states_are_small_and_double(over: str = "time") -> None:
+def test_states_are_small_and_double() -> None:
     x = noise(("kept", 3), ("time", 12), ("x", 640)).astype("float32")
-    pooled = bind(Toy(dims=("x",), over=over), spec_of(x))
+    pooled = bind(Toy(dims=("x",), over="time"), spec_of(x))
     state: tuple[NDArray[Any], ...] = blocks.partial(pooled.kernel, [x.values])
     assert [part.shape for part in state] == [(3, 1), (3, 12), (3, 12), (3, 12, 1), (3, 12, 5)]
     assert state[-1].dtype == np.float64

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dask.base import tokenize
-from toys import Every, Smooth
 
 from scatflow.errors import ParameterError, UnknownParameterError
+from toys import Every, Smooth
 
 SCRIPT = """
 import json, toys

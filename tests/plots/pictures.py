@@ -43,7 +43,6 @@ def write(names: list[str]) -> None:
     """Draw golden images anew."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from plots.plot_samples import CASES
-
     from scatflow.accessor import plots
 
     for name in names or list(CASES):

@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
+
 from plots.pictures import distance, golden, shrunk
 from plots.plot_samples import CASES
-
 from scatflow.accessor import plots
 
 #: Levels of 0 to 255, mean and worst block. Fonts and antialiasing of other versions stay below; a missing label does not.

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
-from plots import plot_samples as samples
 
+from plots import plot_samples as samples
 from scatflow.accessor import plots
 from scatflow.accessor.plots import disc, ruler, spectrum, text
 from scatflow.accessor.plots.field import spin_levels

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import three_stages
 
+import three_stages
 from scatflow import cluster
 from scatflow.errors import JobError, StoreError
 from scatflow.pipeline import Pipeline
@@ -90,7 +90,7 @@ def test_a_killed_worker_costs_nothing(job: Pipeline, tmp_path: Path, undisturbe
 @pytest.mark.parametrize("after", [15, 95, 165], ids=["in the map", "in the reduction", "in the last map"])
 def test_a_killed_runner_resumes(tmp_path: Path, undisturbed: dict[str, bytes], after: int) -> None:
     out = tmp_path / "out.zarr"
-    script = [sys.executable, str(HERE / "three_stages.py"), str(out)]
+    script = [sys.executable, str(HERE.parent / "three_stages.py"), str(out)]
     env = {**os.environ, "PYTHONPATH": str(HERE.parent)}
     process = subprocess.Popen(script, stdout=subprocess.PIPE, text=True, env=env)
     assert process.stdout is not None

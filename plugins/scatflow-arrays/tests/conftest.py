@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from scatflow import apply
 from scatflow.contract import Operator
-from scatflow.ops.evaluation import apply
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from scatflow import apply
 from scatflow.contract import Operator
 from scatflow.errors import DimensionError, DtypeError, ParameterError
-from scatflow.ops.evaluation import apply
 from scatflow_arrays.arithmetic import Absolute, Add, Divide, Multiply, Power, Subtract
 from scatflow_arrays.logarithm import Ln, Log
 

@@ -12,8 +12,8 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scatflow import apply
 from scatflow.errors import DimensionError, ParameterError
-from scatflow.ops.evaluation import apply
 from scatflow_arrays.detrend import Detrend
 from scatflow_arrays.taper import Taper
 

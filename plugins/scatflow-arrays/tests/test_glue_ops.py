@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from scatflow import ops
-from scatflow.pipeline import Pipeline
+from scatflow import Pipeline, ops
 
 
 def _installed() -> bool:

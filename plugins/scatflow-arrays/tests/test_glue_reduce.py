@@ -11,8 +11,8 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scatflow import apply
 from scatflow.errors import DimensionError, DtypeError, ParameterError
-from scatflow.ops.evaluation import apply
 from scatflow_arrays.reduction import Norm, Reduction
 
 STATISTICS = ["mean", "var", "std", "min", "max", "sum"]

@@ -10,9 +10,9 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scatflow import apply
 from scatflow.errors import DataError, DimensionError, DtypeError, ParameterError
 from scatflow.labels import spec_of
-from scatflow.ops.evaluation import apply
 from scatflow_arrays.relabel import Cast, DropLabels, Rename
 
 

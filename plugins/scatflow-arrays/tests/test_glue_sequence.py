@@ -10,8 +10,8 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scatflow import apply
 from scatflow.errors import ChunkError, DimensionError, ParameterError
-from scatflow.ops.evaluation import apply
 from scatflow_arrays.increments import Cumsum, Increments, Lagged
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from scatflow import apply
 from scatflow.errors import DimensionError, ParameterError
-from scatflow.ops.evaluation import apply
 from scatflow_arrays.reduction import Reduction
 from scatflow_arrays.standardization import Center, Demean, Rescale, Standardize
 

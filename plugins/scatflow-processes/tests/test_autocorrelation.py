@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scatflow_processes.autocorrelation import autocovariance, average, integrated_time
 from scipy.signal import lfilter
+
+from scatflow_processes.autocorrelation import autocovariance, average, integrated_time
 
 
 def autoregression(rho: float, n: int, seed: int) -> np.ndarray:

@@ -5,6 +5,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
 from scatflow_processes.autocorrelation import average
 from scatflow_processes.ising import (
     SAMPLERS,
@@ -17,9 +21,6 @@ from scatflow_processes.ising import (
     sample,
 )
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE, spontaneous_magnetization, torus
-from scipy import stats
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 T_C = CRITICAL_TEMPERATURE
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+
 from scatflow_processes.ising import energy_per_site
 from scatflow_processes.ising_exact import (
     CRITICAL_TEMPERATURE,

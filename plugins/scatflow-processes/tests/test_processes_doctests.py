@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 
 import pytest
+
 import scatflow_processes
 
 MODULES = sorted(info.name for info in pkgutil.walk_packages(scatflow_processes.__path__, "scatflow_processes."))

@@ -7,11 +7,10 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
+
+from scatflow import Pipeline, ops
 from scatflow_processes.sources import Ising, Turbulence2D
 from scatflow_processes.stylized_facts import leverage
-
-from scatflow import Pipeline
-from scatflow import ops
 
 LATTICE = {"size": 16, "temperature": 2.5, "realizations": 5, "seed": 1, "sweeps": 10}
 FLOW = {"size": 32, "nu": 5e-3, "age": 1.0, "k_peak": 3.0, "realizations": 2, "seed": 3}

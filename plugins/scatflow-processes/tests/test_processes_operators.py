@@ -7,6 +7,12 @@ import array_api_strict
 import numpy as np
 import pytest
 import xarray as xr
+
+from scatflow import blocks
+from scatflow.contract import Operator
+from scatflow.errors import ParameterError
+from scatflow.graph.bind import bind
+from scatflow.labels import spec_of
 from scatflow_processes import plugin
 from scatflow_processes.operators import AbsoluteAutocorrelation, Hill, HorizonMoments, Leverage, Zumbach
 from scatflow_processes.stylized_facts import (
@@ -16,12 +22,6 @@ from scatflow_processes.stylized_facts import (
     moments_by_horizon,
     zumbach,
 )
-
-from scatflow import blocks
-from scatflow.contract import Operator
-from scatflow.errors import ParameterError
-from scatflow.graph.bind import bind
-from scatflow.labels import spec_of
 
 OPERATORS = [Leverage, AbsoluteAutocorrelation, Zumbach, Hill, HorizonMoments]
 RETURNS = np.random.default_rng(0).standard_t(4, (3, 200)) * 0.01

@@ -5,17 +5,17 @@ import pickle
 
 import numpy as np
 import pytest
-from scatflow_processes import plugin
-from scatflow_processes.ising import ensemble
-from scatflow_processes.sources import SP500, Ising, Turbulence2D
-from scatflow_processes.stylized_facts import leverage
-from scatflow_processes.turbulence2d import simulate
 
 from scatflow.contract import Source
 from scatflow.errors import ParameterError
 from scatflow.labels import axis_of
 from scatflow.registry import Registry
 from scatflow.spec import ArraySpec
+from scatflow_processes import plugin
+from scatflow_processes.ising import ensemble
+from scatflow_processes.sources import SP500, Ising, Turbulence2D
+from scatflow_processes.stylized_facts import leverage
+from scatflow_processes.turbulence2d import simulate
 
 ISING = Ising(size=8, temperature=2.5, realizations=7, seed=3, sweeps=5)
 FLOW = Turbulence2D(size=32, nu=5e-3, age=1.0, k_peak=3.0, realizations=3, seed=2, dtype="float64")

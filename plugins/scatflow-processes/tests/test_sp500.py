@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from scatflow_processes.sp500 import log_returns, sp500_returns
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from scatflow_processes.sp500 import sp500_returns
 from scatflow_processes.stylized_facts import (
     absolute_autocorrelation,

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from scatflow_processes.turbulence2d import evolve, initial_scales, initial_vorticity, simulate
 from scatflow_processes.vorticity import invariants, velocity
 

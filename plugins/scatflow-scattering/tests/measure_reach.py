@@ -38,7 +38,7 @@ def changes(ndim: int, voices: int, J: int, order: int, distances: np.ndarray, r
     block = np.stack([base, *(np.where(apart <= r, base, other) for r in distances)])
     roles = dims
     full = dict.fromkeys(roles, size)
-    at = Place(dict.fromkeys(roles, 0), full, {r: (0, size) for r in roles}, full, periodic=dict.fromkeys(roles, True))
+    at = Place(dict.fromkeys(roles, 0), full, dict.fromkeys(roles, (0, size)), full, periodic=dict.fromkeys(roles, True))
     xp = namespace(block)
     constants = operator.prepare(xp, ArraySpec(roles, (size,) * ndim, "float64"), None)
     out = operator.apply(xp, block, at=at, **constants)[(..., *(center // 2**J,) * ndim)]

@@ -17,7 +17,7 @@ from scatflow.accessor.plots import style
 from scatflow.accessor.plots.paths import Paths, check, paths
 from scatflow.accessor.plots.subject import Subject, candidates
 from scatflow.accessor.plots.text import name_of
-from scatflow.errors import ParameterError, UnknownParameterError, near
+from scatflow.errors import ParameterError, ScatflowError, UnknownParameterError, near
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,8 +85,7 @@ def plot(
     DimensionError
         The array does not have the dims or labels that the kind needs.
     """
-    import matplotlib
-
+    matplotlib = _matplotlib()
     subject = Subject.of(array, variable)
     name = kind or suggest(array, variable)
     if name not in KINDS:
@@ -109,7 +108,7 @@ def plot(
 
 def figure(array: xr.DataArray | xr.Dataset, kind: str | None = None, **options: Any) -> Figure:
     """Return a new figure with the picture, without pyplot and without a display; options as for :func:`plot`."""
-    import matplotlib
+    matplotlib = _matplotlib()
     from matplotlib.figure import Figure
 
     name = kind or suggest(array, options.get("variable"))
@@ -121,8 +120,7 @@ def figure(array: xr.DataArray | xr.Dataset, kind: str | None = None, **options:
 
 def save(array: xr.DataArray | xr.Dataset, path: str | Path, kind: str | None = None, **options: Any) -> Path:
     """Draw into a file, PNG, PDF or SVG by its suffix; options as for :func:`plot`."""
-    import matplotlib
-
+    matplotlib = _matplotlib()
     drawn = figure(array, kind, **options)
     with matplotlib.rc_context(style.RC):
         drawn.savefig(path)
@@ -130,7 +128,7 @@ def save(array: xr.DataArray | xr.Dataset, path: str | Path, kind: str | None = 
 
 
 @dataclass(frozen=True, eq=False)
-class Coefficients:
+class Arranged:
     """Coefficients by scale and angle as a picture would show them, for tables: name, what was selected, unit of scales."""
 
     name: str
@@ -140,11 +138,11 @@ class Coefficients:
 
 
 def has_paths(array: xr.DataArray | xr.Dataset) -> bool:
-    """Return whether :func:`coefficients` can arrange an array."""
+    """Return whether :func:`arrange` can arrange an array."""
     return "path" in array.dims and {"order", "j1", "l1"} <= set(array.coords)
 
 
-def coefficients(array: xr.DataArray | xr.Dataset, variable: str | None = None, **chosen: Any) -> Coefficients:
+def arrange(array: xr.DataArray | xr.Dataset, variable: str | None = None, **chosen: Any) -> Arranged:
     """Return the first item (or the chosen one), averaged over the core dims, arranged by scale and angle.
 
     Raises
@@ -157,7 +155,7 @@ def coefficients(array: xr.DataArray | xr.Dataset, variable: str | None = None, 
     averaged = _averaged(subject, None, set(chosen))
     drawn = subject.pick(("path", *averaged), chosen).averaged(averaged).modulus().loaded()
     units = str(subject.array.coords["scale1"].attrs.get("units", "")) if "scale1" in subject.array.coords else ""
-    return Coefficients(name_of(subject.array), drawn.note, units, paths(drawn.array, drawn.se))
+    return Arranged(name_of(subject.array), drawn.note, units, paths(drawn.array, drawn.se))
 
 
 def suggest(array: xr.DataArray | xr.Dataset, variable: str | None = None) -> str:
@@ -198,6 +196,16 @@ def _is_wavelet(array: xr.DataArray) -> bool:
     except (TypeError, ValueError, KeyError, AttributeError):  # an attribute of that name that is not ours
         names = set()
     return array.dtype.kind == "c" or ("wavelet" in names and names <= {"wavelet", "modulus", "select"})
+
+
+def _matplotlib() -> Any:
+    """Return matplotlib, or say how to get it: it is an extra."""
+    try:
+        import matplotlib
+    except ModuleNotFoundError as error:
+        raise ScatflowError("pictures", "matplotlib is not installed", remedy="pip install 'scatflow[plot]'",
+                            code="DependencyMissing") from error  # fmt: skip
+    return matplotlib
 
 
 def _averaged(subject: Subject, dims: str | Sequence[str] | None, chosen: set[str]) -> tuple[str, ...]:

@@ -61,6 +61,20 @@ def joined(specs: Sequence[ArraySpec], dtype: str, subject: str) -> ArraySpec:
     >>> joined([a, b], "float64", "add").sizes
     {'time': 3, 'x': 4, 'y': 2}
     """
+    sizes = _common_sizes(specs, subject)
+    for dim in sizes:
+        _check_labels(dim, [spec.coords[dim] for spec in specs if dim in spec.dims and dim in spec.coords], subject)
+    return ArraySpec(
+        dims=tuple(sizes),
+        shape=tuple(sizes.values()),
+        dtype=dtype,
+        coords=_shared_coords(specs),
+        attrs=shared_attrs([spec.attrs for spec in specs]),
+        name=specs[0].name,
+    )
+
+
+def _common_sizes(specs: Sequence[ArraySpec], subject: str) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for spec in specs:
         for dim, size in spec.sizes.items():
@@ -73,16 +87,7 @@ def joined(specs: Sequence[ArraySpec], dtype: str, subject: str) -> ArraySpec:
                     remedy=f"Select the common samples of {dim!r} first, or rename the dim of one input.",
                     code="DimensionMismatch",
                 )
-    for dim in sizes:
-        _check_labels(dim, [spec.coords[dim] for spec in specs if dim in spec.dims and dim in spec.coords], subject)
-    return ArraySpec(
-        dims=tuple(sizes),
-        shape=tuple(sizes.values()),
-        dtype=dtype,
-        coords=_shared_coords(specs),
-        attrs=shared_attrs([spec.attrs for spec in specs]),
-        name=specs[0].name,
-    )
+    return sizes
 
 
 def _check_labels(dim: str, coords: Sequence[Coord], subject: str) -> None:

@@ -100,7 +100,9 @@ class ScatteringMoments(TreeParameters, Average):
         tree = TreeParameters.resolve(self, spec).paths_of(ndim)
         what = spec.attrs.get("long_name") or spec.name
         title = f"scattering moments of {what}" if what else "scattering moments"
-        result = kept.with_dim("path", len(tree.paths), self.path_coords(spec, tree)).with_attrs(long_name=title, standard_name=None)
+        result = kept.with_dim("path", len(tree.paths), self.path_coords(spec, tree)).with_attrs(
+            long_name=title, standard_name=None
+        )
         if self.normalize is None:
             return result
         if isinstance(self.normalize, str):
@@ -163,9 +165,7 @@ class ScatteringMoments(TreeParameters, Average):
         """Build the filters for one block shape."""
         return {"bands": filters(self.paths_of(len(block.shape)), block.shape, xp, block.dtype, device)}
 
-    def observe(
-        self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any
-    ) -> tuple[Array, Array]:
+    def observe(self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any) -> tuple[Array, Array]:
         """Return the means of the planes over cells: (..., r, cells, P), and their weights.
 
         With ratios to parents, P counts the parents that are not wanted themselves and, last, the mean of \\|x\\|.

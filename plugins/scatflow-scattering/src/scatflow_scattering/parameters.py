@@ -6,10 +6,10 @@ from functools import lru_cache
 
 from scatflow.contract import param
 from scatflow.spec import ArraySpec, Coord
-from scatflow_wavelet.selection import Selection
 from scatflow_scattering.tree import Kind, Tree, grow
 from scatflow_wavelet.labels import path_coords
 from scatflow_wavelet.parameters import BankParameters
+from scatflow_wavelet.selection import Selection
 
 
 class TreeParameters(BankParameters):

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from scatflow.errors import ParameterError
-from scatflow_wavelet.selection import Labels, select
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.layout import Band, Grid
+from scatflow_wavelet.selection import Labels, select
 from scatflow_wavelet.spectrum import Tiles, band_tiles, filtered, half_spectrum, whole_spectrum
 
 Array = Any

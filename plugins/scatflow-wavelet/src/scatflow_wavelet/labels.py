@@ -123,7 +123,7 @@ def aspect_of(metric: Metric, ndim: int, subject: str = "operator") -> tuple[flo
 def check_octaves(J: int, sizes: Sequence[int], aspect: Sequence[float], subject: str) -> None:
     """Raise ParameterError when 2^J exceeds the shortest core axis, naming the largest J that does not."""
     extent = min(n / a for n, a in zip(sizes, aspect, strict=True))
-    if 2**J > extent * (1 + 1e-9):
+    if extent * (1 + 1e-9) < 2**J:
         largest = int(math.floor(math.log2(extent) + 1e-9)) if extent >= 1 else 0
         raise ParameterError(
             f"{subject}.J", f"2^J = {2**J} exceeds the shortest core axis ({extent:g} samples of the coarsest spacing)",

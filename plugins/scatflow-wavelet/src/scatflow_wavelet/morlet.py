@@ -112,7 +112,7 @@ class Morlet(WaveletFamily):
 
     def reach(self, layout: Layout, order: int, tol: float) -> float:
         """Return the tabulated reach of the operator as a whole."""
-        return tables.morlet(layout, order, tol, self._width(layout) / layout.T)
+        return tables.morlet(layout, order, tol)
 
     @staticmethod
     def _width(layout: Layout) -> float:
