@@ -54,7 +54,9 @@ def spec_of(array: xr.DataArray) -> ArraySpec:
 def wrap(data: Any, spec: ArraySpec) -> xr.DataArray:
     """Label ``data`` as ``spec`` says."""
     coords = {name: (coord.dims, coord.values, dict(coord.attrs)) for name, coord in spec.coords.items()}
-    return xr.DataArray(data, dims=spec.dims, coords=coords, attrs=dict(spec.attrs), name=spec.name)
+    array = xr.DataArray(data, dims=spec.dims, coords=coords, attrs=dict(spec.attrs))
+    array.name = spec.name  # the constructor would take the name of a Dask array's task for the variable's
+    return array
 
 
 def core_dims(spec: ArraySpec, dims: Sequence[str] | None, counts: Sequence[int], subject: str) -> tuple[str, ...]:

@@ -10,15 +10,16 @@ from typing import Any
 import dask.array as da
 import numpy as np
 from dask.array.core import normalize_chunks
-from dask.array.utils import meta_from_array
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 
 from scatflow import blocks
+from scatflow.arrays import namespace
 from scatflow.contract import Program, Reduce, Select, Source
 from scatflow.errors import ChunkError, PlanError
 from scatflow.graph import Call, Kernel, Port
+from scatflow.graph.kernel import renamed
 from scatflow.spec import ArraySpec, itemsize
 
 #: Partial states merged by one task; a power of two, so that the tree has the shape of a job's pairwise tree.
@@ -113,9 +114,9 @@ def _blockwise(kernel: Kernel, arrays: Sequence[Any], call: Call) -> dict[str, d
     known = {dim for port in kernel.inputs if isinstance(port, Port) for dim in port.dims}
     results = {}
     for port in kernel.outputs:
-        sizes = call.outputs[port.name].sizes
+        sizes = dict(zip(_index(kernel, port), call.outputs[port.name].shape, strict=True))
         results[port.name] = da.blockwise(
-            functools.partial(_one, kernel, port.name), port.dims, *arguments,
+            functools.partial(_one, kernel, port.name), _index(kernel, port), *arguments,
             name=f"{kernel.operator.name}-{port.name or 'out'}-{token}",
             new_axes={dim: size for dim, size in sizes.items() if dim not in known},
             adjust_chunks={dim: (sizes[dim],) for dim in kernel.core if dim in sizes},
@@ -124,8 +125,15 @@ def _blockwise(kernel: Kernel, arrays: Sequence[Any], call: Call) -> dict[str, d
     return results
 
 
+def _index(kernel: Kernel, port: Port) -> tuple[str, ...]:
+    """Return the dims of a result as Dask shall see them: renamed dims keep their input's name, hence its chunks."""
+    return renamed(kernel) or port.dims
+
+
 def _meta(source: da.Array, port: Port) -> Any:
-    return meta_from_array(source, ndim=len(port.dims), dtype=port.dtype)
+    """Return an empty array of the result's type on the source's device."""
+    xp = namespace(source._meta)
+    return xp.empty((0,) * len(port.dims), dtype=getattr(xp, port.dtype, np.dtype(port.dtype)))
 
 
 def _partial(kernel: Kernel, box: Mapping[str, tuple[int, int]], block: Any) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from scatflow.blocks.call import call_kernel, keywords, named, with_batch
 from scatflow.blocks.window import reduce_spans, windowed
 from scatflow.contract import Extended, Reduce, Select, Whole, Window
 from scatflow.graph.kernel import Kernel, Port
-from scatflow.graph.selection import take
+from scatflow.graph.selection import cut, take
 
 Array = Any
 Blocks = Sequence[Any]
@@ -32,7 +32,7 @@ def evaluate(
     blocks : sequence of array or float
         One block per input, dims in public order.
     box : mapping, optional
-        Absolute output range along batch dims that the block covers; default the whole.
+        Absolute output range along batch dims; the blocks then cover just what it needs. Default: whole arrays.
     fft : str, optional
         FFT provider; default the process's own.
 
@@ -46,7 +46,8 @@ def evaluate(
     ready = [_to_kernel(xp, block, port) for block, port in zip(blocks, kernel.inputs, strict=True)]
     operator = kernel.operator
     if isinstance(operator, Select):
-        return {"": take(xp, kernel, blocks[0], box or {})}
+        block = blocks[0] if box is not None else cut(kernel, blocks[0])
+        return {"": take(xp, kernel, block, box or {})}
     results: Mapping[str, Array]
     if isinstance(operator, Window):
         results = windowed(xp, kernel, ready, batch)

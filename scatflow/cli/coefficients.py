@@ -22,7 +22,7 @@ def print_coefficients(subject: xr.DataArray | xr.Dataset) -> None:
         return
     arranged = plots.arrange(subject)
     header, rows = coefficient_table(arranged.tree, arranged.units)
-    print_heading(f"\ncoefficients of {arranged.name}" + (f"  ({arranged.note})" if arranged.note else ""))
+    print_heading(f"\n{arranged.name}" + (f"  ({arranged.note})" if arranged.note else ""))
     print_table(rows, header, right=range(len(header)))
     if arranged.tree.has_second:
         click.echo("  S2/S1: rows are first octaves j1, columns second octaves j2; angles and voices averaged")

@@ -13,8 +13,11 @@ from scatflow.errors import GraphError, JobError, Problem, ScatflowError
 
 #: Exit codes: complete, failed, bad input, incomplete and resumable.
 OK, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
-#: Errors during a run that resuming the same plan cannot mend.
-FINAL = frozenset({"InputChanged", "ChecksumDiffers", "SchedulerUnreachable", "DependencyMissing"})
+#: Job errors whose cause lies outside pipeline and data, so that the same command may well go on later. All others,
+#: such as data that an operator refuses, would stop at the same place again, and a queue must not try for ever.
+_OUTSIDE = frozenset({"JobFailed", "RegionFailed", "DiskFull", "WorkerOutOfMemory"})
+#: Errors that are no mistake of the caller.
+_FAILURES = frozenset({"ChecksumDiffers", "DependencyMissing"})
 
 
 def explained(error: Exception) -> int:
@@ -23,9 +26,9 @@ def explained(error: Exception) -> int:
         click.echo(f"Error: {type(error).__name__}: {error}\n  --debug before the command shows where.", err=True)
         return FAILED
     click.echo("\n".join(lines(error)), err=True)
-    if error.code in FINAL:
-        return FAILED
-    return RESUMABLE if isinstance(error, JobError) else BAD_INPUT
+    if isinstance(error, JobError):
+        return RESUMABLE if error.code in _OUTSIDE else FAILED
+    return FAILED if error.code in _FAILURES else BAD_INPUT
 
 
 def lines(error: ScatflowError) -> list[str]:

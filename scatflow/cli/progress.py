@@ -99,7 +99,7 @@ def duration(seconds: float) -> str:
     Examples
     --------
     >>> duration(42.2), duration(3700), duration(200000)
-    ('42 s', '1 h 2 min', '2 d 8 h')
+    ('42 s', '1 h 1 min', '2 d 7 h')
     """
     whole = round(seconds)
     for big, small, unit, part in ((86400, 3600, "d", "h"), (3600, 60, "h", "min"), (60, 1, "min", "s")):

@@ -31,7 +31,7 @@ def print_table(rows: Sequence[Sequence[str]], header: Sequence[str], right: Seq
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, header_style="bold")
     for number, name in enumerate(header):
         last = number == len(header) - 1
-        table.add_column(name, justify="right" if number in right else "left", no_wrap=not last, overflow="fold")
+        table.add_column(Text(name), justify="right" if number in right else "left", no_wrap=not last, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _print(table)

@@ -138,14 +138,13 @@ def _public(spec: ArraySpec, order: list[str], operator: Operator, first: ArrayS
     """Return a declared result with input dim order kept, new dims last, and its name."""
     kept = [dim for dim in order if dim in spec.dims]
     new = [dim for dim in spec.dims if dim not in order]
-    name = first.name if isinstance(operator, Pointwise) and first.name else spec.name
+    if isinstance(operator, Pointwise) and len(operator.inputs) == 1 and len(spec.dims) == len(first.dims):
+        kept, new = list(spec.dims), []  # dims may be renamed, each in its place
+    # A result on other dims is another quantity and takes the operator's name; one on the same dims keeps its own.
+    own = spec.name != first.name or (spec.name is not None and set(spec.dims) == set(first.dims))
     attrs = {key: value for key, value in spec.attrs.items() if key != "scatflow"}
-    return replace(
-        spec.transpose([*kept, *new]),
-        chunks=None,
-        attrs=attrs,
-        name=operator.name if name is None or not isinstance(operator, Pointwise) else name,
-    )
+    name = spec.name if own or isinstance(operator, Pointwise) else operator.name
+    return replace(spec.transpose([*kept, *new]), chunks=None, attrs=attrs, name=name or operator.name)
 
 
 def _with_support(spec: ArraySpec, kernel: Kernel, source: ArraySpec) -> ArraySpec:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scatflow.arrays import fast_length
-from scatflow.contract import Extended, Operator
+from scatflow.contract import Extended, Operator, Pointwise
 from scatflow.spec import Axis, Place
 
 #: Tolerance at which supports and the reach of NaN are stated.
@@ -60,6 +60,16 @@ class Kernel:
             unit={role: axis.unit for role, axis in pairs},
             periodic=periodic,
         )
+
+
+def renamed(kernel: Kernel) -> tuple[str, ...]:
+    """Return the input dims in result order if an element-wise operator of one input renames dims, else ()."""
+    port, out = kernel.inputs[0], kernel.outputs[0]
+    if not isinstance(port, Port) or len(kernel.inputs) + len(kernel.outputs) > 2 or not isinstance(kernel.operator, Pointwise):
+        return ()
+    if len(out.dims) != len(port.dims) or set(out.dims) == set(port.dims):
+        return ()
+    return port.dims
 
 
 def border_fraction(kernel: Kernel) -> np.ndarray | None:

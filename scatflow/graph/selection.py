@@ -87,6 +87,14 @@ def needed(kernel: Kernel, box: Mapping[str, tuple[int, int]]) -> dict[str, tupl
     return ranges
 
 
+def cut(kernel: Kernel, block: Any) -> Any:
+    """Return, of a whole input, the part that a selection reads."""
+    port = kernel.inputs[0]
+    assert isinstance(port, Port)
+    ranges = needed(kernel, {})
+    return block[tuple(slice(*ranges[dim]) for dim in port.dims)]
+
+
 def take(xp: Any, kernel: Kernel, block: Any, box: Mapping[str, tuple[int, int]]) -> Any:
     """Select from a block that covers exactly the range :func:`needed` gave for ``box``."""
     port = kernel.inputs[0]
@@ -104,7 +112,7 @@ def take(xp: Any, kernel: Kernel, block: Any, box: Mapping[str, tuple[int, int]]
         if isinstance(index, int):
             key = 0
         elif isinstance(part, range):
-            key = slice(part.start - start, part.stop - start, part.step) if len(part) else slice(0, 0)
+            key = slice(part.start - start, part[-1] + 1 - start, part.step) if len(part) else slice(0, 0)
         else:
             block = xp.take(block, xp.asarray(part - start, device=block.device), axis=axis)
             continue

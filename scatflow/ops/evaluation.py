@@ -79,7 +79,9 @@ def _evaluate(operator: Operator, arrays: Sequence[Any], rechunk: str | None) ->
     if isinstance(operator, Program):
         raise PlanError(f"operator {operator.name}", "an eager program runs as a job", remedy="Use Pipeline.run.")
     if isinstance(operator, Composite):
-        return _expanded(operator, arrays, rechunk)
+        origins = [_origin(item) for item in arrays]
+        parts = _expanded(operator, arrays, rechunk).items()
+        return {name: part.assign_attrs(extend(origins, operator, name)) for name, part in parts}
     specs = [spec_of(item) if isinstance(item, xr.DataArray) else float(item) for item in arrays]
     call = bind(operator, *specs)
     data = _aligned(call, arrays)

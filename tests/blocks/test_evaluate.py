@@ -269,3 +269,9 @@ def test_degenerate_sizes() -> None:
 def test_differing_coordinates_are_refused() -> None:
     with pytest.raises(ParameterError, match="differ"):
         apply(Divide(), signal(2, 8), signal(2, 8).assign_coords(x=np.arange(8.0)))
+
+
+def test_select_on_bare_and_labelled_numpy() -> None:
+    x = signal(7, 16)
+    xr.testing.assert_equal(apply(Every(dim="b", start=1, step=3), x), x[1::3])
+    np.testing.assert_array_equal(apply(Every(dim="dim_0", start=3, step=2), np.arange(8.0)), [3, 5, 7])

@@ -53,7 +53,7 @@ SPIN_COLORS = ("#1d3d63", "#f0c987")
 
 def decorate(ax: Axes, title: str, note: str = "") -> None:
     """Write the title flush left, and under it, smaller, what was selected."""
-    ax.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24 if note else 9)
+    ax.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=9 + 15 * note.count("\n") + (15 if note else 0))
     if note:
         ax.annotate(
             note, (0, 1), (0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, color=MUTED,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ import xarray as xr
 
 _SUPERSCRIPT = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
+#: Characters of the second line of a title in a usual picture.
+_NOTE_WIDTH = 105
 _EXPONENT = re.compile(r"(?<=[A-Za-zµΩ°])(?:\^|\*\*)?([-+]?\d+)(?![\d.])")
 
 
@@ -86,13 +89,14 @@ def name_of(array: xr.DataArray) -> str:
 
 def value_label(array: xr.DataArray) -> str:
     """Return the label of an array's values: name and unit."""
-    return labelled(name_of(array) or "value", array.attrs.get("units"))
+    # A longer line would not fit along an axis of a usual picture.
+    return textwrap.fill(labelled(name_of(array) or "value", array.attrs.get("units")), 42)
 
 
 def title_of(array: xr.DataArray) -> str:
     """Return the title: the attribute ``title`` if there is one, else the name with a capital."""
     words = str(array.attrs.get("title") or name_of(array))
-    return words[:1].upper() + words[1:]
+    return textwrap.fill(words[:1].upper() + words[1:], 64)
 
 
 def one_two_five(low: float, high: float, most: int = 8) -> list[float]:
@@ -145,5 +149,9 @@ def fitting(names: Sequence[str], characters: int) -> list[int]:
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Return parts in one line, separated by dots in the middle."""
-    return "  ·  ".join(part for part in parts if part)
+    """Return parts in a line, separated by dots in the middle; in several lines where they do not fit."""
+    lines: list[str] = []
+    for part in filter(None, parts):
+        joined = f"{lines[-1]}  ·  {part}" if lines else part
+        lines[-1:] = [joined] if len(joined) <= _NOTE_WIDTH else [*lines[-1:], part]
+    return "\n".join(lines)

@@ -60,7 +60,7 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
 
 def _spine(tree: Tree) -> list[int]:
     """Return the exponents of the finest branch: the planes whose whole spectra are alive together."""
-    inner = [path for path in tree.children]
+    inner = list(tree.children)
     if not inner:
         return []
     deepest = max(len(path) for path in inner)

@@ -12,11 +12,12 @@ from scatflow.contract.cells import Cells, stack, valid_share
 from scatflow.contract.estimate import Derive
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
-from scatflow_scattering.budget import extended_shape, tree_cost
+from scatflow_scattering.budget import tree_cost
 from scatflow_scattering.parameters import TreeParameters
 from scatflow_scattering.tree import Node, Path, Tree, filters, walk
 from scatflow_wavelet.groups import groups
 from scatflow_wavelet.labels import aspect_of
+from scatflow_wavelet.parameters import extended_shape
 
 Array = Any
 Means = tuple[Array, Array]
@@ -212,7 +213,7 @@ class ScatteringMoments(TreeParameters, Average):
         tree = ready.paths_of(ndim)
         sizes = spec.shape[len(spec.dims) - ndim :]
         count = math.prod(spec.shape[: len(spec.dims) - ndim])
-        walked = tree_cost(tree, extended_shape(ready, sizes, aspect_of(ready.metric, ndim)), count, spec.dtype, averages=0)
+        walked = tree_cost(tree, extended_shape(ready, sizes), count, spec.dtype, averages=0)
         rows = 64 if self.over is None else 1
         return Cost(walked.flops, walked.bytes + 4 * 8 * rows * count * len(tree.paths) + count * itemsize(spec.dtype))
 

@@ -91,7 +91,7 @@ class Scattering(TreeParameters, Window):
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare the result: sampled core dims, and the labelled dim ``path`` before them."""
         (spec,) = specs
-        ready: Self = self.resolve(spec)
+        ready = self.resolve(spec)
         assert ready.dims is not None
         ndim = len(ready.dims)
         ready._check_averaging(spec, ndim)
@@ -180,7 +180,7 @@ class Scattering(TreeParameters, Window):
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare flops, and bytes of filters, planes and untrimmed results."""
-        ready: Self = self.resolve(specs[0])
+        ready = self.resolve(specs[0])
         assert ready.dims is not None
         ndim = len(ready.dims)
         tree, spec = ready.paths_of(ndim), specs[0]

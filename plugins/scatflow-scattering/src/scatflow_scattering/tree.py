@@ -6,6 +6,7 @@ oversampling. The walk is depth-first: it holds one plane per order, or a few sm
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,7 +163,7 @@ def grow(
 
 def _check_grids(paths: Sequence[tuple[Band, ...]], oversampling: int, subject: str) -> None:
     """A plane cannot be brought to a finer grid: what the sampling has dropped is gone."""
-    worst = max((max(a.j, b.j) for path in paths for a, b in zip(path, path[1:], strict=False) if b.j < a.j), default=0)
+    worst = max((max(a.j, b.j) for path in paths for a, b in itertools.pairwise(path) if b.j < a.j), default=0)
     if worst > oversampling:
         raise ParameterError(
             f"{subject}.tree", "paths whose octaves do not increase need planes that are not subsampled",

@@ -124,7 +124,7 @@ def check_octaves(J: int, sizes: Sequence[int], aspect: Sequence[float], subject
     """Raise ParameterError when 2^J exceeds the shortest core axis, naming the largest J that does not."""
     extent = min(n / a for n, a in zip(sizes, aspect, strict=True))
     if extent * (1 + 1e-9) < 2**J:
-        largest = int(math.floor(math.log2(extent) + 1e-9)) if extent >= 1 else 0
+        largest = math.floor(math.log2(extent) + 1e-9) if extent >= 1 else 0
         raise ParameterError(
             f"{subject}.J", f"2^J = {2**J} exceeds the shortest core axis ({extent:g} samples of the coarsest spacing)",
             expected=f"J <= {largest}", got=J, remedy=f"Use J={largest} or less.", code="ScaleTooLarge",

@@ -6,6 +6,7 @@ goes through the FFT door. Core axes are the last ``ndim``; all axes before them
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -264,7 +265,7 @@ def _gather_plan(index: list[Any], shape: tuple[int, ...], xp: Any, device: Any)
     mirrored = last > n // 2
     cuts = [0, *(np.flatnonzero(np.diff(mirrored)) + 1).tolist(), last.size]
     runs = []
-    for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for start, stop in itertools.pairwise(cuts):
         turned = bool(mirrored[start])
         columns = (n - last[start:stop]) if turned else last[start:stop]
         rows = tuple((-k) % m if turned else k for k, m in zip(others, shape[:-1], strict=True))

@@ -93,7 +93,7 @@ def _low_limit(layout: Layout) -> float:
     """Return the frequency from which the low-pass is zero."""
     if layout.ndim == 2:
         return math.pi / layout.T
-    return _TOP * 2.0 ** (1 / layout.voices) / layout.T
+    return float(_TOP * 2.0 ** (1 / layout.voices) / layout.T)
 
 
 def _phi(layout: Layout, radius: Real) -> Real:

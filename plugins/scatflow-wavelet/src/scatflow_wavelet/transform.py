@@ -111,7 +111,7 @@ def decompose(
     batch, core = tuple(block.shape[: block.ndim - ndim]), tuple(block.shape[block.ndim - ndim :])
     items = xp.reshape(block, (math.prod(batch), *core))
     dtype = (xp.zeros(1, dtype=block.dtype) * 1j).dtype
-    out = {level.name: xp.empty((len(items), *_shape(level, core, keep)), dtype=dtype, device=block.device) for level in levels}
+    out = {level.name: xp.empty((items.shape[0], *_shape(level, core, keep)), dtype=dtype, device=block.device) for level in levels}
     for group in groups(items.shape[0], core):
         half = half_spectrum(xp, items[group, ...], ndim)
         whole = whole_spectrum(xp, half, core[-1], ndim)

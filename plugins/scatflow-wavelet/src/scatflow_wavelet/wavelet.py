@@ -104,7 +104,7 @@ class Wavelet(BankParameters, Window):
     def output(self, *specs: ArraySpec) -> ArraySpec | Mapping[str, ArraySpec]:
         """Declare the result, or one per octave."""
         (spec,) = specs
-        ready: Self = self.resolve(spec)
+        ready = self.resolve(spec)
         assert ready.dims is not None
         ndim = len(ready.dims)
         bank, spacing = ready.bank(ndim), ready.spacing(spec)
@@ -159,7 +159,7 @@ class Wavelet(BankParameters, Window):
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare flops, and bytes of filters, spectra and untrimmed results."""
-        ready: Self = self.resolve(specs[0])
+        ready = self.resolve(specs[0])
         assert ready.dims is not None
         ndim = len(ready.dims)
         spec = specs[0]
@@ -172,7 +172,7 @@ class Wavelet(BankParameters, Window):
         """Yield small instances in one and two dims."""
         yield cls(dims=("x",), J=3, Q=2)
         yield cls(dims=("y", "x"), J=2, L=4, stride=2)
-        yield cls(dims=("y", "x"), J=2, L=3, stride="octave", paths={"order": 1})
+        yield cls(dims=("y", "x"), J=2, L=3, stride="octave", paths=({"order": 1},))
 
 
 def _keep(levels: tuple[Level, ...], at: Place) -> dict[str, tuple[slice, ...]]:
