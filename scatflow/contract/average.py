@@ -191,7 +191,8 @@ class Average(Extended, Reduce):
         values, weights, total = gaps.applied(xp, values, weights, cells)
         if units.cells:
             rows: Sequence[int] = range(cells.count)
-            values, weights, total = values[..., 0, :, :], weights[..., 0, :, :], total[..., 0, :]
+            # One item, or none in an empty batch: a sum drops the axis either way.
+            values, weights, total = xp.sum(values, axis=-3), xp.sum(weights, axis=-3), xp.sum(total, axis=-2)
         else:
             rows = units.rows(at, int(block.shape[block.ndim - len(at.core) - 1]), self.name)
             values, weights, total = values[..., 0, :], weights[..., 0, :], total[..., 0]

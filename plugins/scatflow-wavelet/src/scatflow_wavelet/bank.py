@@ -38,12 +38,13 @@ class Bank:
 
     Examples
     --------
+    >>> from scatflow_wavelet import Morlet
     >>> bank = Bank(Morlet(), J=3, voices=1)
     >>> [round(band.xi / 6.283185307179586, 4) for band in bank.bands]
     [0.35, 0.175, 0.0875, 0.0437]
     >>> low, high = bank.bounds(Grid((1024,)))
-    >>> round(high, 3)
-    1.038
+    >>> round(low, 3), round(high, 3)
+    (0.245, 1.0)
     """
 
     family: WaveletFamily

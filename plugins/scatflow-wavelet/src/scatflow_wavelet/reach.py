@@ -16,7 +16,7 @@ from scatflow_wavelet.layout import Layout
 Row = tuple[float, ...]
 
 #: Columns of the tables: tolerances 1e-1, 1e-2, ..., 1e-9.
-_LOW_2D: Row = (0.85, 1.15, 1.40, 1.65, 1.85, 2.00, 2.15, 2.30, 2.45)
+_LOW_2D: Row = (0.85, 1.15, 1.40, 1.65, 1.90, 2.05, 2.20, 2.35, 2.50)
 _LOW_1D: Row = (3.30, 4.80, 5.90, 6.65, 7.55, 8.25, 9.00, 9.65, 10.20)
 #: Rows: bands alone, then orders 1, 2, ...; two dims, up to 4 orientations and 8.
 _MORLET_4: tuple[Row, ...] = (
@@ -25,8 +25,8 @@ _MORLET_4: tuple[Row, ...] = (
     (0.95, 1.50, 1.95, 2.30, 2.65, 2.90, 3.20, 3.40, 3.65),
 )
 _MORLET_8: tuple[Row, ...] = (
-    (1.60, 2.35, 2.80, 3.25, 3.70, 4.00, 4.35, 4.65, 4.95),
-    (1.60, 2.35, 2.80, 3.25, 3.70, 4.05, 4.45, 4.75, 5.10),
+    (1.60, 2.35, 2.85, 3.30, 3.75, 4.05, 4.40, 4.70, 5.00),
+    (1.60, 2.35, 2.85, 3.30, 3.75, 4.05, 4.45, 4.75, 5.10),
     (1.60, 2.40, 3.05, 3.75, 4.20, 4.65, 5.05, 5.45, 5.80),
 )
 #: One dim, one band per octave and more.
@@ -73,8 +73,9 @@ def morlet(layout: Layout, order: int, tol: float) -> float:
         reach = _row(_MORLET_Q1 if layout.voices == 1 else _MORLET_Q, k, tol)
     else:
         narrow, wide = _row(_MORLET_4, k, tol), _row(_MORLET_8, k, tol)
-        # From 4 orientations on envelopes widen across the wave like L; a line through the two rows is above that.
-        reach = narrow + (wide - narrow) * max(0.0, layout.voices / 4 - 1)
+        # Above 4 orientations envelopes widen across the wave like L, and the wavelets come to outreach the low-pass.
+        reach = narrow + (wide - narrow) * min(1.0, max(0.0, layout.voices / 4 - 1))
+        reach *= max(1.0, layout.voices / 8)
     wider = max(0.0, layout.T - 2.0**layout.J)
     return reach * 2.0**layout.J + smoothing * wider
 
