@@ -12,6 +12,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+pytest_plugins = ["pytester"]  # tests of this file and of tests/area_report.py run a pytest of their own
+
 # Examples are the same in every CI run, so that red means a change; people at their desks explore.
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.register_profile("local", deadline=None, print_blob=True)

@@ -25,30 +25,29 @@ class Commands(click.Group):
     """A group that knows its commands' names and helps without importing them; plugins may add commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the table, then those of plugins."""
-        return [*COMMANDS, *_added()]
+        """Return our names in the order of the table; plugins are not loaded to list theirs."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command's module on first use."""
         if cmd_name in COMMANDS:
             return _built_in(cmd_name)
-        return _plugin_command(cmd_name) if cmd_name in _added() else None
+        return _plugin_command(cmd_name)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Offer the nearest name where there is no such command."""
         from scatflow.errors import near
 
-        if args and not args[0].startswith("-") and args[0] not in (names := self.list_commands(ctx)):
-            ctx.fail(f"No such command {args[0]!r}. {near(args[0], names) or 'scatflow --help lists them.'}")
+        if args and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"No such command {args[0]!r}. {near(args[0], COMMANDS) or 'scatflow --help lists them.'}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Print the one-line helps from the table, so that ``--help`` imports no command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
-        if added := _added():
-            with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, f"From {dist}.") for name, dist in added.items()])
+        formatter.write_paragraph()
+        formatter.write_text("Plugins may add commands: scatflow plugins lists what each one provides.")
 
 
 def _built_in(name: str) -> click.Command:
@@ -56,22 +55,17 @@ def _built_in(name: str) -> click.Command:
     return command
 
 
-def _added() -> dict[str, str]:
-    """Return the commands of plugins with their distributions; a plugin cannot replace one of ours."""
-    from scatflow.registry import registry
-
-    book = registry()
-    names = [name for name in book.names("commands") if name not in COMMANDS]
-    return {name: book.provider("commands", name).dist for name in names}
-
-
-def _plugin_command(name: str) -> click.Command:
+def _plugin_command(name: str) -> click.Command | None:
+    """Return the command that a plugin provides; one of ours is never asked for, so that no plugin can replace it."""
     from scatflow.errors import RegistryError
     from scatflow.registry import registry
 
-    found: Any = registry().find("commands", name)
+    book = registry()
+    if name.rpartition(":")[2] not in book.names("commands"):
+        return None
+    found: Any = book.find("commands", name)
     if not isinstance(found, click.Command):
-        raise RegistryError(f"command {name!r}", f"{registry().provider('commands', name).dist} provides something else",
+        raise RegistryError(f"command {name!r}", f"{book.provider('commands', name).dist} provides something else",
                             expected="a click command", got=type(found).__name__)  # fmt: skip
     return found
 

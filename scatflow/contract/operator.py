@@ -8,6 +8,7 @@ halos, trimming, reduction trees, labels, memory limits and retries.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -224,6 +225,11 @@ class Reduce(Core):
     """
 
     over: Dims | None = param(None, "Dims averaged; default the core dims only, batch dims are never pooled unasked.")
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare flops and peak bytes: default three float64 (or complex128) copies of the block."""
+        wide = sum(math.prod(spec.shape) * (16 if spec.dtype.startswith("complex") else 8) for spec in specs)
+        return Cost(flops=float(wide), bytes=3 * wide)
 
     def chunk(self, xp: Any, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the partial state of one block."""

@@ -157,11 +157,27 @@ def plan(bound: Bound, limits: Limits | None = None, names: Mapping[str, str] | 
         stage = _stage(bound, part, number, limits, stored)
         stages.append(stage)
         stored |= {target.ref: target for target in stage.targets}
-    made = Plan(bound.graph, bound, tuple(stages), limits, _fingerprints(bound))
+    made = Plan(bound.graph, bound, _separated(stages), limits, _fingerprints(bound))
     if made.tasks > MAX_TASKS:
         raise PlanError("plan", "too many tasks", expected=f"at most {MAX_TASKS}", got=made.tasks,
                         remedy="Merge input chunks, or set larger regions: region={dim: length}.")  # fmt: skip
     return made
+
+
+def _separated(stages: list[Stage]) -> tuple[Stage, ...]:
+    """Give every result a group of its own where they cannot share one: other sizes, or a name that a coordinate has."""
+    results = [target for stage in stages for target in stage.targets if target.result]
+    sizes: dict[str, int] = {}
+    clash = any(target.path in other.spec.coords for target in results for other in results if target.path not in target.spec.dims)
+    for target in results:
+        clash |= any(sizes.setdefault(dim, size) != size for dim, size in target.spec.sizes.items())
+    if not clash or len(results) == 1:
+        return tuple(stages)
+
+    def moved(target: Target) -> Target:
+        return replace(target, path=f"{target.path}/{target.spec.name or 'data'}") if target.result else target
+
+    return tuple(replace(stage, targets=tuple(moved(target) for target in stage.targets)) for stage in stages)
 
 
 def _fingerprints(bound: Bound) -> dict[str, str]:

@@ -71,16 +71,16 @@ def _create(path: Path, plan: Plan, attrs: Mapping[str, Any]) -> None:
     temporary = path.with_name(path.name + ".partial")
     if temporary.exists():
         shutil.rmtree(temporary)
-    results = [target for stage in plan.stages for target in stage.targets if target.result]
-    variables: dict[str, Any] = {}
-    for target in results:
-        variables |= coordinates(target.spec)
+    groups: dict[str, dict[str, Any]] = {"": {}}
+    for target in (target for stage in plan.stages for target in stage.targets if target.result):
+        group, _, _ = target.path.rpartition("/")
+        groups.setdefault(group, {}).update(coordinates(target.spec))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=zarr.errors.UnstableSpecificationWarning)
         warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
-        xr.Dataset(coords=variables, attrs={**attrs, STATE: "incomplete", PLAN: plan.hash}).to_zarr(
-            temporary, mode="w", consolidated=False
-        )
+        for group, variables in groups.items():
+            root_attrs = {**attrs, STATE: "incomplete", PLAN: plan.hash} if not group else {}
+            xr.Dataset(coords=variables, attrs=root_attrs).to_zarr(temporary, group=group or None, mode="a", consolidated=False)
     zarr.create_group(temporary / INTERNAL)  # a group, so that zarr readers do not stumble over the folder
     for stage in plan.stages:
         for target in stage.targets:
@@ -188,8 +188,14 @@ def finish(root: Path) -> None:
         zarr.consolidate_metadata(root)
 
 
-def open_result(path: str | Path) -> xr.Dataset:
-    """Open a result store: coordinates loaded, data lazy, provenance parsed into ``attrs["scatflow"]``.
+def open_result(path: str | Path) -> Any:
+    """Open a result store: coordinates loaded, data lazy.
+
+    Returns
+    -------
+    Dataset or DataTree
+        A DataTree where the results have sizes of their own (wavelet bands by octave). Provenance is in the attribute
+        ``scatflow``, the job's state in ``scatflow_state``.
 
     Raises
     ------
@@ -205,7 +211,21 @@ def open_result(path: str | Path) -> xr.Dataset:
     if not root.exists():
         raise StoreError(f"store {str(path)!r}", "does not exist", code="StoreMissing", remedy="Check the path.")
     found = state(root)
-    if found["state"] != "complete":
+    complete = found["state"] == "complete"
+    if not complete:
         warnings.warn(f"{path} is {found['state']}: regions that are not finished read as NaN", stacklevel=2)
-    dataset: xr.Dataset = xr.open_zarr(root, consolidated=found["state"] == "complete")
+    groups = sorted(entry.name for entry in root.iterdir() if entry.name != INTERNAL and _is_group(entry))
+    top = _opened(root, None, complete)
+    if not groups:
+        return top
+    return xr.DataTree.from_dict({"/": top, **{f"/{group}": _opened(root, group, complete) for group in groups}})
+
+
+def _is_group(folder: Path) -> bool:
+    metadata = folder / "zarr.json"
+    return metadata.exists() and json.loads(metadata.read_text())["node_type"] == "group"
+
+
+def _opened(root: Path, group: str | None, consolidated: bool) -> xr.Dataset:
+    dataset: xr.Dataset = xr.open_zarr(root, group=group, consolidated=consolidated)
     return dataset.assign_coords({name: coord.load() for name, coord in dataset.coords.items()})

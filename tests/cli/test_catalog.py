@@ -137,7 +137,6 @@ def adding(monkeypatch: pytest.MonkeyPatch):
 
 def test_plugins_add_commands_and_replace_none(scatflow: Program, adding: Registry) -> None:
     assert scatflow("greet", "you").out == "hello you\n"
-    assert "From adding." in scatflow("--help").out
     assert "greet, odd, plugins" in scatflow("plugins").out
     code, _, err = scatflow("odd")
     assert code == 2 and "provides something else" in err

@@ -55,7 +55,7 @@ def swendsen_wang(n: int, temperature: float, shape: tuple[int, int], apart: int
     starts = np.concatenate([site.ravel()] * 2)
     spins = np.ones(site.size, dtype=np.int8)
     found = np.empty((chains, count, n, n), dtype=np.int8)
-    for sweep in range(-25, count * apart):
+    for sweep in range(-15, count * apart):
         bond = (spins[starts] == spins[ends]) & (rng.random(ends.size) < -math.expm1(-2 / temperature))
         graph = coo_array((np.ones(bond.sum(), dtype=np.int8), (starts[bond], ends[bond])), shape=(site.size,) * 2)
         clusters, label = connected_components(graph, directed=False)
@@ -228,7 +228,7 @@ def test_coverage_fgn_cells_and_realizations() -> None:
 
 def test_coverage_ising_cells() -> None:
     """T = 2.5, correlation length 6 sites, 128 x 128: magnetization and bond energy of single configurations."""
-    spins = swendsen_wang(128, 2.5, (10, 20), 4, np.random.default_rng(14)).astype(np.float64)
+    spins = swendsen_wang(128, 2.5, (10, 20), 3, np.random.default_rng(14)).astype(np.float64)
     x = xr.DataArray(spins.reshape(200, 128, 128), dims=("repeat", "y", "x"))
     result = apply(Toy(dims=("y", "x"), boundary="periodic"), x)
     truth = np.array([0.0, 1.0, ising_bond(2.5), 1 - ising_bond(2.5), math.nan])
@@ -237,7 +237,7 @@ def test_coverage_ising_cells() -> None:
 
 def test_coverage_ising_realizations() -> None:
     """Side 32, eight configurations each, of different chains; the bond energy differs from the infinite lattice's."""
-    spins = swendsen_wang(32, 2.5, (80, 20), 5, np.random.default_rng(15)).astype(np.float64)
+    spins = swendsen_wang(32, 2.5, (80, 20), 3, np.random.default_rng(15)).astype(np.float64)
     grouped = np.swapaxes(spins.reshape(10, 8, 20, 32, 32), 1, 2).reshape(200, 8, 32, 32)
     x = xr.DataArray(grouped, dims=("repeat", "realization", "y", "x"))
     result = apply(Toy(dims=("y", "x"), over="realization", boundary="periodic"), x)

@@ -6,19 +6,17 @@ import math
 from typing import TYPE_CHECKING
 
 from scatflow.spec import Cost, itemsize
-from scatflow_scattering.tree import Tree
+from scatflow_scattering.tree import Tree, stack_size
 from scatflow_wavelet.groups import group_size
+from scatflow_wavelet.layout import Grid
 from scatflow_wavelet.parameters import extended_shape
+from scatflow_wavelet.spectrum import kept_samples
 
 if TYPE_CHECKING:
     from scatflow_scattering.scattering import Scattering
 
-#: Tiles of a decimated band that are not negligible, at most, by number of core dims (measured; a Morlet band
-#: reaches a little beyond the quarter of the circle around its center).
-_TILES = {1: 3, 2: 6}
 
-
-def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averages: int) -> Cost:
+def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averages: int, samples: int = 1) -> Cost:
     """Return the cost of walking a tree over ``count`` periodic planes.
 
     Parameters
@@ -33,6 +31,8 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
         Real dtype of the planes.
     averages : int
         Transforms of real planes per path that the averages need (1 for a low-pass, 0 for a mean).
+    samples : int, optional
+        Samples of what is made of a plane, as given to the walk.
 
     Returns
     -------
@@ -44,50 +44,60 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
     for (first, exponent, n), times in tree.edges.items():
         target = max(0, tree.banks[first].bands[n].j - tree.oversampling)
         m = size >> (target * ndim)
-        tiles = min(2 ** ((target - exponent) * ndim), _TILES[ndim])
-        stored += tiles * m * real
-        flops += times * (8 * tiles * m + 2 * _real_transform(m) + 4 * m)
+        grid = Grid(tuple(length >> exponent for length in shape), 2**exponent)
+        kept = kept_samples(tree.banks[first], n, grid, 2 ** (target - exponent))
+        stored += kept * real
+        flops += times * (8 * kept + 2 * _real_transform(m) + 4 * m)
     for path in tree.paths:
         m = size >> (tree.exponent(path) * ndim)
-        inner = path in tree.children
-        flops += _real_transform(m) * max(averages, int(inner and bool(path)))
-    branch = sum(2 * real * (size >> (exponent * ndim)) for exponent in _spine(tree))
-    # The innermost step holds a product and its transform (or a modulus and its half spectrum) besides the spectra.
-    widest = max((size >> (max(0, bank.bands[0].j - tree.oversampling) * ndim) for bank in tree.banks if bank.bands), default=0)
-    working = (branch + 4 * real * widest) * min(count, group_size(shape))
-    return Cost(flops=count * flops, bytes=stored + working)
+        flops += _real_transform(m) * max(averages, int(bool(path) and path in tree.children))
+    items = min(count, group_size(shape))
+    working = real * items * (_spectra(tree, size, ndim, items, samples) + _widest(tree, size, ndim, items, samples))
+    # A filter is evaluated in float64, by two planes of its size, before it is cut into tiles.
+    return Cost(flops=count * flops, bytes=stored + max(working, 2 * 8 * size))
 
 
-def _spine(tree: Tree) -> list[int]:
-    """Return the exponents of the finest branch: the planes whose whole spectra are alive together."""
-    inner = list(tree.children)
-    if not inner:
-        return []
-    deepest = max(len(path) for path in inner)
-    return [min(tree.exponent(path) for path in inner if len(path) == k) for k in range(deepest + 1)]
+def _spectra(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
+    """Return real numbers per item of the spectra alive on the way down: half ones of siblings, a whole one per order."""
+    total, siblings = 0, 1
+    inner = list(tree.broods)
+    for k in range(max((len(path) for path in inner), default=-1) + 1):
+        here = [path for path in inner if len(path) == k]
+        m = max(size >> (tree.exponent(path) * ndim) for path in here)
+        total += (2 + min(siblings, stack_size(items, max(samples, m)))) * m
+        siblings = max(len(brood.numbers) for path in here for brood in tree.broods[path])
+    return total
+
+
+def _widest(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
+    """Return real numbers per item of the largest stack: products and transforms, or what is made of its planes."""
+    widest = 2 * size + 4 * samples
+    for broods in tree.broods.values():
+        for brood in broods:
+            m = size >> (brood.exponent * ndim)
+            siblings = min(len(brood.numbers), stack_size(items, max(samples, m)))
+            widest = max(widest, siblings * max(5 * m, 2 * m + 6 * samples))
+    return widest
 
 
 def _real_transform(size: int) -> float:
     return 2.5 * size * math.log2(max(2, size))
 
 
-def scattering_cost(
-    operator: Scattering, tree: Tree, count: int, sizes: tuple[int, ...], dtype: str
-) -> Cost:
+def scattering_cost(operator: Scattering, tree: Tree, count: int, sizes: tuple[int, ...], dtype: str) -> Cost:
     """Return the cost of scattering a block of ``count`` items with core ``sizes`` (before extension)."""
     shape = extended_shape(operator, sizes)
-    walked = tree_cost(tree, shape, count, dtype, averages=0 if operator.T == "global" else 1)
     real, size = itemsize(dtype), math.prod(shape)
     results = count * len(tree.paths) * real
     if operator.T == "global":
+        walked = tree_cost(tree, shape, count, dtype, averages=0)
         return Cost(walked.flops, walked.bytes + results)
     step = operator.step()
     sampling = math.gcd(step, 2**operator.J)
+    samples = size // sampling ** len(shape)
+    walked = tree_cost(tree, shape, count, dtype, averages=1, samples=samples)
     untrimmed = results * math.prod(-(-n // step) for n in shape)
-    exponents = {tree.exponent(path) for path in tree.paths}
-    # Low-passes are kept on the frequencies that matter: at most about twice the band of the result per axis.
-    low = sum(real * min(size, 4 ** len(shape) * (size // sampling ** len(shape))) for _ in exponents)
-    flops = walked.flops + count * len(tree.paths) * _real_transform(size // sampling ** len(shape))
-    # A filter is evaluated in float64 with one temporary of its size before it is cut into tiles.
-    building = 3 * 8 * size
-    return Cost(flops, walked.bytes + untrimmed + low + building)
+    # Low-passes are kept on the frequencies that matter, at most about twice the band of the result per axis.
+    low = real * min(size, 4 ** len(shape) * samples) * len({tree.exponent(path) for path in tree.paths})
+    flops = walked.flops + count * len(tree.paths) * _real_transform(samples)
+    return Cost(flops, walked.bytes + untrimmed + low)

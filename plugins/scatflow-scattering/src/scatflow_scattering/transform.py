@@ -34,6 +34,11 @@ class Smoothing:
     keep: tuple[slice, ...]
     shape: tuple[int, ...]
 
+    @property
+    def samples(self) -> int:
+        """Samples of a low-passed plane before some are kept."""
+        return max(math.prod(low.target) for low in self.low.values())
+
     def read(self, xp: Any, stack: Stack) -> Array:
         """Return the low-passed planes at the samples kept: shape (items, planes, *self.shape)."""
         return smooth(xp, stack.half(), self.low[stack.exponent])[(..., *self.keep)]
@@ -52,6 +57,7 @@ class Mean:
 
     core: tuple[tuple[int, int], ...]
     shape: tuple[int, ...] = ()
+    samples: int = 1
 
     def _window(self, exponent: int) -> tuple[slice, ...]:
         step = 2**exponent
@@ -114,7 +120,7 @@ def scatter(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles], avera
     shape = (items.shape[0], len(tree.paths), *average.shape)
     out = xp.empty(shape, dtype=block.dtype, device=block.device)
     for group in groups(items.shape[0], core):
-        for stack in stacks(xp, items[group, ...], tree, bands):
+        for stack in stacks(xp, items[group, ...], tree, bands, average.samples):
             wanted = [(i, tree.position[path]) for i, path in enumerate(stack.paths) if path in tree.position]
             if not wanted:
                 continue
@@ -213,7 +219,7 @@ class _Adjoint:
     def _from_below(self, spectrum: Array, below: Array, path: Path, brood: Brood) -> None:
         """Add, as a spectrum, what reaches a plane from its children on one grid."""
         xp, sizes = self.xp, tuple(length >> brood.exponent for length in self.core)
-        for part in brood.parts(stack_size(spectrum.shape[0], sizes)):
+        for part in brood.parts(stack_size(spectrum.shape[0], max(self.average.samples, math.prod(sizes)))):
             band = siblings(xp, spectrum, brood, part, self.bands, sizes)
             modulus = xp.abs(band)
             slope = self.cotangent(tuple((*path, n) for n in part), brood.exponent, modulus)

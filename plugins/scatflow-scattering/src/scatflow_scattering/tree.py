@@ -268,7 +268,7 @@ def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Itera
             yield Node(stack, index)
 
 
-def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Iterator[Stack]:
+def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles], samples: int = 0) -> Iterator[Stack]:
     """Yield the planes of the tree, depth-first, small siblings together so that calls do not dominate.
 
     Parameters
@@ -281,6 +281,8 @@ def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Ite
         The paths; planes that only lead to wanted paths are yielded too.
     bands : mapping
         As :func:`filters` gives them.
+    samples : int, optional
+        Samples of what is made of a plane, where that is more than the plane has; limits the siblings of a stack.
 
     Yields
     ------
@@ -290,10 +292,12 @@ def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Ite
     """
     root = Stack(xp, ((),), 0, block[:, None, ...])
     yield root
-    yield from _below(xp, root, tree, bands, tuple(block.shape[1:]))
+    yield from _below(xp, root, tree, bands, tuple(block.shape[1:]), samples)
 
 
-def _below(xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Tiles], core: tuple[int, ...]) -> Iterator[Stack]:
+def _below(
+    xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Tiles], core: tuple[int, ...], samples: int
+) -> Iterator[Stack]:
     inner = [(index, path) for index, path in enumerate(stack.paths) if path in tree.broods]
     if not inner:
         return
@@ -304,12 +308,12 @@ def _below(xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Tiles], core: 
         spectrum = whole_spectrum(xp, half[:, index, ...], n, len(core))
         for brood in tree.broods[path]:
             sizes = tuple(length >> brood.exponent for length in core)
-            for part in brood.parts(stack_size(items, sizes)):
+            for part in brood.parts(stack_size(items, max(samples, math.prod(sizes)))):
                 planes = xp.abs(siblings(xp, spectrum, brood, part, bands, sizes))
                 child = Stack(xp, tuple((*path, k) for k in part), brood.exponent, planes)
                 del planes
                 yield child
-                yield from _below(xp, child, tree, bands, core)
+                yield from _below(xp, child, tree, bands, core, samples)
 
 
 def siblings(
@@ -319,6 +323,6 @@ def siblings(
     return filtered(xp, spectrum, [bands[brood.first, brood.source, n] for n in part], sizes)
 
 
-def stack_size(items: int, sizes: tuple[int, ...]) -> int:
-    """Return how many sibling planes are computed together, which depends on their number of samples alone."""
-    return max(1, _SAMPLES // max(1, items * math.prod(sizes)))
+def stack_size(items: int, samples: int) -> int:
+    """Return how many sibling planes of so many samples are computed together for so many items."""
+    return max(1, _SAMPLES // max(1, items * samples))

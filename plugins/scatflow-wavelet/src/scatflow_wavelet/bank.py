@@ -44,7 +44,7 @@ class Bank:
     [0.35, 0.175, 0.0875, 0.0437]
     >>> low, high = bank.bounds(Grid((1024,)))
     >>> round(low, 3), round(high, 3)
-    (0.245, 1.0)
+    (0.154, 1.0)
     """
 
     family: WaveletFamily

@@ -22,6 +22,10 @@ Tiles = tuple[tuple[tuple[slice, ...], Array], ...]
 
 #: Relative size below which a multiplier is taken as zero: far below the rounding of the products themselves.
 NEGLIGIBLE = {"float32": 1e-10, "float64": 1e-19}
+#: Half width of what is kept, in bandwidths: exp(-6.8^2 / 2) = 1e-10.
+_DEVIATIONS = 6.8
+#: Tiles per axis at most: finer ones would follow a band more closely and cost more calls than they save.
+_CUTS = 8
 
 
 def axes(ndim: int) -> tuple[int, ...]:
@@ -85,17 +89,27 @@ def band_tiles(bank: Bank, n: int, grid: Grid, factor: int, xp: Any, dtype: str,
     Returns
     -------
     tuple of (slices, array)
-        Tiles of shape ``grid.shape / factor``; the factor that makes aliases into a decimation is in them.
+        Tiles of shape ``grid.shape / min(factor, 8)``; the factor that makes aliases into a decimation is in them.
     """
     values = bank.band_multiplier(n, grid) / factor ** len(grid.shape)
     least = NEGLIGIBLE[dtype] * float(np.abs(values).max(initial=0.0))
-    sizes = [length // factor for length in grid.shape]
+    cuts = min(factor, _CUTS)
+    sizes = [length // cuts for length in grid.shape]
     tiles = []
-    for index in np.ndindex(*(factor,) * len(sizes)):
+    for index in np.ndindex(*(cuts,) * len(sizes)):
         where = tuple(slice(i * m, (i + 1) * m) for i, m in zip(index, sizes, strict=True))
         if np.abs(values[where]).max(initial=0.0) > least:
             tiles.append((where, xp.asarray(np.ascontiguousarray(values[where], dtype=dtype), device=device)))
     return tuple(tiles)
+
+
+def kept_samples(bank: Bank, n: int, grid: Grid, factor: int) -> int:
+    """Return about how many samples :func:`band_tiles` keeps, without evaluating the band; rather more than fewer."""
+    count, cuts = 1, min(factor, _CUTS)
+    for length, aspect in zip(grid.shape, bank.aspect, strict=True):
+        tile = 2 * math.pi * aspect / (grid.step * cuts)
+        count *= min(cuts, math.ceil(2 * _DEVIATIONS * bank.bands[n].sigma / tile) + 1) * (length // cuts)
+    return count
 
 
 def filtered(xp: Any, spectrum: Array, bands: Sequence[Tiles], sizes: tuple[int, ...]) -> Array:
@@ -130,6 +144,8 @@ def _product(xp: Any, spectrum: Array, tiles: Tiles, sizes: tuple[int, ...]) -> 
     total = spectrum[(..., *where)] * values
     for where, values in rest:
         total += spectrum[(..., *where)] * values
+    for axis, size in zip(axes(len(sizes)), sizes, strict=True):
+        total = _fit(xp, total, axis, size)
     return total
 
 
@@ -154,8 +170,10 @@ def spread(xp: Any, band: Array, bands: Sequence[Tiles], total: Array, factor: i
     ndim = total.ndim - 1
     spectrum = xp.fft.fftn(band, axes=axes(ndim)) * float(factor**ndim)
     for k, tiles in enumerate(bands):
+        part = spectrum[:, k, ...]
         for where, values in tiles:
-            total[(..., *where)] += spectrum[:, k, ...] * values
+            repeats = tuple(n // m for n, m in zip(values.shape, part.shape[1:], strict=True))
+            total[(..., *where)] += (part if set(repeats) == {1} else xp.tile(part, (1, *repeats))) * values
 
 
 class Low(NamedTuple):

@@ -15,9 +15,10 @@ from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.groups import group_size
 from scatflow_wavelet.labels import path_coords
-from scatflow_wavelet.layout import Band
+from scatflow_wavelet.layout import Band, Grid
 from scatflow_wavelet.parameters import BankParameters, extended_shape
 from scatflow_wavelet.selection import Selection, select
+from scatflow_wavelet.spectrum import kept_samples
 from scatflow_wavelet.transform import Level, decompose, filters, recompose
 
 Array = Any
@@ -191,11 +192,11 @@ def _cost(bank: Bank, levels: tuple[Level, ...], shape: tuple[int, ...], count: 
     flops, stored, results = 2.5 * size * math.log2(max(2, size)), 0, 0
     for level in levels:
         m = size // level.grid**ndim
-        # A decimated band keeps the tiles of the frequency plane around its center (measured: 3 and 6 at most).
-        tiles = min(level.grid**ndim, 3 if ndim == 1 else 6)
-        flops += len(level) * (8 * tiles * m + 5 * m * math.log2(max(2, m)))
-        stored += len(level.bands) * tiles * m * real
+        kept = sum(kept_samples(bank, n, Grid(shape), level.grid) for n in level.bands)
+        flops += 8 * kept + len(level) * 5 * m * math.log2(max(2, m))
+        stored += kept * real
         results += len(level) * math.prod(-(-n // level.stride) for n in shape) * 2 * real
     largest = max((size // level.grid**ndim for level in levels), default=size)
+    # Half and whole spectrum of a group, a product and its transform; a filter is evaluated in float64, by two planes.
     planes = (3 * real * size + 6 * real * largest) * min(count, group_size(shape))
-    return Cost(count * flops, stored + count * results + planes + 3 * 8 * size)
+    return Cost(count * flops, stored + max(count * results + planes, 2 * 8 * size))

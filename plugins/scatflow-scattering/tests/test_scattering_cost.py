@@ -1,0 +1,59 @@
+"""Declared bytes against measured ones."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from scatflow.spec import ArraySpec
+from scatflow_scattering.scattering import Scattering
+from scatflow_wavelet.tight import Tight
+from scatflow_wavelet.wavelet import Wavelet
+
+PLANE, LINE = ("y", "x"), ("x",)
+CASES = [
+    (Scattering(dims=PLANE, J=3, L=8), (2, 128, 128)),
+    (Scattering(dims=PLANE, J=3), (8, 64, 64)),
+    (Scattering(dims=PLANE, J=4, L=4, order=1), (1, 256, 256)),
+    (Scattering(dims=PLANE, J=3, L=4, stride=1), (2, 64, 64)),
+    (Scattering(dims=PLANE, J=3, L=4, stride=5), (2, 96, 96)),
+    (Scattering(dims=PLANE, J=3, L=3, order=3, T="global"), (2, 96, 96)),
+    (Scattering(dims=PLANE, J=3, L=6, filters=Tight(), oversampling=0), (2, 96, 96)),
+    (Scattering(dims=LINE, J=8, Q=8), (4, 16384)),
+    (Scattering(dims=LINE, J=5), (100, 1000)),
+    (Wavelet(dims=PLANE, J=4, L=4), (2, 128, 128)),
+    (Wavelet(dims=PLANE, J=4, L=4, stride="octave"), (2, 128, 128)),
+    (Wavelet(dims=PLANE, J=4, L=4, stride=16), (2, 128, 128)),
+    (Wavelet(dims=LINE, J=8, Q=8), (2, 16384)),
+]
+
+
+@pytest.mark.parametrize(("operator", "shape"), CASES)
+def test_declared_bytes(bench, rng, operator, shape):
+    """What the kernel holds beside its input: filters, planes, the result before it is trimmed."""
+    data = rng.standard_normal(shape).astype(np.float32)
+    block = bench.block(operator, data)
+    block.constants.clear()
+    spec = ArraySpec(tuple(block.at.size), tuple(block.data.shape[-len(operator.dims) :]), "float32")
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        constants = operator.prepare(block.xp, spec, None)
+        operator.apply(block.xp, block.data, at=block.at, **constants)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    cost = operator.cost(ArraySpec(("t", *operator.dims), shape, "float32"))
+    assert 0.25 * cost.bytes < peak < 1.5 * cost.bytes
+    assert cost.flops > 0
+
+
+def test_flops_grow_with_items_and_fall_with_selection():
+    spec = ArraySpec(("t", "y", "x"), (4, 128, 128), "float32")
+    operator = Scattering(dims=PLANE, J=4)
+    one = operator.cost(ArraySpec(("y", "x"), (128, 128), "float32"))
+    assert operator.cost(spec).flops == pytest.approx(4 * one.flops)
+    assert operator.replace(order=1).cost(spec).flops < 0.5 * operator.cost(spec).flops
+    assert operator.replace(paths=({"order": 2, "j1": 2, "l1": 0},)).cost(spec).flops < 0.1 * operator.cost(spec).flops
