@@ -110,7 +110,7 @@ def _blockwise(kernel: Kernel, arrays: Sequence[Any], call: Call) -> dict[str, d
     arguments: list[Any] = []
     for array, port in zip(arrays, kernel.inputs, strict=True):
         arguments += [array, port.dims] if isinstance(port, Port) else [array, None]
-    token = tokenize(kernel.operator.identity(), *arrays)
+    token = tokenize(kernel, *arrays)
     known = {dim for port in kernel.inputs if isinstance(port, Port) for dim in port.dims}
     results = {}
     for port in kernel.outputs:
@@ -152,7 +152,7 @@ def _reduce(kernel: Kernel, array: da.Array, call: Call) -> dict[str, da.Array]:
     """Lower a reduction: partial states per block, a tree in index order, results per block of the kept dims."""
     port = kernel.inputs[0]
     assert isinstance(port, Port)
-    token = tokenize(kernel.operator.identity(), array)
+    token = tokenize(kernel, array)
     stem = f"{kernel.operator.name}-{token}"
     kept = [axis for axis, dim in enumerate(port.dims) if dim not in kernel.over and dim not in kernel.core]
     pooled = [axis for axis, dim in enumerate(port.dims) if dim in kernel.over]

@@ -162,8 +162,8 @@ class Pipeline:
         device: str = "cpu",
         retries: int = 2,
         progress: Any = None,
-    ) -> xr.Dataset:
-        """Run as a job into a zarr store and return the opened result.
+    ) -> Any:
+        """Run as a job into a zarr store and return the opened result, a Dataset or DataTree.
 
         A killed worker costs the regions in flight; a killed runner too: call again with ``resume=True``. The bytes do not
         depend on workers, threads, kills or resumes. See :meth:`plan` for memory, threads, region and fft, and

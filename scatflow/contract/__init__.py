@@ -1,5 +1,7 @@
 """What a plugin author imports: kinds of operators, parameters, sources, filter families."""
 
+from scatflow.contract.average import Average
+from scatflow.contract.cells import Cells, stack
 from scatflow.contract.declared import Declared, canonical_json, digest, param
 from scatflow.contract.operator import (
     API,
@@ -22,7 +24,7 @@ from scatflow.contract.source import FilterFamily, Filters, Source, family, inst
 from scatflow.contract.wiring import Ref, Wire, wire
 
 __all__ = [
-    "API", "Boundary", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Operator", "Pointwise",
+    "API", "Average", "Boundary", "Cells", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Operator", "Pointwise",
     "Program", "Reduce", "Ref", "Select", "Signature", "Source", "Whole", "Window", "Wire", "canonical_json", "digest", "family",
-    "install_family_lookup", "operator", "param", "source", "wire",
+    "install_family_lookup", "operator", "param", "source", "stack", "wire",
 ]  # fmt: skip

@@ -275,3 +275,12 @@ def test_select_on_bare_and_labelled_numpy() -> None:
     x = signal(7, 16)
     xr.testing.assert_equal(apply(Every(dim="b", start=1, step=3), x), x[1::3])
     np.testing.assert_array_equal(apply(Every(dim="dim_0", start=3, step=2), np.arange(8.0)), [3, 5, 7])
+
+
+def test_the_same_data_under_other_coordinates_is_another_task() -> None:
+    base = da.from_array(np.random.default_rng(0).standard_normal((2, 16)), chunks=(1, 16))
+    plain = xr.DataArray(base, dims=("b", "x"), coords={"x": np.arange(16) * 0.5})
+    whole = plain.assign_coords(x=("x", np.arange(16) * 0.5, {"period": 8.0}))
+    reflected, wrapped = (apply(Smooth(dims="x"), array) for array in (plain, whole))
+    assert reflected.data.name != wrapped.data.name
+    assert not np.allclose(*dask.compute(reflected, wrapped, scheduler="sync"))

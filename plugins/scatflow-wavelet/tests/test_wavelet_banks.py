@@ -46,7 +46,7 @@ def test_the_tight_bank_is_tight_on_anisotropic_grids():
 def test_the_contractive_bank_never_exceeds_one(layout):
     J, voices, aspect = layout
     shape = (2 ** (J + 3), 100 + 2**J)[: len(aspect)]
-    low, high = Bank(Morlet(contractive=True), J, voices, aspect=aspect).bounds(Grid(shape))
+    _, high = Bank(Morlet(contractive=True), J, voices, aspect=aspect).bounds(Grid(shape))
     assert high <= 1 + 1e-12
     plain = Bank(Morlet(), J, voices, aspect=aspect)
     assert high >= 0.97 * min(1.0, plain.bounds(Grid(shape))[1])

@@ -17,9 +17,7 @@ class TreeParameters(BankParameters):
 
     order: int = param(2, "Highest number of wavelets in a path.", ge=0, le=8)
     tree: Kind = param("increasing", 'Paths with j1 < j2 < ... ("increasing"), or all of them.')
-    paths: Selection = param(
-        None, 'Labels of the paths wanted, {"order": 2, "j1": (0, 1)}, or a list of such; default all.'
-    )
+    paths: Selection = param(None, 'Labels of the paths wanted, {"order": 2, "j1": (0, 1)}, or a list of such; default all.')
 
     def paths_of(self, ndim: int) -> Tree:
         """Return the tree in one or two core dims, for inputs that :meth:`resolve` has seen.

@@ -10,4 +10,7 @@ SCATFLOW_API = 1
 @hookimpl
 def scatflow_operators() -> Provided:
     """Return the operators."""
-    return {"scattering": "scatflow_scattering.scattering:Scattering"}
+    return {
+        "scattering": "scatflow_scattering.scattering:Scattering",
+        "scattering_moments": "scatflow_scattering.moments:ScatteringMoments",
+    }

@@ -146,9 +146,7 @@ def tree_ndim(block: Array, average: Average) -> int:
     return len(average.keep) if isinstance(average, Smoothing) else len(average.core)
 
 
-def pull(
-    xp: Any, cotangent: Array, block: Array, tree: Tree, bands: Mapping[Key, Tiles], average: Average
-) -> Array:
+def pull(xp: Any, cotangent: Array, block: Array, tree: Tree, bands: Mapping[Key, Tiles], average: Average) -> Array:
     """Return the cotangent of the block: the adjoint of the derivative of :func:`scatter`.
 
     Parameters

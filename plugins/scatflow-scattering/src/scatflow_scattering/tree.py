@@ -116,9 +116,7 @@ class Tree:
         return count
 
 
-def grow(
-    banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[Labels, ...] | None, subject: str
-) -> Tree:
+def grow(banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[Labels, ...] | None, subject: str) -> Tree:
     """Return the tree of all paths up to the number of banks, or of those selected.
 
     Parameters
@@ -149,9 +147,7 @@ def grow(
     level: list[tuple[Band, ...]] = [()]
     found = list(level)
     for bank in banks:
-        level = [
-            (*path, band) for path in level for band in bank.bands if kind == "all" or not path or band.j > path[-1].j
-        ]
+        level = [(*path, band) for path in level for band in bank.bands if kind == "all" or not path or band.j > path[-1].j]
         found += level
     if selection is not None:
         ndim = banks[0].ndim if banks else 1
@@ -295,9 +291,7 @@ def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles], sample
     yield from _below(xp, root, tree, bands, tuple(block.shape[1:]), samples)
 
 
-def _below(
-    xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Tiles], core: tuple[int, ...], samples: int
-) -> Iterator[Stack]:
+def _below(xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Tiles], core: tuple[int, ...], samples: int) -> Iterator[Stack]:
     inner = [(index, path) for index, path in enumerate(stack.paths) if path in tree.broods]
     if not inner:
         return
