@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from matplotlib.backend_bases import RendererBase
@@ -26,42 +27,48 @@ def draw(name: str, **changes: object) -> Figure:
     return plots.figure(array, kind, **{**options, **changes})
 
 
+class Picture(NamedTuple):
+    """A picture in a file, with every text that was drawn into it."""
+
+    name: str
+    path: Path
+    figure: Figure
+    texts: list[Text]
+
+
 @pytest.fixture(scope="module", params=list(CASES))
-def picture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Figure, Path]:
-    figure = draw(request.param)
+def picture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Picture:
+    figure, texts = draw(request.param), []
     path = tmp_path_factory.mktemp("pictures") / f"{request.param}.png"
-    figure.savefig(path)
-    return request.param, figure, path
-
-
-def test_is_like_its_golden_image(picture: tuple[str, Figure, Path]) -> None:
-    name, _, path = picture
-    mean, block = distance(shrunk(path), golden(name))
-    assert mean <= MEAN and block <= BLOCK, f"{name}: mean {mean:.2f}, worst block {block:.1f}; look at {path}"
-
-
-def test_is_1200_pixels_wide(picture: tuple[str, Figure, Path]) -> None:
-    with Image.open(picture[2]) as image:
-        assert image.width == 1200
-
-
-def test_texts_are_legible(picture: tuple[str, Figure, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    _, figure, _ = picture
-    drawn: list[Text] = []
     draw_text = Text.draw
 
     def record(self: Text, renderer: RendererBase) -> None:
         if self.get_visible() and self.get_text().strip():
-            drawn.append(self)
+            texts.append(self)
         draw_text(self, renderer)
 
-    monkeypatch.setattr(Text, "draw", record)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    boxes = [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in drawn]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Text, "draw", record)
+        figure.savefig(path)
+    return Picture(request.param, path, figure, texts)
+
+
+def test_is_like_its_golden_image(picture: Picture) -> None:
+    mean, block = distance(shrunk(picture.path), golden(picture.name))
+    assert mean <= MEAN and block <= BLOCK, f"mean {mean:.2f}, worst block {block:.1f}; look at {picture.path}"
+
+
+def test_is_1200_pixels_wide(picture: Picture) -> None:
+    with Image.open(picture.path) as image:
+        assert image.width == 1200
+
+
+def test_texts_are_legible(picture: Picture) -> None:
+    renderer = FigureCanvasAgg(picture.figure).get_renderer()
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in dict.fromkeys(picture.texts)]
     assert len(boxes) >= 8
-    assert min(text.get_fontsize() for text in drawn) >= SMALLEST_POINTS
-    width, height = figure.bbox.size
+    assert min(text.get_fontsize() for text in picture.texts) >= SMALLEST_POINTS
+    width, height = picture.figure.bbox.size
     for words, box in boxes:
         assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1, f"{words!r} is cut off"
     for (one, a), (two, b) in itertools.combinations(boxes, 2):

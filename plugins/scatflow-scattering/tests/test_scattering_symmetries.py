@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scatflow.arrays import namespace
+from scatflow.spec import ArraySpec, Place
 from scatflow_scattering.scattering import Scattering
 from scatflow_wavelet.morlet import Morlet
 from scatflow_wavelet.tight import Tight
@@ -118,3 +120,36 @@ def test_any_size_and_stride_samples_the_same_planes(bench, rng, shape, stride):
     out = bench(operator.replace(stride=stride), data)
     assert out.shape[1:] == tuple(-(-n // step) for n in shape)
     np.testing.assert_allclose(out, dense[:, ::step, ::step], atol=1e-13)
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize(
+    ("dims", "n", "kw"),
+    [
+        (("x",), 2048, {"J": 4, "Q": (1,)}),
+        (("x",), 2048, {"J": 4, "Q": (8, 1), "order": 1}),
+        (("y", "x"), 144, {"J": 2, "L": 4}),
+        (("y", "x"), 144, {"J": 2, "L": 8, "stride": 3}),
+    ],
+)
+def test_a_block_with_the_tabulated_halo_gives_the_numbers_of_the_whole(bench, rng, dims, n, kw, tol):
+    operator = Scattering(dims=dims, **kw)
+    data = rng.standard_normal((n,) * len(dims))
+    whole = bench(operator, data, "periodic")
+    step = operator.step()
+    low, high = n // 2, n // 2 + 4 * step
+    start = (low - operator.depth(tol)["x"][0]) // 2**operator.J * 2**operator.J
+    stop = start + -(-(high + operator.depth(tol)["x"][1] - start) // 2**operator.J) * 2**operator.J
+    at = Place(
+        dict.fromkeys(dims, start), dict.fromkeys(dims, stop), dict.fromkeys(dims, (low, high)), dict.fromkeys(dims, n)
+    )
+    block = np.ascontiguousarray(data[(slice(start, stop),) * len(dims)])
+    constants = operator.prepare(np, ArraySpec(dims, block.shape, "float64"), None)
+    part = operator.apply(namespace(block), block, at=at, **constants)
+    first = -(-low // step) - -(-start // step)
+    got = part[(..., *(slice(first, first + 4),) * len(dims))]
+    expected = whole[(..., *(slice(-(-low // step), -(-low // step) + 4),) * len(dims))]
+    order = np.array([len(path) for path in operator.paths_of(len(dims)).paths])
+    for m in range(operator.order + 1):
+        scale = np.sqrt(np.mean(whole[order == m] ** 2))
+        assert np.sqrt(np.mean((got - expected)[order == m] ** 2)) < tol * scale, m

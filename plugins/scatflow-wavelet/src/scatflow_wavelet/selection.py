@@ -14,7 +14,11 @@ from scatflow_wavelet.layout import Band
 Labels = dict[str, int | tuple[int, ...]]
 #: Paths that match any of the sets; a single mapping stands for a set of one.
 Selection = Annotated[
-    tuple[Labels, ...] | None, BeforeValidator(lambda value: (value,) if isinstance(value, Mapping) else value)
+    tuple[Labels, ...] | None,
+    BeforeValidator(
+        lambda value: (value,) if isinstance(value, Mapping) else value,
+        json_schema_input_type=Labels | tuple[Labels, ...] | None,
+    ),
 ]
 
 
