@@ -77,7 +77,9 @@ def main() -> None:
     options = parser.parse_args()
     rows = [case(name, *arguments) for name, arguments in (QUICK if options.quick else CASES).items()]
     for row in rows:
-        gpu = f"{statistics.median(row['gpu_s']) * 1e3:9.1f} ms  difference {row['difference']:.1e}" if "gpu_s" in row else row["gpu"]
+        gpu = (
+            f"{statistics.median(row['gpu_s']) * 1e3:9.1f} ms  difference {row['difference']:.1e}" if "gpu_s" in row else row["gpu"]
+        )
         print(f"{row['case']:<18} CPU {statistics.median(row['cpu_s']) * 1e3:9.1f} ms   GPU {gpu}")
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "scatflow") if _has(name)}
     record = {"date": str(datetime.date.today()), "cpu": platform.processor(), "versions": versions, "rows": rows}

@@ -42,23 +42,23 @@ class Pipeline:
         All problems of structure, names, arguments and wiring at once; nothing has been read.
     """
 
-    def __init__(self, document: Mapping[str, Any], **parameters: Any) -> None:
+    def __init__(self, document: Mapping[str, Any], /, **parameters: Any) -> None:
         self.document = dict(document)
         self.parameters = dict(parameters)
         self.graph: Graph = parse(document, parameters)
 
     @classmethod
-    def from_file(cls, path: str | Path, **parameters: Any) -> Pipeline:
+    def from_file(cls, path: str | Path, /, **parameters: Any) -> Pipeline:
         """Read a pipeline file, JSON or YAML."""
         return cls(read_file(path), **parameters)
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], **parameters: Any) -> Pipeline:
+    def from_document(cls, document: Mapping[str, Any], /, **parameters: Any) -> Pipeline:
         """Take a process graph that is already parsed."""
         return cls(document, **parameters)
 
     @classmethod
-    def from_source(cls, name: str, **arguments: Any) -> Pipeline:
+    def from_source(cls, name: str, /, **arguments: Any) -> Pipeline:
         """Return the pipeline that only delivers a source: ``scatflow data NAME``."""
         return cls({"process_graph": {name: {"process_id": name, "arguments": arguments, "result": True}}})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,32 +32,46 @@ def show(result: Path, output: Path | None, kinds: Sequence[str], suffix: str, n
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it is incomplete stands in the summary
-        dataset = open_result(result)
-    print_summary(result, dataset)
-    for subject in subjects(dataset):
-        print_coefficients(subject)
+        opened = open_result(result)
+    found = groups(opened)
+    print_summary(result, opened.attrs, found)
+    for dataset in found.values():
+        for subject in subjects(dataset).values():
+            print_coefficients(subject)
     if not no_pictures:
-        for path in pictures(dataset, output or result.with_name(f"{result.stem}-pictures"), kinds, suffix):
+        for path in pictures(found, output or result.with_name(f"{result.stem}-pictures"), kinds, suffix):
             click.echo(f"wrote {path}")
 
 
-def subjects(dataset: xr.Dataset) -> list[xr.DataArray | xr.Dataset]:
-    """Return what is drawn and tabulated: statistics together (mean with its error), other variables one by one."""
-    return [dataset] if "mean" in dataset.data_vars else [array.rename(name) for name, array in dataset.data_vars.items()]
+def groups(opened: xr.Dataset | xr.DataTree) -> dict[str, xr.Dataset]:
+    """Return the datasets of a result by group: one without a name, or those of results that have sizes of their own."""
+    import xarray as xr
+
+    if isinstance(opened, xr.DataTree):
+        return {node.path.strip("/"): node.to_dataset() for node in opened.subtree if node.data_vars}
+    return {"": opened}
 
 
-def print_summary(path: Path, dataset: xr.Dataset) -> None:
+def subjects(dataset: xr.Dataset) -> dict[str, xr.DataArray | xr.Dataset]:
+    """Return by name what is drawn and tabulated: statistics together (mean with its error), other variables one by one."""
+    if "mean" in dataset.data_vars:
+        return {"mean": dataset}
+    return {str(name): array.rename(name) for name, array in dataset.data_vars.items()}
+
+
+def print_summary(path: Path, attrs: Mapping[str, Any], found: Mapping[str, xr.Dataset]) -> None:
     """Print state, variables, coordinates with ranges and units, attributes, provenance."""
     from scatflow.cli.screen import print_heading, print_pairs
 
-    state = dataset.attrs.get("scatflow_state", "unknown")
+    state = attrs.get("scatflow_state", "unknown")
     print_heading(f"{path}: {state}" + ("" if state == "complete" else ", what is not finished reads as NaN"))
-    for title, pairs in (
-        ("variables", [_variable(str(name), array) for name, array in dataset.data_vars.items()]),
-        ("coordinates", [_coordinate(str(name), coord) for name, coord in dataset.coords.items()]),
-        ("attributes", _attributes(dataset)),
-        ("provenance", _provenance(dataset)),
-    ):
+    sections: list[tuple[str, list[tuple[str, str]]]] = []
+    for group, dataset in found.items():
+        of = f" of {group}" if group else ""
+        sections.append((f"variables{of}", [_variable(str(name), array) for name, array in dataset.data_vars.items()]))
+        sections.append((f"coordinates{of}", [_coordinate(str(name), coord) for name, coord in dataset.coords.items()]))
+    sections += [("attributes", _attributes(attrs, found)), ("provenance", _provenance(attrs))]
+    for title, pairs in sections:
         if pairs:
             print_heading(f"\n{title}")
             print_pairs(pairs)
@@ -103,20 +117,21 @@ def _span(first: str, last: str) -> str:
     return first if first == last else f"{first} … {last}"
 
 
-def _attributes(dataset: xr.Dataset) -> list[tuple[str, str]]:
-    found = dict(dataset.attrs)
-    for array in dataset.data_vars.values():
-        found |= array.attrs
-    return [(key, str(value)) for key, value in sorted(found.items()) if key not in _KNOWN]
+def _attributes(attrs: Mapping[str, Any], groups: Mapping[str, xr.Dataset]) -> list[tuple[str, str]]:
+    found = dict(attrs)
+    for dataset in groups.values():
+        for array in dataset.data_vars.values():
+            found |= array.attrs
+    return [(str(key), str(value)) for key, value in sorted(found.items()) if key not in _KNOWN]
 
 
-def _provenance(dataset: xr.Dataset) -> list[tuple[str, str]]:
+def _provenance(attrs: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return operators, plugins and versions, as far as the store knows them."""
     from scatflow.errors import StoreError
     from scatflow.graph.record import parse_provenance
 
     try:
-        record = parse_provenance(dataset.attrs)
+        record = parse_provenance(attrs)
     except StoreError as error:
         return [("", str(error))]
 
@@ -129,12 +144,12 @@ def _provenance(dataset: xr.Dataset) -> list[tuple[str, str]]:
         ("operators", several(record.operators)), ("plugins", several(record.plugins)),
         ("seeds", ", ".join(f"{node} {seed}" for node, seed in record.seeds.items())),
         ("versions", ", ".join(f"{name} {number}" for name, number in record.versions.items())),
-        ("plan", str(dataset.attrs.get("scatflow_plan", ""))[:12]),
+        ("plan", str(attrs.get("scatflow_plan", ""))[:12]),
     ]  # fmt: skip
     return [(name, value) for name, value in pairs if value]
 
 
-def pictures(dataset: xr.Dataset, folder: Path, kinds: Sequence[str], suffix: str) -> list[Path]:
+def pictures(found: Mapping[str, xr.Dataset], folder: Path, kinds: Sequence[str], suffix: str) -> list[Path]:
     """Draw everything in every kind that suits its labels (or those asked for) and return the files.
 
     Kinds that a variable cannot be drawn in are passed over as long as another variable can.
@@ -144,7 +159,8 @@ def pictures(dataset: xr.Dataset, folder: Path, kinds: Sequence[str], suffix: st
 
     written: list[Path] = []
     refused: list[Exception] = []
-    for subject in subjects(dataset):
+    named = [("-".join(filter(None, (group, name))), one) for group, data in found.items() for name, one in subjects(data).items()]
+    for name, subject in named:
         try:
             wanted = kinds or plots.kinds(subject)
         except ParameterError as error:  # a scalar has nothing to draw
@@ -152,7 +168,6 @@ def pictures(dataset: xr.Dataset, folder: Path, kinds: Sequence[str], suffix: st
             continue
         for kind in wanted:
             folder.mkdir(parents=True, exist_ok=True)
-            name = getattr(subject, "name", None) or "mean"
             try:
                 written.append(plots.save(subject, folder / f"{name}-{kind}.{suffix}", kind))
             except DimensionError as error:

@@ -97,7 +97,7 @@ def test_statistics_are_drawn_together_with_their_errors(tmp_path: Path) -> None
     from scatflow.cli.show import pictures
 
     data = samples.moments2d(J=3, L=4)
-    (path,) = pictures(data, tmp_path / "p", ["spectrum"], "png")
+    (path,) = pictures({"": data}, tmp_path / "p", ["spectrum"], "png")
     assert path.name == "mean-spectrum.png"
     arranged = plots.arrange(data)
     header, rows = coefficient_table(arranged.tree, arranged.units)
@@ -127,3 +127,15 @@ def test_without_matplotlib_the_summary_stays_and_the_remedy_is_told(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, out, err = scatflow("show", coefficients)
     assert code == 1 and "scatflow[plot]" in err and "provenance" in out
+
+
+def test_results_of_different_sizes_are_shown_group_by_group(
+    scatflow: Program, coefficients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attrs = sf.open_result(coefficients).attrs
+    fine, coarse = (samples.vorticity(size)[0].to_dataset() for size in (16, 8))
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), "/fine": fine, "/coarse": coarse})
+    monkeypatch.setattr("scatflow.store.open_result", lambda path: tree)
+    code, out, _ = scatflow("show", coefficients, "-o", tmp_path / "p")
+    assert code == 0 and "variables of fine" in out and "(y 8, x 8)" in out and out.count("provenance") == 1
+    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["coarse-vorticity-field.png", "fine-vorticity-field.png"]

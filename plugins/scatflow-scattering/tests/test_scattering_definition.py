@@ -70,9 +70,7 @@ def matrix(f: Filter, rows: list[np.ndarray], columns: list[np.ndarray], period:
     """Return f(row - column), summed over periodic copies, rows and columns being grids of positions."""
     copies = [range(-(FAR[len(period)] // p + 2), FAR[len(period)] // p + 3) for p in period]
     around = np.meshgrid(*(np.arange(float(p)) for p in period), indexing="ij", sparse=True)
-    kernel = sum(
-        f(tuple(u + s * p for u, s, p in zip(around, shift, period, strict=True))) for shift in itertools.product(*copies)
-    )
+    kernel = sum(f(tuple(u + s * p for u, s, p in zip(around, shift, period, strict=True))) for shift in itertools.product(*copies))
     apart = [(r[:, None] - c[None, :]) % p for r, c, p in zip(rows, columns, period, strict=True)]
     if len(period) == 2:
         apart = [apart[0][:, None, :, None], apart[1][None, :, None, :]]
@@ -124,9 +122,7 @@ CASES_2D = [
 @pytest.mark.parametrize(("J", "L", "order", "a", "stride", "T", "shape", "aspect"), CASES_2D)
 def test_kernel_equals_direct_sums_in_two_dims(bench, rng, J, L, order, a, stride, T, shape, aspect):
     metric = "space" if aspect == (1.0, 1.0) else tuple(1 / x for x in aspect)
-    operator = Scattering(
-        dims=("y", "x"), J=J, L=L, order=order, oversampling=a, stride=stride, T=T, pad=1, metric=metric
-    )
+    operator = Scattering(dims=("y", "x"), J=J, L=L, order=order, oversampling=a, stride=stride, T=T, pad=1, metric=metric)
     data = rng.standard_normal((2, *shape))
     block = bench.block(operator, data)
     bands = [(j, morlet_2d(j, np.pi * q / L, L, aspect)) for j in range(J) for q in range(L)]

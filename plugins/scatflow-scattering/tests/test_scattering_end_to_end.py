@@ -51,7 +51,16 @@ def test_lazy_equals_eager_and_reads_nothing_early(field):
     def refuse(block):
         raise AssertionError("data were read")
 
-    sf.ops.scattering(field.copy(data=dask.array.from_array(field.values, chunks=(1, 48, 40)).map_blocks(refuse, dtype="f4", meta=np.empty((0, 0, 0), "f4"))), dims=("y", "x"), J=2, L=3)
+    sf.ops.scattering(
+        field.copy(
+            data=dask.array.from_array(field.values, chunks=(1, 48, 40)).map_blocks(
+                refuse, dtype="f4", meta=np.empty((0, 0, 0), "f4")
+            )
+        ),
+        dims=("y", "x"),
+        J=2,
+        L=3,
+    )
     lazy = sf.ops.scattering(field.chunk(time=2), dims=("y", "x"), J=2, L=3)
     assert isinstance(lazy.data, dask.array.Array)
     np.testing.assert_allclose(lazy.compute(), eager, rtol=1e-5, atol=1e-6)
@@ -87,7 +96,9 @@ def test_nothing_beyond_the_reach_changes_a_value(rng):
     order = out.order.values
     for m in range(3):
         part = out[k].values[order == m]
-        assert np.linalg.norm(again[k].values[order == m] - part) < 3e-4 * np.sqrt(np.mean(out.values[:, order == m] ** 2)) * np.sqrt(part.size)
+        assert np.linalg.norm(again[k].values[order == m] - part) < 3e-4 * np.sqrt(
+            np.mean(out.values[:, order == m] ** 2)
+        ) * np.sqrt(part.size)
 
 
 def test_global_average_and_order_zero(field):
@@ -97,7 +108,9 @@ def test_global_average_and_order_zero(field):
 
 
 def test_tight_family_by_name(field):
-    out = sf.ops.scattering(field, dims=("y", "x"), J=2, L=3, filters="tight", boundary="periodic", stride=1, oversampling=2, tree="all")
+    out = sf.ops.scattering(
+        field, dims=("y", "x"), J=2, L=3, filters="tight", boundary="periodic", stride=1, oversampling=2, tree="all"
+    )
     share = float((out.astype("f8") ** 2).sum() / (field.astype("f8") ** 2).sum())
     assert 0.9 < share < 1 + 1e-6
 

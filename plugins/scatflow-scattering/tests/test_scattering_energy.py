@@ -53,9 +53,7 @@ def test_energy_identity_of_tight_banks(bench, rng, dims, shape, kw):
 
 def test_white_noise_shares(bench, rng):
     data = rng.standard_normal((4, 256))
-    operator = Scattering(
-        dims=("x",), J=8, Q=1, order=4, filters=Tight(), tree="all", oversampling=8, stride=1
-    )
+    operator = Scattering(dims=("x",), J=8, Q=1, order=4, filters=Tight(), tree="all", oversampling=8, stride=1)
     out = bench(operator, data, "periodic")
     cumulative = np.cumsum(shares(operator, data, out, 1))
     np.testing.assert_allclose(cumulative, [0.012, 0.788, 0.962, 0.9951, 0.99951], atol=0.02)
@@ -81,4 +79,3 @@ def test_distances_do_not_grow(bench, rng, family, bound, dims, shape, kw):
     ]:
         ratio = np.linalg.norm(bench(operator, x, "periodic") - bench(operator, y, "periodic")) / np.linalg.norm(x - y)
         assert ratio <= bound ** (0.5 * (operator.order + 1)) + 1e-10
-

@@ -50,7 +50,9 @@ def test_labels_in_coordinate_units():
     # y decreases, so that angles are mirrored: index angles 0, 45, 90, 135 become 0, 135, 90, 45.
     np.testing.assert_allclose(c["theta1"][1:5], [0, 135, 90, 45])
     assert out.coords["xi1"].attrs["units"] == "1/m" and out.coords["scale1"].attrs["units"] == "m"
-    assert out.coords["theta1"].attrs["units"] == "degree" and all("long_name" in x.attrs for k, x in out.coords.items() if x.dims == ("path",))
+    assert out.coords["theta1"].attrs["units"] == "degree" and all(
+        "long_name" in x.attrs for k, x in out.coords.items() if x.dims == ("path",)
+    )
     assert out.attrs == {"units": "m s-1", "long_name": "scattering coefficients of velocity"}
     np.testing.assert_allclose(c["y"], -0.5 * np.arange(0, 64, 8))
     assert out.strides == {"y": 8, "x": 8}

@@ -140,9 +140,7 @@ def test_a_block_with_the_tabulated_halo_gives_the_numbers_of_the_whole(bench, r
     low, high = n // 2, n // 2 + 4 * step
     start = (low - operator.depth(tol)["x"][0]) // 2**operator.J * 2**operator.J
     stop = start + -(-(high + operator.depth(tol)["x"][1] - start) // 2**operator.J) * 2**operator.J
-    at = Place(
-        dict.fromkeys(dims, start), dict.fromkeys(dims, stop), dict.fromkeys(dims, (low, high)), dict.fromkeys(dims, n)
-    )
+    at = Place(dict.fromkeys(dims, start), dict.fromkeys(dims, stop), dict.fromkeys(dims, (low, high)), dict.fromkeys(dims, n))
     block = np.ascontiguousarray(data[(slice(start, stop),) * len(dims)])
     constants = operator.prepare(np, ArraySpec(dims, block.shape, "float64"), None)
     part = operator.apply(namespace(block), block, at=at, **constants)

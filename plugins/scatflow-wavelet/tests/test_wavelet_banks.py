@@ -42,7 +42,9 @@ def test_the_tight_bank_is_tight_on_anisotropic_grids():
     assert abs(low - 1) < 1e-12 and abs(high - 1) < 1e-12
 
 
-@pytest.mark.parametrize("layout", [(J, L, SQUARE) for J in (1, 3, 5) for L in (2, 4, 8, 12)] + [(J, Q, (1.0,)) for J in (3, 7) for Q in (1, 5, 16)])
+@pytest.mark.parametrize(
+    "layout", [(J, L, SQUARE) for J in (1, 3, 5) for L in (2, 4, 8, 12)] + [(J, Q, (1.0,)) for J in (3, 7) for Q in (1, 5, 16)]
+)
 def test_the_contractive_bank_never_exceeds_one(layout):
     J, voices, aspect = layout
     shape = (2 ** (J + 3), 100 + 2**J)[: len(aspect)]

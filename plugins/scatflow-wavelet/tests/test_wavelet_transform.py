@@ -156,7 +156,14 @@ def test_labels_and_shapes():
     assert out.attrs["units"] == "K" and "standard_name" not in out.attrs
     np.testing.assert_allclose(out.coords["x"].values, np.arange(13) * 4.0)
     parts = Wavelet(dims=("x",), J=4, Q=2, stride="octave").output(spec)
-    assert {name: part.sizes["x"] for name, part in parts.items()} == {"j0": 100, "j1": 100, "j2": 50, "j3": 25, "j4": 13, "low": 13}
+    assert {name: part.sizes["x"] for name, part in parts.items()} == {
+        "j0": 100,
+        "j1": 100,
+        "j2": 50,
+        "j3": 25,
+        "j4": 13,
+        "low": 13,
+    }
     with pytest.raises(ParameterError, match="stride"):
         Wavelet(dims=("x",), stride=0).output(spec)
     with pytest.raises(ParameterError, match="J <= 6"):

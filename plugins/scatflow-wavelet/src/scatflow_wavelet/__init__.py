@@ -5,10 +5,25 @@ bounds), the families :class:`Morlet` and :class:`Tight`, and :mod:`scatflow_wav
 and the strided low-pass).
 """
 
-from scatflow_wavelet.bank import Bank
-from scatflow_wavelet.family import WaveletFamily
-from scatflow_wavelet.layout import Band, Grid, Layout
-from scatflow_wavelet.morlet import Morlet
-from scatflow_wavelet.tight import Tight
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scatflow_wavelet.bank import Bank
+    from scatflow_wavelet.family import WaveletFamily
+    from scatflow_wavelet.layout import Band, Grid, Layout
+    from scatflow_wavelet.morlet import Morlet
+    from scatflow_wavelet.tight import Tight
 
 __all__ = ["Band", "Bank", "Grid", "Layout", "Morlet", "Tight", "WaveletFamily"]
+
+_HOMES = {"Band": "layout", "Bank": "bank", "Grid": "layout", "Layout": "layout", "Morlet": "morlet", "Tight": "tight"}
+
+
+def __getattr__(name: str) -> Any:
+    # Listing plugins imports this package and must not import an array library.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'family')}"), name)

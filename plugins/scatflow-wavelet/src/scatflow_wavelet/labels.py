@@ -50,9 +50,7 @@ def core_names(spec: ArraySpec, dims: Sequence[str] | None, sampling: Sampling |
     return spec.dims[len(spec.dims) - count :]
 
 
-def spacing_of(
-    spec: ArraySpec, dims: Sequence[str], metric: Metric, sampling: Sampling | None, subject: str
-) -> Spacing:
+def spacing_of(spec: ArraySpec, dims: Sequence[str], metric: Metric, sampling: Sampling | None, subject: str) -> Spacing:
     """Return how the core axes of an input are sampled (U3).
 
     Parameters

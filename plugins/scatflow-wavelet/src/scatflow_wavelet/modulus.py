@@ -21,7 +21,7 @@ Array = Any
     aliases=("envelope", "magnitude"),
 )
 class Modulus(Pointwise):
-    """Modulus |z| of real or complex values, element by element.
+    """Modulus ``|z|`` of real or complex values, element by element.
 
     Never increases a distance: ``| |a| - |b| | <= |a - b|``.
 

@@ -56,9 +56,7 @@ def select(
                     remedy=near(name, names),
                 )  # fmt: skip
     sets = [{name: {v} if isinstance(v, int) else set(v) for name, v in wanted.items()} for wanted in selection]
-    found = [
-        path for path in paths if any(all(_label(path, name) in values for name, values in wanted.items()) for wanted in sets)
-    ]
+    found = [path for path in paths if any(all(_label(path, name) in values for name, values in wanted.items()) for wanted in sets)]
     if not found:
         raise ParameterError(f"{subject}.paths", "no path of the tree has these labels", got=list(selection))
     return found

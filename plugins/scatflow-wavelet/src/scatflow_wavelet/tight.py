@@ -54,9 +54,7 @@ class Tight(WaveletFamily):
         q = layout.voices
         if layout.ndim == 1:
             return tuple(_band(n, q, _TOP * 2.0 ** (-n / q), 1 / q) for n in range(layout.J * q))
-        return tuple(
-            _band(j * q + m, q, 0.5 * math.pi * 2.0**-j, 1.0, math.pi * m / q) for j in range(layout.J) for m in range(q)
-        )
+        return tuple(_band(j * q + m, q, 0.5 * math.pi * 2.0**-j, 1.0, math.pi * m / q) for j in range(layout.J) for m in range(q))
 
     def band(self, layout: Layout, band: Band, grid: Grid) -> Real:
         """Return the multiplier of one band on a grid."""

@@ -55,9 +55,7 @@ class Level:
         return len(self.bands) + self.low
 
 
-def filters(
-    bank: Bank, levels: Sequence[Level], shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None
-) -> dict[str, Any]:
+def filters(bank: Bank, levels: Sequence[Level], shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None) -> dict[str, Any]:
     """Return the multipliers of all levels for blocks of one shape.
 
     Parameters

@@ -90,7 +90,9 @@ class Wavelet(BankParameters, Window):
         bands = [path[0] for path in wanted if path]
         if self.stride != "octave":
             if self.stride < 1:
-                raise ParameterError(f"{self.name}.stride", "must be at least 1", expected='a positive integer or "octave"', got=self.stride)
+                raise ParameterError(
+                    f"{self.name}.stride", "must be at least 1", expected='a positive integer or "octave"', got=self.stride
+                )
             grid = math.gcd(self.stride, 2**self.J)
             return (Level("", () in wanted, tuple(band.n for band in bands), self.stride, grid),)
         levels = []
