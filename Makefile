@@ -58,9 +58,11 @@ test-gpu: install
 	else echo "not run: no GPU"; fi
 
 lint: install
-	@$(BIN)/python -m ruff check .
-	@$(BIN)/python -m ruff format --check .
-	@$(BIN)/python -m mypy scatflow $(PLUGINS:%=%/src)
+	@status=0; \
+	$(BIN)/python -m ruff check . || status=1; \
+	$(BIN)/python -m ruff format --check . || status=1; \
+	$(BIN)/python -m mypy scatflow $(PLUGINS:%=%/src) || status=1; \
+	exit $$status
 
 format: install
 	@$(BIN)/python -m ruff check --fix --quiet .
