@@ -43,7 +43,7 @@ def evaluate(
     """
     xp = namespace(*blocks, fft=fft)
     batch = {dim: start for dim, (start, _) in (box or {}).items()}
-    ready = [_to_kernel(xp, block, port) for block, port in zip(blocks, kernel.inputs, strict=True)]
+    ready = [to_kernel(xp, block, port) for block, port in zip(blocks, kernel.inputs, strict=True)]
     operator = kernel.operator
     if isinstance(operator, Select):
         block = blocks[0] if box is not None else cut(kernel, blocks[0])
@@ -54,7 +54,7 @@ def evaluate(
     elif isinstance(operator, Whole):
         results = call_kernel(xp, kernel, ready, with_batch(kernel, kernel.place(), batch))
     else:
-        results = named(kernel, _pointwise(xp, kernel, ready))
+        results = named(kernel, operator.apply(xp, *aligned(xp, kernel, ready)))  # type: ignore[attr-defined]
     return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
 
 
@@ -68,7 +68,7 @@ def partial(
     assert isinstance(operator, Reduce)
     ready = []
     for block, port in zip(blocks, kernel.inputs, strict=True):
-        moved = _to_kernel(xp, block, port)
+        moved = to_kernel(xp, block, port)
         if isinstance(port, Port):
             moved = _pool(
                 xp, moved, len([d for d in port.dims if d in kernel.over]), len([d for d in port.dims if d in kernel.core])
@@ -100,7 +100,8 @@ def finalize(kernel: Kernel, state: tuple[Array, ...]) -> dict[str, Array]:
     return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
 
 
-def _to_kernel(xp: Any, block: Any, port: Port | float) -> Any:
+def to_kernel(xp: Any, block: Any, port: Port | float) -> Any:
+    """Return a block with its axes in kernel order and in the kernel's dtype; numbers stay numbers."""
     if not isinstance(port, Port):
         return port
     order = tuple(port.dims.index(dim) for dim in port.kernel_dims)
@@ -127,14 +128,13 @@ def _pool(xp: Any, block: Any, pooled: int, core: int) -> Any:
     return xp.reshape(block, (*shape[:kept], count, *shape[kept + pooled :]))
 
 
-def _pointwise(xp: Any, kernel: Kernel, blocks: Blocks) -> Any:
-    """Align inputs by dim name, as broadcasting by position would not."""
+def aligned(xp: Any, kernel: Kernel, blocks: Blocks) -> list[Any]:
+    """Return the inputs of an element-wise kernel aligned by dim name, as broadcasting by position would not."""
     dims = kernel.outputs[0].kernel_dims
-    aligned = [
+    return [
         block if not isinstance(port, Port) else _broadcast(xp, block, port.kernel_dims, dims)
         for block, port in zip(blocks, kernel.inputs, strict=True)
     ]
-    return kernel.operator.apply(xp, *aligned)  # type: ignore[attr-defined]
 
 
 def _broadcast(xp: Any, block: Any, dims: tuple[str, ...], target: tuple[str, ...]) -> Any:

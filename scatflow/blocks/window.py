@@ -31,7 +31,7 @@ def reduce_spans(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Mappin
     total: tuple[Array, ...] | None = None
     for ranges in spans(kernel):
         place = with_batch(kernel, extended_place(kernel, ranges), batch)
-        ready = [_extend(xp, kernel, _cut(kernel, block, ranges), place) for block in blocks]
+        ready = [extended(xp, kernel, _cut(kernel, block, ranges), place) for block in blocks]
         state = operator.chunk(xp, *ready, **keywords(xp, kernel, ready, place, "chunk"))
         total = state if total is None else operator.combine(xp, total, state)
     assert total is not None
@@ -69,7 +69,7 @@ def _span(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, batch: Mapping[
 def _dense(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, batch: Mapping[str, int]) -> Mapping[str, Array]:
     """Evaluate one span without holes: extension, kernel, trimming."""
     place = with_batch(kernel, extended_place(kernel, ranges), batch)
-    results = call_kernel(xp, kernel, [_extend(xp, kernel, block, place)], place)
+    results = call_kernel(xp, kernel, [extended(xp, kernel, block, place)], place)
     return {port.name: trimmed(kernel, results[port.name], port, place) for port in kernel.outputs if port.name in results}
 
 
@@ -77,7 +77,8 @@ def _cut(kernel: Kernel, block: Array, ranges: Ranges) -> Array:
     return block[(..., *(slice(*ranges[dim]) for dim in kernel.core))]
 
 
-def _extend(xp: Any, kernel: Kernel, block: Array, place: Place) -> Array:
+def extended(xp: Any, kernel: Kernel, block: Array, place: Place) -> Array:
+    """Return a block with the margins of its place beyond the core, by the boundary rule."""
     widths = [(place.core[r][0] - place.start[r], place.stop[r] - place.core[r][1]) for r in kernel.roles]
     return extend(xp, block, widths, kernel.boundary)
 
