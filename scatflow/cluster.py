@@ -63,6 +63,11 @@ def limits(client: Client | None) -> tuple[int, int]:
     return memory, max(int(worker["nthreads"]) for worker in workers)
 
 
+def count(client: Client) -> int:
+    """Return the number of workers."""
+    return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+
+
 def fingerprint(declared: Iterable[tuple[str, str]], fft: str) -> dict[str, str]:
     """Return what must be equal on every worker: operator versions, numerical packages, FFT provider.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from scatflow.graph.validate import Bound, dry_run
 from scatflow.labels import assemble, wrap
 from scatflow.plan import Limits, Plan
 from scatflow.plan import plan as make_plan
-from scatflow.run import open_result, run
+from scatflow.run import calibrate, load_rates, open_result, run
 
 
 class Pipeline:
@@ -90,12 +91,14 @@ class Pipeline:
         *,
         memory: int | str | None = None,
         threads: int | None = None,
+        workers: int | None = None,
         region: Mapping[str, int] | None = None,
         client: Any = None,
         fft: str | None = None,
         device: str = "cpu",
+        measure: bool = False,
     ) -> Plan:
-        """Return the stages, regions, chunks, bytes and projected memory of a run.
+        """Return the stages, regions, chunks, bytes, projected memory and time of a run.
 
         Parameters
         ----------
@@ -103,6 +106,8 @@ class Pipeline:
             Bytes per worker ("4 GiB"); default what the client's smallest worker has, or 4 GiB.
         threads : int, optional
             Threads per worker.
+        workers : int, optional
+            Worker processes, for the wall time; default those of the client, or 1.
         region : mapping, optional
             Region lengths along free dims, rounded up to whole input chunks.
         client : distributed.Client, optional
@@ -111,16 +116,21 @@ class Pipeline:
             FFT provider; default the configured one. Part of the plan's hash.
         device : {"cpu", "gpu", "auto"}
             Where kernels run; ``auto`` takes a GPU where every worker has one.
+        measure : bool
+            Measure this machine on the plan's stages first (some seconds each) and keep the rates for later plans.
         """
         found = cluster.limits(client) if client is not None else (Limits.memory, Limits.threads)
         limits = Limits(
             memory=_bytes(memory) if memory is not None else found[0],
             threads=threads or found[1],
+            workers=workers or (cluster.count(client) if client is not None else 1),
             region=dict(region or {}),
             fft=fft or default_provider(),
             device=cluster.device(client, device),
         )
-        return make_plan(self.check(), limits)
+        bound = self.check()
+        made = make_plan(bound, limits, load_rates())
+        return replace(made, rates=calibrate(made)) if measure else made
 
     def lazy(self, rechunk: str | None = None) -> Any:
         """Return the result as lazy arrays for a notebook; equal to what :meth:`run` would store.

@@ -151,10 +151,14 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class Cost:
-    """Floating-point operations of one block and its peak bytes beyond inputs and outputs."""
+    """Floating-point operations of one block and its peak bytes beyond inputs and outputs.
+
+    ``parts`` splits the operations by name where a user can choose how much of each to compute: ``{"order 1": ...}``.
+    """
 
     flops: float
     bytes: int
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from scatflow.cli.words import lengths, pairs
 @MEMORY
 @DEVICE
 @click.option("--threads", type=click.IntRange(1), help="Threads per worker.")
+@click.option("--workers", type=click.IntRange(1), help="Worker processes, for the wall time.")
+@click.option("--calibrate", is_flag=True, help="Measure this machine on the plan's stages first, and keep the rates.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(
     pipeline: Path,
@@ -28,25 +31,30 @@ def plan(
     memory: str | None,
     device: str,
     threads: int | None,
+    workers: int | None,
+    calibrate: bool,
     as_json: bool,
 ) -> None:
     """Explain what running PIPELINE would do; nothing is read but labels."""
     from scatflow.pipeline import Pipeline
 
-    values = pairs(parameters)
-    made = Pipeline.from_file(pipeline, **values).plan(memory=memory, threads=threads, region=lengths(region), device=device)
+    made = Pipeline.from_file(pipeline, **pairs(parameters)).plan(
+        memory=memory, threads=threads, workers=workers, region=lengths(region), device=device, measure=calibrate
+    )
     if as_json:
-        click.echo(json.dumps({"plan": made.hash, "tasks": made.tasks, "stages": made.table()}, indent=2))
+        document = {"plan": made.hash, "tasks": made.tasks, "stages": made.table()}
+        document["seconds"] = None if made.time is None else asdict(made.time)
+        click.echo(json.dumps(document, indent=2))
     else:
         print_plan(made)
 
 
 def print_plan(made: Any) -> None:
     """Print one block per stage: columns enough for a wide table would not fit a terminal."""
-    from scatflow.cli.screen import print_heading, print_pairs, size
+    from scatflow.cli.screen import print_heading, print_pairs
 
     for row in made.table():
         print_heading(f"stage {row['stage']}: {row['target']} ({row['kind']})")
-        print_pairs([(key, str(value)) for key, value in row.items() if key not in ("stage", "target", "kind")])
-    largest = size(made.max_projected_memory)
-    click.echo(f"{made.tasks} task{'s' if made.tasks != 1 else ''}, the largest {largest}; plan {made.hash[:12]}")
+        print_pairs([(key, str(value)) for key, value in row.items() if key not in ("stage", "target", "kind") and value != ""])
+    for line in made.notes():
+        click.echo(line)

@@ -15,12 +15,13 @@ from scatflow.spec import ArraySpec, itemsize
 
 @dataclass(frozen=True)
 class Projection:
-    """What one region task needs: peak bytes, floating-point operations, bytes read and written."""
+    """What one region task needs: peak bytes, floating-point operations, bytes read and written, flops by named part."""
 
     peak: int
     flops: float
     read: int
     written: int
+    parts: Mapping[str, float]
 
 
 def box_bytes(spec: ArraySpec, box: Box) -> int:
@@ -57,16 +58,19 @@ def project(
     for ref in _outside(order, inputs):
         read += box_bytes(specs[ref], boxes.get(ref.node, box))
     live, peak, flops = read, read, 0.0
+    parts: dict[str, float] = {}
     for node in order:
         call = steps[node]
         out = sum(box_bytes(spec, boxes[node]) for spec in call.outputs.values())
-        extra, work = _extra(call, [specs[ref] if isinstance(ref, Ref) else ref for ref in inputs[node]], boxes[node])
+        extra, work, shares = _extra(call, [specs[ref] if isinstance(ref, Ref) else ref for ref in inputs[node]], boxes[node])
         is_target = node == order[-1]
         peak = max(peak, live + extra + out * (2 if is_target else 1))
         live += out
         flops += work
+        for name, share in shares.items():
+            parts[name] = parts.get(name, 0.0) + share
     written = sum(box_bytes(spec, box) for spec in steps[order[-1]].outputs.values()) if order else read
-    return Projection(max(peak, live + written), flops, read, written)
+    return Projection(max(peak, live + written), flops, read, written, parts)
 
 
 def _outside(order: list[str], inputs: Mapping[str, tuple[Ref | float, ...]]) -> set[Ref]:
@@ -86,8 +90,8 @@ def _boxes(
     return boxes
 
 
-def _extra(call: Call, specs: list[ArraySpec | float], box: Box) -> tuple[int, float]:
-    """Return bytes beyond inputs and outputs, and flops, of one node on a box."""
+def _extra(call: Call, specs: list[ArraySpec | float], box: Box) -> tuple[int, float, Mapping[str, float]]:
+    """Return bytes beyond inputs and outputs, flops, and flops by part, of one node on a box."""
     kernel = call.kernel
     blocks = [
         _block(spec, port, box)
@@ -99,7 +103,7 @@ def _extra(call: Call, specs: list[ArraySpec | float], box: Box) -> tuple[int, f
         blocks = [_extended(kernel, block) for block in blocks]
     cost = kernel.operator.cost(*blocks)
     moved = sum(block.nbytes for block in blocks) if isinstance(kernel.operator, Extended) else 0
-    return int(cost.bytes) + moved + inputs // 4, float(cost.flops)
+    return int(cost.bytes) + moved + inputs // 4, float(cost.flops), cost.parts
 
 
 def _block(spec: ArraySpec, port: Port, box: Box) -> ArraySpec:

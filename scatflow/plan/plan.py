@@ -13,26 +13,28 @@ from scatflow.errors import ChunkError, PlanError
 from scatflow.graph.bind import Call
 from scatflow.graph.model import Graph
 from scatflow.graph.validate import Bound
+from scatflow.plan import table
 from scatflow.plan.memory import Projection, box_bytes, project
+from scatflow.plan.rates import Hours, Rates
 from scatflow.plan.regions import Regions, choose, domain, free_dims, inner_chunks
 from scatflow.plan.split import Cut, cut
 from scatflow.plan.stage import Box, StageGraph, Step
+from scatflow.plan.table import RESERVED_BYTES
 from scatflow.spec import ArraySpec
 
 #: Version of the plan's JSON and of everything a ledger is keyed by.
 SCHEMA = 1
 #: Tasks of one job beyond which the plan refuses: pure scheduling overhead would take the better part of an hour.
 MAX_TASKS = 200_000
-#: Resident size of a worker after imports that is added to the per-task part.
-RESERVED_BYTES = 350 * 2**20
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the plan may use: bytes per worker, threads per worker, region lengths the user fixed, FFT provider, device."""
+    """What the plan may use: bytes and threads per worker, workers, region lengths the user fixed, FFT provider, device."""
 
     memory: int = 4 * 2**30
     threads: int = 1
+    workers: int = 1
     region: Mapping[str, int] = field(default_factory=dict)
     fft: str = "scipy"
     device: str = "cpu"
@@ -89,6 +91,7 @@ class Plan:
     stages: tuple[Stage, ...]
     limits: Limits
     fingerprints: Mapping[str, str]
+    rates: Rates | None = None
 
     @property
     def hash(self) -> str:
@@ -118,20 +121,23 @@ class Plan:
         }
 
     def table(self) -> list[dict[str, Any]]:
-        """Return one row per stage: strategy and why, regions, tasks, bytes, projected peak, flops."""
-        return [_row(stage, self.limits) for stage in self.stages]
+        """Return one row per stage: strategy and why, regions, tasks, bytes, files, projected peak, flops, time."""
+        return table.rows(self)
+
+    @property
+    def time(self) -> Hours | None:
+        """Processor time, bounds of the wall time and the time of its bytes, in seconds; None where no rate was measured."""
+        return table.total(self)
+
+    def notes(self) -> list[str]:
+        """Return the totals, one line each."""
+        return table.notes(self)
 
     def __str__(self) -> str:
-        rows = self.table()
-        columns = list(rows[0])
-        cells = [columns, *([str(row[c]) for c in columns] for row in rows)]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells]
-        total = f"{self.tasks} tasks; largest task {_size(self.max_projected_memory)}; plan {self.hash[:12]}"
-        return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:], total])
+        return table.text(self)
 
 
-def plan(bound: Bound, limits: Limits | None = None, names: Mapping[str, str] | None = None) -> Plan:
+def plan(bound: Bound, limits: Limits | None = None, rates: Rates | None = None) -> Plan:
     """Turn a dry-run graph into stages with regions, chunks and projected costs.
 
     Parameters
@@ -140,8 +146,8 @@ def plan(bound: Bound, limits: Limits | None = None, names: Mapping[str, str] | 
         Outcome of the labelled dry run.
     limits : Limits, optional
         Memory and threads per worker, fixed region lengths, FFT provider.
-    names : mapping, optional
-        Result name -> variable name in the store.
+    rates : Rates, optional
+        Speeds of the machine, for the time it will take; they change nothing else.
 
     Raises
     ------
@@ -157,7 +163,7 @@ def plan(bound: Bound, limits: Limits | None = None, names: Mapping[str, str] | 
         stage = _stage(bound, part, number, limits, stored)
         stages.append(stage)
         stored |= {target.ref: target for target in stage.targets}
-    made = Plan(bound.graph, bound, _separated(stages), limits, _fingerprints(bound))
+    made = Plan(bound.graph, bound, _separated(stages), limits, _fingerprints(bound), rates)
     if made.tasks > MAX_TASKS:
         raise PlanError("plan", "too many tasks", expected=f"at most {MAX_TASKS}", got=made.tasks,
                         remedy="Merge input chunks, or set larger regions: region={dim: length}.")  # fmt: skip
@@ -208,7 +214,7 @@ def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping
     reduces = _is_reduce(calls, part)
     finals = _finals(calls[part.target], regions) if reduces else None
     targets = _targets(bound, part, calls, finals or regions, number)
-    why = _why(free, where, reduces)
+    why = _why(free, calls, reduces)
     first = regions.box(0)
     kind = "reduce" if reduces else "map"
     return Stage(number, kind, steps, sources, arrays, targets, regions, projected(first), why, finals)
@@ -230,12 +236,12 @@ def _is_reduce(calls: Mapping[str, Call], part: Cut) -> bool:
 
 def _copy(spec: ArraySpec, box: Box) -> Projection:
     size = box_bytes(spec, box)
-    return Projection(3 * size, 0.0, size, size)
+    return Projection(3 * size, 0.0, size, size, {})
 
 
-def _why(free: tuple[str, ...], where: ArraySpec, reduces: bool) -> str:
-    whole = [dim for dim in where.dims if dim not in free]
-    text = f"core {', '.join(whole)} whole" if whole else "element by element"
+def _why(free: tuple[str, ...], calls: Mapping[str, Call], reduces: bool) -> str:
+    core = list(dict.fromkeys(dim for call in calls.values() for dim in call.kernel.core))
+    text = f"core {', '.join(core)} whole" if core else "element by element"
     return f"{text}; split over {', '.join(free) or 'nothing'}" + ("; partial states in a tree" if reduces else "")
 
 
@@ -281,33 +287,6 @@ def _stage_json(stage: Stage) -> dict[str, Any]:
         "targets": [[t.path, list(t.spec.dims), list(t.spec.shape), t.spec.dtype, list(t.chunks)] for t in stage.targets],
         "regions": [list(map(list, stage.regions.sizes)), list(map(list, stage.regions.steps))],
     }
-
-
-def _row(stage: Stage, limits: Limits) -> dict[str, Any]:
-    projection, count = stage.projection, len(stage.regions)
-    files = sum(_files(target) for target in stage.targets)
-    return {
-        "stage": stage.number, "target": stage.name, "kind": stage.kind, "device": limits.device, "strategy": stage.why,
-        "regions": count, "region": " ".join(f"{dim}={step}" for dim, step in stage.regions.steps) or "whole",
-        "peak/task": _size(projection.peak), "peak/worker": _size(RESERVED_BYTES + projection.peak * limits.threads),
-        "read": _size(projection.read * count), "written": _size(sum(t.spec.nbytes for t in stage.targets)),
-        "files": files, "Gflop": f"{projection.flops * count / 1e9:.3g}",
-    }  # fmt: skip
-
-
-def _files(target: Target) -> int:
-    count = 1
-    for size, chunk in zip(target.spec.shape, target.chunks, strict=True):
-        count *= max(1, -(-size // chunk))
-    return count + 1
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
-            return f"{count:.3g} {unit}"
-        count /= 1024
-    return ""
 
 
 __all__ = ["ChunkError", "Limits", "Plan", "Stage", "Target", "plan"]

@@ -2,12 +2,13 @@
 
 import zarr
 
+from scatflow.store.disk import measure_io
 from scatflow.store.ledger import Ledger, Receipt
 from scatflow.store.result import finish, open_result, prepare, read, read_state, set_state, state, write, write_state
 from scatflow.store.source import ZarrSource
 
 __all__ = [
-    "Ledger", "Receipt", "ZarrSource", "finish", "open_result", "prepare", "read", "read_state", "set_state", "state", "write",
+    "Ledger", "Receipt", "ZarrSource", "finish", "measure_io", "open_result", "prepare", "read", "read_state", "set_state", "state", "write",
     "write_state",
 ]  # fmt: skip
 

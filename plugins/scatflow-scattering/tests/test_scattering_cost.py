@@ -57,3 +57,12 @@ def test_flops_grow_with_items_and_fall_with_selection():
     assert operator.cost(spec).flops == pytest.approx(4 * one.flops)
     assert operator.replace(order=1).cost(spec).flops < 0.5 * operator.cost(spec).flops
     assert operator.replace(paths=({"order": 2, "j1": 2, "l1": 0},)).cost(spec).flops < 0.1 * operator.cost(spec).flops
+
+
+def test_flops_of_the_orders_add_up_and_are_those_of_smaller_transforms():
+    spec = ArraySpec(("y", "x"), (128, 128), "float32")
+    operator = Scattering(dims=PLANE, J=4)
+    cost = operator.cost(spec)
+    assert list(cost.parts) == ["order 0", "order 1", "order 2"] and sum(cost.parts.values()) == pytest.approx(cost.flops)
+    assert operator.replace(order=0).cost(spec).flops == pytest.approx(cost.parts["order 0"])
+    assert operator.replace(order=1).cost(spec).parts["order 1"] <= cost.parts["order 1"] < cost.parts["order 2"]

@@ -37,24 +37,30 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
     Returns
     -------
     Cost
-        Bytes of filters and of the planes of one branch; neither the planes themselves nor results.
+        Flops by order; bytes of filters and of the planes of one branch, neither the planes themselves nor results.
     """
     ndim, real, size = len(shape), itemsize(dtype), math.prod(shape)
-    stored, flops = 0, _real_transform(size)
-    for (first, exponent, n), times in tree.edges.items():
+    stored, work = 0, {}
+    for key in tree.edges:
+        first, exponent, n = key
         target = max(0, tree.banks[first].bands[n].j - tree.oversampling)
         m = size >> (target * ndim)
         grid = Grid(tuple(length >> exponent for length in shape), 2**exponent)
         kept = kept_samples(tree.banks[first], n, grid, 2 ** (target - exponent))
         stored += kept * real
-        flops += times * (8 * kept + 2 * _real_transform(m) + 4 * m)
+        work[key] = 8 * kept + 2 * _real_transform(m) + 4 * m
+    orders = [0.0] * (tree.depth + 1)
+    orders[0] = _real_transform(size)
+    for path, bands in tree.children.items():
+        orders[len(path) + 1] += sum(work[tree.key(path, n)] for n in bands)
     for path in tree.paths:
         m = size >> (tree.exponent(path) * ndim)
-        flops += _real_transform(m) * max(averages, int(bool(path) and path in tree.children))
+        orders[len(path)] += _real_transform(m) * max(averages, int(bool(path) and path in tree.children))
     items = min(count, group_size(shape))
     working = real * items * (_spectra(tree, size, ndim, items, samples) + _widest(tree, size, ndim, items, samples))
     # A filter is evaluated in float64, by two planes of its size, before it is cut into tiles.
-    return Cost(flops=count * flops, bytes=stored + max(working, 2 * 8 * size))
+    parts = {f"order {k}": count * flops for k, flops in enumerate(orders)}
+    return Cost(flops=count * sum(orders), bytes=stored + max(working, 2 * 8 * size), parts=parts)
 
 
 def _spectra(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
@@ -91,7 +97,7 @@ def scattering_cost(operator: Scattering, tree: Tree, count: int, sizes: tuple[i
     results = count * len(tree.paths) * real
     if operator.T == "global":
         walked = tree_cost(tree, shape, count, dtype, averages=0)
-        return Cost(walked.flops, walked.bytes + results)
+        return Cost(walked.flops, walked.bytes + results, walked.parts)
     step = operator.step()
     sampling = math.gcd(step, 2**operator.J)
     samples = size // sampling ** len(shape)
@@ -99,5 +105,8 @@ def scattering_cost(operator: Scattering, tree: Tree, count: int, sizes: tuple[i
     untrimmed = results * math.prod(-(-n // step) for n in shape)
     # Low-passes are kept on the frequencies that matter, at most about twice the band of the result per axis.
     low = real * min(size, 4 ** len(shape) * samples) * len({tree.exponent(path) for path in tree.paths})
-    flops = walked.flops + count * len(tree.paths) * _real_transform(samples)
-    return Cost(flops, walked.bytes + untrimmed + low)
+    # What is left of a path after averaging goes back in one small transform.
+    parts = dict(walked.parts)
+    for path in tree.paths:
+        parts[f"order {len(path)}"] += count * _real_transform(samples)
+    return Cost(sum(parts.values()), walked.bytes + untrimmed + low, parts)
