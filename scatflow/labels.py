@@ -193,6 +193,10 @@ def _uniform_step(values: np.ndarray, dtype: np.dtype[Any], dim: str) -> float:
     differences = np.diff(values)
     monotonic = bool((differences > 0).all() or (differences < 0).all())
     what = "not uniformly spaced" if monotonic else "not monotonic"
+    if not np.isfinite(values).all():
+        what = "not complete (NaN or NaT)"
+    elif step == 0 and not differences.any():
+        what = "the same everywhere"
     raise DimensionError(
         f"coordinate {dim!r}",
         f"{what}: worst deviation {deviation:.3g} at index {worst}",
@@ -259,3 +263,27 @@ def assemble(results: Mapping[str, xr.DataArray]) -> Any:
     dataset = xr.Dataset({name: result.rename(name) for name, result in results.items()})
     first = next(iter(results.values()))
     return dataset.assign_attrs({key: first.attrs[key] for key in ("scatflow",) if key in first.attrs})
+
+
+def same_labels(a: ArraySpec, b: ArraySpec) -> bool:
+    """Tell whether two arrays agree in everything but their values and chunks."""
+    if (a.dims, a.shape, a.dtype, a.name) != (b.dims, b.shape, b.dtype, b.name) or set(a.coords) != set(b.coords):
+        return False
+    pairs = [(a.coords[name], b.coords[name]) for name in a.coords]
+    return _same_attrs(a.attrs, b.attrs) and all(
+        one.dims == other.dims and _same(one.values, other.values) and _same_attrs(one.attrs, other.attrs) for one, other in pairs
+    )
+
+
+def _same_attrs(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    return set(a) == set(b) and all(_same(a[name], b[name]) for name in a)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Compare values, arrays or not; absent values are equal."""
+    if not (hasattr(a, "dtype") or hasattr(b, "dtype")):
+        return type(a) is type(b) and bool(a == b)
+    one, other = np.asarray(a), np.asarray(b)
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fcmM"))

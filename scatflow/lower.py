@@ -33,6 +33,23 @@ def is_lazy(data: Any) -> bool:
     return isinstance(data, da.Array)
 
 
+def maker(data: da.Array) -> str:
+    """Return the name of the layer that delivered a Dask array, behind rechunks, which change no value.
+
+    Names are those that Dask, xarray or :func:`lower` gave: anything done to the array since has a name of its own.
+    """
+    name, below = str(data.name), data.dask.dependencies
+    while name.startswith("rechunk-") and len(below.get(name, ())) == 1:
+        (name,) = below[name]
+    return name
+
+
+def opened(data: da.Array) -> Any:
+    """Return what a file's reader put under a Dask array, None where anything but rechunks happened to it since."""
+    name = f"original-{maker(data)}"
+    return data.dask.layers.get(name, {}).get(name)
+
+
 def lower(call: Call, arrays: Sequence[Any], rechunk: str | None = None) -> dict[str, da.Array]:
     """Return the lazy results of a bound operator.
 

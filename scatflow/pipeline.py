@@ -13,16 +13,19 @@ import xarray as xr
 from scatflow import cluster, lower
 from scatflow.arrays import default_provider
 from scatflow.contract import Ref, Source
-from scatflow.errors import ParameterError
+from scatflow.errors import ParameterError, StoreError
+from scatflow.graph.delivered import relabeled, remember, unchanged
 from scatflow.graph.document import parse, read_file
 from scatflow.graph.model import Graph
 from scatflow.graph.provenance import graph_of, provenance
+from scatflow.graph.sweep import Sweep, arrange, gathered, sweep_graph
 from scatflow.graph.text import dump_text
 from scatflow.graph.validate import Bound, dry_run
 from scatflow.labels import assemble, wrap
 from scatflow.plan import Limits, Plan
 from scatflow.plan import plan as make_plan
-from scatflow.run import calibrate, load_rates, open_result, run
+from scatflow.registry import registry
+from scatflow.run import calibrate, load_rates, open_result, region_steps, run
 
 
 class Pipeline:
@@ -47,6 +50,7 @@ class Pipeline:
         self.document = dict(document)
         self.parameters = dict(parameters)
         self.graph: Graph = parse(document, parameters)
+        self.swept: Sweep | None = None
 
     @classmethod
     def from_file(cls, path: str | Path, /, **parameters: Any) -> Pipeline:
@@ -64,9 +68,48 @@ class Pipeline:
         return cls({"process_graph": {name: {"process_id": name, "arguments": arguments, "result": True}}})
 
     @classmethod
-    def from_array(cls, array: xr.DataArray | xr.Dataset, parameters: Sequence[str] = (), **values: Any) -> Pipeline:
-        """Return the pipeline that made ``array``, with the named operator parameters lifted (U20)."""
-        return cls(graph_of(array.attrs, parameters), **values)
+    def sweep(cls, pipeline: Mapping[str, Any] | str | Path, over: Mapping[str, Sequence[Any]], /, **parameters: Any) -> Pipeline:
+        """Return one pipeline for several values of its parameters (U20).
+
+        Parameters
+        ----------
+        pipeline : path or mapping
+            Pipeline file, or process graph.
+        over : mapping
+            Parameter -> values; all combinations are computed, shared parts and sources once.
+        **parameters
+            Values of other declared parameters.
+
+        Returns
+        -------
+        Pipeline
+            Its result has a labelled leading dim for each swept parameter where all results then have the same labels, and
+            groups called after the values (``J=4``) where they have not.
+
+        Raises
+        ------
+        GraphError
+            Problems of any combination.
+        ParameterError
+            Nothing varies, values repeat, there are too many combinations, or a parameter is called like a dim of the result.
+        """
+        document = dict(pipeline) if isinstance(pipeline, Mapping) else read_file(pipeline)
+        axes = Sweep.over(over)
+        made = cls(sweep_graph(document, axes, parameters).to_document())
+        made.swept = axes
+        return made
+
+    @classmethod
+    def from_array(cls, array: xr.DataArray | xr.Dataset | xr.DataTree, parameters: Sequence[str] = (), **values: Any) -> Pipeline:
+        """Return the pipeline that made ``array``, with the named operator parameters lifted (U20).
+
+        Raises
+        ------
+        StoreError
+            There is no record, or the array is no longer what the recorded operators made: xarray keeps attributes.
+        """
+        _check_unchanged(array)
+        return cls(graph_of({str(key): value for key, value in array.attrs.items()}, parameters), **values)
 
     def save(self, path: str | Path) -> None:
         """Write the pipeline as YAML or JSON, after the file's suffix."""
@@ -119,6 +162,21 @@ class Pipeline:
         measure : bool
             Measure this machine on the plan's stages first (some seconds each) and keep the rates for later plans.
         """
+        made = self._plan(memory=memory, threads=threads, workers=workers, region=region, client=client, fft=fft, device=device)
+        return replace(made, rates=calibrate(made)) if measure else made
+
+    def _plan(
+        self,
+        *,
+        memory: int | str | None,
+        threads: int | None,
+        region: Mapping[str, int] | None,
+        client: Any,
+        fft: str | None,
+        device: str,
+        workers: int | None = None,
+        steps: tuple[Mapping[str, int], ...] = (),
+    ) -> Plan:
         found = cluster.limits(client) if client is not None else (Limits.memory, Limits.threads)
         limits = Limits(
             memory=_bytes(memory) if memory is not None else found[0],
@@ -127,10 +185,9 @@ class Pipeline:
             region=dict(region or {}),
             fft=fft or default_provider(),
             device=cluster.device(client, device),
+            steps=steps,
         )
-        bound = self.check()
-        made = make_plan(bound, limits, load_rates())
-        return replace(made, rates=calibrate(made)) if measure else made
+        return make_plan(self.check(), limits, load_rates(), self.swept)
 
     def lazy(self, rechunk: str | None = None) -> Any:
         """Return the result as lazy arrays for a notebook; equal to what :meth:`run` would store.
@@ -152,9 +209,11 @@ class Pipeline:
             arrays = [values[ref] if isinstance(ref, Ref) else ref for ref in node.inputs]
             values |= {Ref(node.id, name): data for name, data in lower.lower(call, arrays, rechunk).items()}
         results = {
-            name: wrap(values[ref], bound.results[name].with_attrs(scatflow=provenance(self.graph, bound, result=ref)))
+            name: remember(wrap(values[ref], bound.results[name].with_attrs(scatflow=provenance(self.graph, bound, result=ref))))
             for name, ref in bound.targets.items()
         }
+        if self.swept is not None:
+            return gathered(arrange(self.swept, bound), results)
         return next(iter(results.values())) if len(results) == 1 else assemble(results)
 
     def run(
@@ -164,6 +223,7 @@ class Pipeline:
         client: Any = None,
         resume: bool = False,
         overwrite: bool = False,
+        update: bool = False,
         verify: bool = False,
         memory: int | str | None = None,
         threads: int | None = None,
@@ -176,15 +236,39 @@ class Pipeline:
         """Run as a job into a zarr store and return the opened result, a Dataset or DataTree.
 
         A killed worker costs the regions in flight; a killed runner too: call again with ``resume=True``. The bytes do not
-        depend on workers, threads, kills or resumes. See :meth:`plan` for memory, threads, region and fft, and
-        :func:`scatflow.run.run` for the rest and for the errors.
+        depend on workers, threads, kills or resumes. With ``update=True`` an input that has grown along a batch dim costs only
+        the new regions. See :meth:`plan` for memory, threads, region and fft, and :func:`scatflow.run.run` for the rest and
+        for the errors.
         """
-        made = self.plan(memory=memory, threads=threads, region=region, client=client, fft=fft, device=device)
+        made = self._plan(
+            memory=memory, threads=threads, region=region, client=client, fft=fft, device=device,
+            steps=region_steps(out) if update else (),
+        )  # fmt: skip
         attrs = {"scatflow": provenance(self.graph, fingerprints=made.fingerprints)}
         path = run(
-            made, out, attrs, client=client, resume=resume, overwrite=overwrite, verify=verify, retries=retries, progress=progress
+            made,
+            out,
+            attrs,
+            client=client,
+            resume=resume,
+            overwrite=overwrite,
+            update=update,
+            verify=verify,
+            retries=retries,
+            progress=progress,
         )
         return open_result(path)
+
+
+def _check_unchanged(array: xr.DataArray | xr.Dataset | xr.DataTree) -> None:
+    """Refuse arrays that are known to have changed since an operator or a source delivered them."""
+    made_by = (*registry().names("operators"), *registry().names("sources"), "open_dataset")
+    for one in [array] if isinstance(array, xr.DataArray) else array.data_vars.values():
+        lazy = lower.is_lazy(one.data)
+        if relabeled(one) or (lazy and not unchanged(one) and lower.maker(one.data).partition("-")[0] not in made_by):
+            raise StoreError(f"array {one.name!r}", "has changed since the operators made it that its record names",
+                             got=str(one.data.name) if lazy else None, code="ProvenanceStale",
+                             remedy="Take the pipeline of the array before the change, or make the change with an operator.")  # fmt: skip
 
 
 def _bytes(value: int | str) -> int:
@@ -223,7 +307,7 @@ def open_source(
     rename : mapping, optional
         Old dim or coordinate name -> new name.
     chunks : optional
-        Lazy chunks as for ``DataArray.chunk``; default those stored.
+        Lengths of blocks by dim, or whatever ``DataArray.chunk`` takes; default those stored.
 
     Returns
     -------
@@ -235,11 +319,15 @@ def open_source(
     StoreError
         The file is missing, unreadable, or has no such variable.
     """
-    process = _READERS.get(Path(path).suffix.lower(), "open_zarr")
-    arguments: dict[str, Any] = {"path": str(path)}
+    process = reader(path)
+    arguments: dict[str, Any] = {"path": str(path), "rename": dict(rename) if rename else None}
     if variable is not None:
         arguments |= {"columns": [variable]} if process == "open_parquet" else {"variable": variable}
-    array: xr.DataArray = Pipeline.from_source(process, **arguments).lazy()
-    if rename:
-        array = array.rename(dict(rename))
-    return array if chunks is None else array.chunk(chunks)
+    lengths = isinstance(chunks, Mapping) and all(isinstance(length, int) and length > 0 for length in chunks.values())
+    array: xr.DataArray = Pipeline.from_source(process, **arguments, chunks=dict(chunks) if lengths else None).lazy()
+    return array if chunks is None or lengths else array.chunk(chunks)
+
+
+def reader(path: str | Path) -> str:
+    """Return the source that reads a file, which its suffix tells: NetCDF, HDF5 or parquet, otherwise zarr."""
+    return _READERS.get(Path(path).suffix.lower(), "open_zarr")

@@ -28,7 +28,7 @@ _BASES: Mapping[Kind, type[Any]] = {"operators": Operator, "sources": Source, "f
 
 #: Distribution that provides a first-party name, for the error when it is not installed (U28).
 FIRST_PARTY: Mapping[str, str] = {
-    **dict.fromkeys(("wavelet", "modulus", "morlet", "tight"), "scatflow-wavelet"),
+    **dict.fromkeys(("wavelet", "modulus", "gammatone", "morlet", "tight"), "scatflow-wavelet"),
     **dict.fromkeys(("scattering", "scattering_moments"), "scatflow-scattering"),
     **dict.fromkeys(
         ("select", "rename", "cast", "add", "subtract", "multiply", "divide", "power", "absolute", "log", "norm", "reduce",

@@ -169,7 +169,7 @@ class Place:
     first sample (negative inside an extension), ``stop`` one past its last; ``core`` is the half-open
     absolute range whose results count (the rest is halo or extension); ``size`` the length of the whole
     axis; ``step`` the signed spacing in ``unit``; ``batch`` the absolute index of the block's first item
-    along each batch axis, in block order.
+    along each batch axis, and ``items`` how many there are along it, in block order.
     """
 
     start: Mapping[str, int] = field(default_factory=dict)
@@ -180,6 +180,7 @@ class Place:
     unit: Mapping[str, str] = field(default_factory=dict)
     periodic: Mapping[str, bool] = field(default_factory=dict)
     batch: tuple[int, ...] = ()
+    items: tuple[int, ...] = ()
 
     def samples(self, role: str, stride: int) -> range:
         """Return the absolute multiples of ``stride`` inside the block along ``role``."""

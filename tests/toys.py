@@ -113,8 +113,8 @@ class Divide(Pointwise):
         x, y = blocks
         return x / (y if isinstance(y, float) else xp.astype(y, x.dtype))
 
-    def output(self, *specs: ArraySpec) -> ArraySpec:
-        return max(specs, key=lambda spec: len(spec.dims))
+    def output(self, *specs: ArraySpec | float) -> ArraySpec:
+        return max((spec for spec in specs if isinstance(spec, ArraySpec)), key=lambda spec: len(spec.dims))
 
 
 @operator("toy_flip", version=1, signature="(x)->(x)")

@@ -19,11 +19,11 @@ def named(kernel: Kernel, result: Any) -> Mapping[str, Array]:
     return result if isinstance(result, Mapping) else {kernel.outputs[0].name: result}
 
 
-def with_batch(kernel: Kernel, place: Place, batch: Mapping[str, int]) -> Place:
-    """Return the place with the absolute index of the block's first item along each batch axis."""
+def with_batch(kernel: Kernel, place: Place, batch: Mapping[str, tuple[int, int]]) -> Place:
+    """Return the place with the absolute range of the block along each batch axis; dims not named are whole."""
     port = next(port for port in kernel.inputs if isinstance(port, Port))
-    dims = [dim for dim in port.kernel_dims if dim not in kernel.core]
-    return replace(place, batch=tuple(batch.get(dim, 0) for dim in dims))
+    spans = [batch.get(dim, (0, (kernel.sizes or {})[dim])) for dim in port.kernel_dims if dim not in kernel.core]
+    return replace(place, batch=tuple(start for start, _ in spans), items=tuple(stop - start for start, stop in spans))
 
 
 def keywords(xp: Any, kernel: Kernel, blocks: Sequence[Any], place: Place, method: str) -> dict[str, Any]:

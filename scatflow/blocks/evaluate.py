@@ -42,7 +42,7 @@ def evaluate(
         Result name -> block, dims in public order.
     """
     xp = namespace(*blocks, fft=fft)
-    batch = {dim: start for dim, (start, _) in (box or {}).items()}
+    batch = box or {}
     ready = [to_kernel(xp, block, port) for block, port in zip(blocks, kernel.inputs, strict=True)]
     operator = kernel.operator
     if isinstance(operator, Select):
@@ -63,7 +63,7 @@ def partial(
 ) -> tuple[Array, ...]:
     """Return the state of a Reduce on one block."""
     xp = namespace(*blocks, fft=fft)
-    batch = {dim: start for dim, (start, _) in (box or {}).items()}
+    batch = box or {}
     operator = kernel.operator
     assert isinstance(operator, Reduce)
     ready = []

@@ -14,7 +14,7 @@ import numpy as np
 from scatflow.arrays import asnumpy, extend
 from scatflow.contract import Window
 from scatflow.errors import ChunkError, DataError, ParameterError
-from scatflow.graph.kernel import REACH_TOLERANCE, Kernel, Port, extended_place, trim
+from scatflow.graph.kernel import REACH_TOLERANCE, Kernel, Port, extended_place, trim, weight_rows
 
 Array = Any
 Ranges = Mapping[str, tuple[int, int]]
@@ -30,6 +30,7 @@ def evaluate(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense
         return _policy(xp, kernel, block, ranges, dense)
     items = xp.reshape(block, (-1, block.shape[-1]))
     batch = block.ndim - 1
+    _refuse(kernel, asnumpy(_interior(xp, xp.isnan(block))), ranges)
     out: dict[str, Array] = {}
     for (first, last), members in _groups(asnumpy(~xp.isnan(items))).items():
         index = xp.asarray(members, device=block.device)
@@ -111,19 +112,38 @@ def _policy(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense)
     if not bool(xp.any(hole)):
         results = dense(block, ranges)
         return {**results, FRACTION: fraction(xp, kernel, ~hole, ranges)} if wants_fraction else results
-    if operator.nan == "error":
-        where = np.argwhere(asnumpy(hole))
-        raise DataError(f"{operator.name} input", f"{len(where)} interior NaN under nan='error'", got=f"first at {tuple(where[0])}",
-                        remedy="Choose nan='propagate' or nan='mask', or fill the gaps.")  # fmt: skip
+    _refuse(kernel, asnumpy(hole), ranges)
     if operator.nan == "propagate":
         results = dense(xp.where(hole, xp.zeros_like(block), block), ranges)
         return {name: _poison(xp, kernel, name, value, hole, ranges) for name, value in results.items()}
-    results = dense(xp.where(hole, _valid_mean(xp, block, hole, len(kernel.core)), block), ranges)
+    fill = _past_mean(xp, block, hole) if operator.causal() else _valid_mean(xp, block, hole, len(kernel.core))
+    results = dense(xp.where(hole, fill, block), ranges)
     share = fraction(xp, kernel, ~hole, ranges)
+    if operator.causal():
+        share = xp.where(_at_outputs(kernel, hole, ranges), xp.zeros_like(share), share)
     border = fraction(xp, kernel, xp.ones_like(hole), ranges)
     thin = share < operator.min_valid * border
     masked = {name: _where(xp, kernel, name, thin, value) for name, value in results.items()}
     return {**masked, FRACTION: share}
+
+
+def _interior(xp: Any, hole: Array) -> Array:
+    """Return the holes along the last axis that lie between valid samples."""
+    since = xp.cumulative_sum(xp.astype(~hole, xp.int64), axis=-1)
+    return hole & (since > 0) & (since < since[..., -1:])
+
+
+def _refuse(kernel: Kernel, hole: np.ndarray, ranges: Ranges) -> None:
+    """Raise DataError for holes under the policy ``error``, with the place of the first in the block."""
+    operator = kernel.operator
+    assert isinstance(operator, Window)
+    where = np.argwhere(hole)
+    if operator.nan != "error" or not len(where):
+        return
+    low = [0] * (hole.ndim - len(kernel.core)) + [ranges[dim][0] for dim in kernel.core]
+    first = tuple(int(k) + a for k, a in zip(where[0], low, strict=True))
+    raise DataError(f"{operator.name} input", f"{len(where)} interior NaN under nan='error'", got=f"first at {first}",
+                    remedy="Choose nan='propagate' or nan='mask', or fill the gaps.")  # fmt: skip
 
 
 def _valid_mean(xp: Any, block: Array, hole: Array, core: int) -> Array:
@@ -133,6 +153,22 @@ def _valid_mean(xp: Any, block: Array, hole: Array, core: int) -> Array:
     count = xp.sum(xp.astype(~hole, xp.float64), axis=axes, keepdims=True)
     mean = xp.sum(filled, axis=axes, keepdims=True) / xp.where(count > 0, count, xp.ones_like(count))
     return xp.astype(mean, block.dtype)
+
+
+def _past_mean(xp: Any, block: Array, hole: Array) -> Array:
+    """Return at every sample the mean over valid samples up to there, so that no gap is filled from what comes later."""
+    filled = xp.astype(xp.where(hole, xp.zeros_like(block), block), xp.float64)
+    count = xp.cumulative_sum(xp.astype(~hole, xp.float64), axis=-1)
+    mean = xp.cumulative_sum(filled, axis=-1) / xp.where(count > 0, count, xp.ones_like(count))
+    return xp.astype(mean, block.dtype)
+
+
+def _at_outputs(kernel: Kernel, hole: Array, ranges: Ranges) -> Array:
+    """Return which results of one core dim lie on a missing sample: whether a gap ends there is only known later."""
+    (axis,) = kernel.axes
+    stride = kernel.outputs[0].strides.get(axis.dim, 1)
+    low = ranges[axis.dim][0]
+    return hole[..., -(-low // stride) * stride - low :: stride]
 
 
 def _poison(xp: Any, kernel: Kernel, name: str, value: Array, hole: Array, ranges: Ranges) -> Array:
@@ -180,16 +216,16 @@ def fraction(xp: Any, kernel: Kernel, valid: Array, ranges: Ranges) -> Array:
     operator = kernel.operator
     assert isinstance(operator, Window)
     place = extended_place(kernel, ranges)
-    weights = operator.coverage(np, place)
-    if set(weights) < set(kernel.roles):
-        raise ParameterError(f"{operator.name}.nan", "the policy 'mask' needs an operator that declares its coverage",
-                             remedy="Choose nan='propagate', or implement coverage().")  # fmt: skip
     port = kernel.outputs[0]
     share = xp.astype(valid, xp.float64)
     for offset, (role, axis) in enumerate(zip(kernel.roles, kernel.axes, strict=True)):
-        inside = slice(place.core[role][0] - place.start[role], place.core[role][1] - place.start[role])
-        matrix = trim(weights[role], place, role, port.strides.get(axis.dim, 1), place.core[role])[:, inside]
         where = share.ndim - len(kernel.roles) + offset
-        moved = xp.moveaxis(share, where, -1) @ xp.asarray(matrix.T, dtype=xp.float64, device=share.device)
-        share = xp.moveaxis(moved, -1, where)
+        share, parts = xp.moveaxis(share, where, -1), []
+        for _, columns, weights in weight_rows(operator, place, role, port.strides.get(axis.dim, 1), whole=True):
+            if weights is None:
+                raise ParameterError(f"{operator.name}.nan", "the policy 'mask' needs an operator that declares its coverage",
+                                     remedy="Choose nan='propagate', or implement coverage().")  # fmt: skip
+            parts.append(share[..., columns] @ xp.asarray(weights.T, dtype=xp.float64, device=share.device))
+        empty = xp.zeros((*share.shape[:-1], 0), dtype=share.dtype, device=share.device)
+        share = xp.moveaxis(xp.concat(parts, axis=-1) if parts else empty, -1, where)
     return xp.astype(share, xp.float32)

@@ -6,36 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from scatflow.blocks.evaluate import evaluate, partial
-from scatflow.contract import Reduce, Ref
+from scatflow.contract import Ref
 from scatflow.graph.kernel import Port
-from scatflow.plan.stage import Box, StageGraph, Step, input_box
+from scatflow.plan.stage import Box, Part, StageGraph, demands, input_box, part_of, reduces
 
 Array = Any
-_Key = tuple[tuple[str, tuple[int, int]], ...]
-
-
 Read = Callable[[Ref, Box], Array]
-
-
-def _key(box: Box) -> _Key:
-    return tuple(sorted(box.items()))
-
-
-def _demands(graph: StageGraph, box: Box) -> dict[str, set[_Key]]:
-    """Return, per node, the boxes of its output that the region needs (reverse topological order)."""
-    wanted: dict[str, set[_Key]] = {step.node: set() for step in graph.steps}
-    wanted[graph.target.node] = {_key(box)}
-    for step in reversed(graph.steps):
-        for key in wanted[step.node]:
-            for ref, port in zip(step.inputs, step.kernel.inputs, strict=True):
-                if isinstance(ref, Ref) and isinstance(port, Port) and ref.node in wanted:
-                    inner = dict(key) if step is graph.target and _reduces(step) else input_box(step.kernel, port, dict(key))
-                    wanted[ref.node].add(_key({dim: r for dim, r in inner.items() if dim in port.dims}))
-    return wanted
-
-
-def _reduces(step: Step) -> bool:
-    return isinstance(step.kernel.operator, Reduce)
 
 
 def evaluate_stage(graph: StageGraph, box: Box, read: Read, fft: str | None = None) -> dict[str, Array] | tuple[Array, ...]:
@@ -55,29 +31,29 @@ def evaluate_stage(graph: StageGraph, box: Box, read: Read, fft: str | None = No
     dict or tuple
         The target's named results, or the partial state of its reduction.
     """
-    wanted = _demands(graph, box)
-    held: dict[tuple[str, _Key], dict[str, Array]] = {}
-    cache: dict[tuple[Ref, _Key], Array] = {}
+    wanted, _ = demands(graph, box)
+    held: dict[tuple[str, Part], dict[str, Array]] = {}
+    cache: dict[tuple[Ref, Part], Array] = {}
 
     def value(ref: Ref, part: Box) -> Array:
-        if (ref.node, _key(part)) in held:
-            return held[ref.node, _key(part)][ref.output]
-        if (ref, _key(part)) not in cache:
-            cache[ref, _key(part)] = read(ref, part)
-        return cache[ref, _key(part)]
+        if (ref.node, part_of(part)) in held:
+            return held[ref.node, part_of(part)][ref.output]
+        if (ref, part_of(part)) not in cache:
+            cache[ref, part_of(part)] = read(ref, part)
+        return cache[ref, part_of(part)]
 
     for step in graph.steps:
         for key in sorted(wanted[step.node]):
             part = dict(key)
-            reduces = step is graph.target and _reduces(step)
+            ends = step is graph.target and reduces(step)
             blocks = []
             for ref, port in zip(step.inputs, step.kernel.inputs, strict=True):
                 if not isinstance(ref, Ref) or not isinstance(port, Port):
                     blocks.append(ref)
                     continue
-                inner = part if reduces else input_box(step.kernel, port, part)
+                inner = part if ends else input_box(step.kernel, port, part)
                 blocks.append(value(ref, {dim: r for dim, r in inner.items() if dim in port.dims}))
-            if reduces:
+            if ends:
                 return partial(step.kernel, blocks, part, fft)
             held[step.node, key] = evaluate(step.kernel, blocks, part, fft)
-    return held[graph.target.node, _key(box)]
+    return held[graph.target.node, part_of(box)]

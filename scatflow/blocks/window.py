@@ -24,7 +24,7 @@ def spans(kernel: Kernel) -> Iterator[Ranges]:
         yield {axis.dim: span for axis, span in zip(kernel.axes, box, strict=True)}
 
 
-def reduce_spans(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Mapping[str, int]) -> tuple[Array, ...]:
+def reduce_spans(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Ranges) -> tuple[Array, ...]:
     """Return the state of an extended Reduce: one chunk per span between walls, combined in order."""
     operator = kernel.operator
     assert isinstance(operator, Reduce)
@@ -38,7 +38,7 @@ def reduce_spans(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Mappin
     return total
 
 
-def windowed(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Mapping[str, int]) -> dict[str, Array]:
+def windowed(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Ranges) -> dict[str, Array]:
     """Evaluate a Window between its walls and put the pieces together."""
     (block,) = blocks
     operator = kernel.operator
@@ -52,7 +52,7 @@ def windowed(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Mapping[st
     return {port.name: _join(xp, kernel, port, boxes, [piece[port.name] for piece in pieces]) for port in kernel.outputs}
 
 
-def _span(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, batch: Mapping[str, int]) -> Mapping[str, Array]:
+def _span(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, batch: Ranges) -> Mapping[str, Array]:
     hole = xp.isnan(block)
     if not bool(xp.any(hole)):
         results = dict(_dense(xp, kernel, block, ranges, batch))
@@ -66,7 +66,7 @@ def _span(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, batch: Mapping[
     return gaps.evaluate(xp, kernel, block, ranges, dense)
 
 
-def _dense(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, batch: Mapping[str, int]) -> Mapping[str, Array]:
+def _dense(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, batch: Ranges) -> Mapping[str, Array]:
     """Evaluate one span without holes: extension, kernel, trimming."""
     place = with_batch(kernel, extended_place(kernel, ranges), batch)
     results = call_kernel(xp, kernel, [extended(xp, kernel, block, place)], place)

@@ -116,7 +116,7 @@ def described(cls: type[Any], canonical: str, kind: str) -> dict[str, Any]:
             name: {**_plain(entry), "type": _type(entry, shared), "required": name in required}
             for name, entry in sorted(schema.get("properties", {}).items(), key=lambda item: item[0] not in own)
         },
-        "references": list(cls.references), "aliases": list(getattr(cls, "aliases", ())),
+        "references": list(map(str, cls.references)), "aliases": list(getattr(cls, "aliases", ())),
     }  # fmt: skip
 
 

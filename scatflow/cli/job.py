@@ -11,52 +11,87 @@ from typing import Any
 
 import click
 
-from scatflow.cli.options import job_options
-from scatflow.cli.words import lengths, pairs
+from scatflow.cli.options import SWEEP, job_options
+from scatflow.cli.words import lengths, pairs, swept
 
 
 @click.command()
 @click.argument("pipeline", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Result store; default the pipeline's name with .zarr.")
+@SWEEP
 @job_options
-def run(pipeline: Path, output: Path | None, parameters: Sequence[str], **options: Any) -> None:
+def run(pipeline: Path, output: Path | None, parameters: Sequence[str], sweep: bool, **options: Any) -> None:
     """Run PIPELINE (JSON or YAML) into a zarr store.
 
     A run that was stopped, by whatever, keeps what it finished: give the same command with --resume. What is stored does
     not depend on workers, threads, kills or resumes.
     """
+    target = output or Path(f"{pipeline.stem}.zarr")
+    execute(opened(pipeline, parameters, sweep), target, options)
+    click.echo(f"{target}: complete")
+
+
+def opened(path: Path, parameters: Sequence[str], sweep: bool) -> Any:
+    """Return the pipeline of a file with the parameters of the command line."""
     from scatflow.pipeline import Pipeline
 
-    _run(Pipeline.from_file(pipeline, **pairs(parameters)), output or Path(f"{pipeline.stem}.zarr"), options)
+    if not sweep:
+        return Pipeline.from_file(path, **pairs(parameters))
+    fixed, over = swept(parameters)
+    return Pipeline.sweep(path, over, **fixed)
 
 
-@click.command()
+class _Data(click.Command):
+    """``data NAME``, where the name ``convert`` stands for a command of its own."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Hand ``convert`` on with what follows."""
+        if args[:1] != ["convert"]:
+            return super().make_context(info_name, args, parent, **extra)
+        from scatflow.cli.convert import convert
+
+        return convert.make_context(f"{info_name} convert", args[1:], parent, **extra)
+
+
+@click.command(cls=_Data)
 @click.argument("name")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Store to write; default NAME.zarr.")
 @job_options
 def data(name: str, output: Path | None, parameters: Sequence[str], **options: Any) -> None:
     """Write the source NAME (sp500, turbulence2d, ising, ...) to a labelled zarr store.
 
-    `scatflow ops NAME` describes the source's parameters.
+    `scatflow ops NAME` describes the source's parameters. `scatflow data convert FILE` converts a file of your own.
     """
     from scatflow.pipeline import Pipeline
 
-    _run(Pipeline.from_source(name, **pairs(parameters)), output or Path(f"{name}.zarr"), options)
+    target = output or Path(f"{name}.zarr")
+    execute(Pipeline.from_source(name, **pairs(parameters)), target, options)
+    click.echo(f"{target}: complete")
 
 
-def _run(pipeline: Any, output: Path, options: Mapping[str, Any]) -> None:
-    if options["resume"] and options["overwrite"]:
-        raise click.UsageError("--resume continues what is there, --overwrite removes it: give one of them.")
+def execute(
+    pipeline: Any, output: Path, options: Mapping[str, Any], *, region: Mapping[str, int] | None = None, explain: bool = False
+) -> None:
+    """Run a pipeline as the job options say; ``region`` holds lengths where the options name none, ``explain`` prints the plan."""
+    if options["resume"] + options["overwrite"] + options["update"] > 1:
+        raise click.UsageError("--resume continues what is there, --update adds to it, --overwrite removes it: give one of them.")
     if options["scheduler"] and options["workers"]:
         raise click.UsageError("--scheduler names a cluster, --workers starts one: give one of them.")
     from scatflow.cli.progress import progress
 
-    with _stoppable(), _client(options) as client, progress(options["quiet"]) as observe:
-        pipeline.run(
-            output, client=client, resume=options["resume"], overwrite=options["overwrite"], verify=options["verify"],
-            memory=options["memory"], region=lengths(options["region"]), device=options["device"], progress=observe,
-        )  # fmt: skip
-    click.echo(f"{output}: complete")
+    where = {"memory": options["memory"], "region": {**(region or {}), **lengths(options["region"])}, "device": options["device"]}
+    with _stoppable(), _client(options) as client:
+        if explain:
+            from scatflow.cli.plan import print_plan
+
+            print_plan(pipeline.plan(client=client, **where))
+        with progress(options["quiet"]) as observe:
+            pipeline.run(
+                output, client=client, resume=options["resume"], overwrite=options["overwrite"], update=options["update"],
+                verify=options["verify"], progress=observe, **where,
+            )  # fmt: skip
 
 
 @contextlib.contextmanager

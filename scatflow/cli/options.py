@@ -17,6 +17,9 @@ DEVICE = click.option(
 )  # fmt: skip
 
 
+SWEEP = click.option("--sweep", is_flag=True, help="Take every value of parameters given as -p J=4,5,6: one job for all.")
+
+
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what ``run`` and ``data`` share: where to compute, and what to do with a store that is there."""
     for option in reversed((
@@ -26,6 +29,7 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads per local worker."),
         click.option("--resume", is_flag=True, help="Continue the same plan in an existing store."),
         click.option("--overwrite", is_flag=True, help="Replace an existing result."),
+        click.option("--update", is_flag=True, help="Bring an existing result up to an input that has grown."),
         click.option("--verify", is_flag=True, help="Read everything back and compare checksums."),
         click.option("-q", "--quiet", is_flag=True, help="No progress bar."),
     )):  # fmt: skip

@@ -10,13 +10,15 @@ from typing import Any
 
 import click
 
-from scatflow.cli.options import DEVICE, MEMORY, PARAMETERS, REGION
-from scatflow.cli.words import lengths, pairs
+from scatflow.cli.job import opened
+from scatflow.cli.options import DEVICE, MEMORY, PARAMETERS, REGION, SWEEP
+from scatflow.cli.words import lengths
 
 
 @click.command()
 @click.argument("pipeline", type=click.Path(path_type=Path))
 @PARAMETERS
+@SWEEP
 @REGION
 @MEMORY
 @DEVICE
@@ -27,6 +29,7 @@ from scatflow.cli.words import lengths, pairs
 def plan(
     pipeline: Path,
     parameters: Sequence[str],
+    sweep: bool,
     region: Sequence[str],
     memory: str | None,
     device: str,
@@ -36,9 +39,7 @@ def plan(
     as_json: bool,
 ) -> None:
     """Explain what running PIPELINE would do; nothing is read but labels."""
-    from scatflow.pipeline import Pipeline
-
-    made = Pipeline.from_file(pipeline, **pairs(parameters)).plan(
+    made = opened(pipeline, parameters, sweep).plan(
         memory=memory, threads=threads, workers=workers, region=lengths(region), device=device, measure=calibrate
     )
     if as_json:

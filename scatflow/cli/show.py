@@ -22,7 +22,11 @@ _KNOWN = frozenset({"units", "long_name", "standard_name", "title", "scatflow", 
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Kind of picture; default all that suit the labels.")
 @click.option("--format", "suffix", type=click.Choice(["png", "pdf", "svg"]), default="png", show_default=True, help="Of pictures.")
 @click.option("--no-pictures", is_flag=True, help="Print the summary only.")
-def show(result: Path, output: Path | None, kinds: Sequence[str], suffix: str, no_pictures: bool) -> None:
+@click.option("--methods", is_flag=True, help="Print a paragraph for the methods section of a paper, nothing else.")
+@click.option("--cite", is_flag=True, help="Print BibTeX of software, methods, models and data, nothing else.")
+def show(
+    result: Path, output: Path | None, kinds: Sequence[str], suffix: str, no_pictures: bool, methods: bool, cite: bool
+) -> None:
     """Summarize RESULT (a zarr store) and draw its pictures.
 
     Pictures and table show the first item of every batch dim, averaged over the core dims.
@@ -34,6 +38,9 @@ def show(result: Path, output: Path | None, kinds: Sequence[str], suffix: str, n
         warnings.simplefilter("ignore", UserWarning)  # that it is incomplete stands in the summary
         opened = open_result(result)
     found = groups(opened)
+    if methods or cite:
+        print_publication(opened.attrs, found, methods, cite)
+        return
     print_summary(result, opened.attrs, found)
     for dataset in found.values():
         for subject in subjects(dataset).values():
@@ -41,6 +48,19 @@ def show(result: Path, output: Path | None, kinds: Sequence[str], suffix: str, n
     if not no_pictures:
         for path in pictures(found, output or result.with_name(f"{result.stem}-pictures"), kinds, suffix):
             click.echo(f"wrote {path}")
+
+
+def print_publication(attrs: Mapping[str, Any], found: Mapping[str, xr.Dataset], methods: bool, cite: bool) -> None:
+    """Print what a paper needs: the paragraph, the BibTeX, or both."""
+    from scatflow.cli.cite import absent, bibtex
+    from scatflow.cli.methods import paragraph
+    from scatflow.graph import parse_provenance
+
+    record = parse_provenance(attrs)
+    parts = [paragraph(record, attrs, found)] * methods + [bibtex(record, attrs, found)] * cite
+    click.echo("\n\n".join(parts))
+    for name in absent(record):
+        click.echo(f"Warning: {name} is not installed, so its references are missing.", err=True)
 
 
 def groups(opened: xr.Dataset | xr.DataTree) -> dict[str, xr.Dataset]:
@@ -128,6 +148,7 @@ def _attributes(attrs: Mapping[str, Any], groups: Mapping[str, xr.Dataset]) -> l
 def _provenance(attrs: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return operators, plugins and versions, as far as the store knows them."""
     from scatflow.errors import StoreError
+    from scatflow.graph.canonical import after_inputs
     from scatflow.graph.record import parse_provenance
 
     try:
@@ -139,8 +160,9 @@ def _provenance(attrs: Mapping[str, Any]) -> list[tuple[str, str]]:
         return ", ".join(f"{name} {' and '.join(map(str, versions))}" for name, versions in sorted(entries.items()))
 
     nodes = record.document["process_graph"]
+    order = after_inputs(nodes, next(name for name, node in nodes.items() if node.get("result")))
     pairs = [
-        ("pipeline", " → ".join(node["process_id"] for node in nodes.values())),
+        ("pipeline", " → ".join(nodes[name]["process_id"] for name in order)),
         ("operators", several(record.operators)), ("plugins", several(record.plugins)),
         ("seeds", ", ".join(f"{node} {seed}" for node, seed in record.seeds.items())),
         ("versions", ", ".join(f"{name} {number}" for name, number in record.versions.items())),

@@ -32,6 +32,49 @@ def pairs(words: Sequence[str], option: str = "-p") -> dict[str, Any]:
     return found
 
 
+def swept(words: Sequence[str], option: str = "-p") -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Read ``NAME=VALUE`` and ``NAME=VALUE,VALUE`` words: parameters with one value, and those that vary.
+
+    Raises
+    ------
+    BadParameter
+        As for :func:`pairs`.
+    UsageError
+        No parameter has several values.
+
+    Examples
+    --------
+    >>> swept(["J=4,5,6", "dims=[y, x]", "boundary=reflect,zero"])
+    ({'dims': ['y', 'x']}, {'J': [4, 5, 6], 'boundary': ['reflect', 'zero']})
+    """
+    several = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        parts = _split(text)
+        if equals and len(parts) > 1:
+            if name.strip() in several:
+                raise click.BadParameter(f"{name.strip()!r} is given twice", param_hint=option)
+            several[name.strip()] = [pairs([f"{name}={part}"], option)[name.strip()] for part in parts]
+    if not several:
+        raise click.UsageError("--sweep needs a parameter with several values: -p J=4,5,6")
+    fixed = pairs([word for word in words if word.partition("=")[0].strip() not in several], option)
+    return fixed, several
+
+
+def _split(text: str) -> list[str]:
+    """Return the parts between commas that stand in no bracket or quote."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote or letter in "'\"":
+            quote = "" if letter == quote else quote or letter
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth == 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
 def lengths(words: Sequence[str], option: str = "--region") -> dict[str, int]:
     """Read ``DIM=LENGTH`` words; lengths are positive integers."""
     found = pairs(words, option)

@@ -19,12 +19,13 @@ from scatflow.contract.operator import (
     Window,
     operator,
 )
+from scatflow.contract.reference import Reference
 from scatflow.contract.signature import Signature
 from scatflow.contract.source import FilterFamily, Filters, Source, family, install_family_lookup, source
 from scatflow.contract.wiring import Ref, Wire, wire
 
 __all__ = [
     "API", "Average", "Boundary", "Cells", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Operator", "Pointwise",
-    "Program", "Reduce", "Ref", "Select", "Signature", "Source", "Whole", "Window", "Wire", "canonical_json", "digest", "family",
+    "Program", "Reduce", "Ref", "Reference", "Select", "Signature", "Source", "Whole", "Window", "Wire", "canonical_json", "digest", "family",
     "install_family_lookup", "operator", "param", "source", "stack", "wire",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ An author writes what to observe in one block; how units are pooled, weighted an
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -248,6 +249,22 @@ class Average(Extended, Reduce):
         """Return the identity of any operator and, once bound to labels, how items are pooled."""
         name, version, parameters = super().identity()
         return (name, version, parameters if self._layout is None else canonical_json([parameters, self._layout]))
+
+    def continues(self, earlier: tuple[str, int, str]) -> bool:
+        """Tell whether rows of an earlier state keep their numbers and meaning now that pooled dims have grown.
+
+        They do where only the first pooled dim is longer, items are the units before and after, and no rows are merged.
+        """
+        if earlier == self.identity() or earlier[:2] != self.identity()[:2] or self._layout is None:
+            return earlier == self.identity()
+        before, now = json.loads(earlier[2]), json.loads(self.identity()[2])
+        if not isinstance(before, list) or before[0] != now[0]:
+            return False
+        pairs = list(zip(before[1], now[1], strict=False))
+        same = len(before[1]) == len(now[1]) and all(a == b or (n == 0 and a[0] == b[0] and a[2] == b[2] != "core")
+                                                     for n, (a, b) in enumerate(pairs))  # fmt: skip
+        units = [Units(tuple(entry for entry in layout if entry[2] != "core"), True) for layout in (before[1], now[1])]
+        return same and not any(each.cells or each.merged for each in units) and units[0].counted == units[1].counted
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restored, (super().__reduce__(), self._layout))

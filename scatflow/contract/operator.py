@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import BeforeValidator
 
 from scatflow.contract.declared import Declared, param
+from scatflow.contract.reference import Reference
 from scatflow.contract.signature import Signature
 from scatflow.errors import NotDifferentiableError
 from scatflow.spec import ArraySpec, Cost, Place
@@ -43,7 +44,7 @@ def operator(
     stochastic: bool = False,
     differentiable: bool = False,
     boundaries: tuple[Boundary, ...] = ("reflect", "periodic", "zero", "symmetric"),
-    references: tuple[str, ...] = (),
+    references: tuple[Reference | str, ...] = (),
     aliases: tuple[str, ...] = (),
 ) -> Callable[[D], D]:
     """Declare an operator class.
@@ -64,7 +65,7 @@ def operator(
         Claims; the conformance kit holds an operator to them.
     boundaries : tuple of str
         Boundary rules supported along core axes.
-    references : tuple of str
+    references : tuple of Reference or str
         Papers or formulas of what is computed (``scatflow show --cite``).
     aliases : tuple of str
         Other names in use in the fields, found by the catalogue's search.
@@ -94,22 +95,27 @@ class Operator(Declared):
     stochastic: ClassVar[bool] = False
     differentiable: ClassVar[bool] = False
     boundaries: ClassVar[tuple[Boundary, ...]] = ()
-    references: ClassVar[tuple[str, ...]] = ()
+    references: ClassVar[tuple[Reference | str, ...]] = ()
     aliases: ClassVar[tuple[str, ...]] = ()
 
     dtype: Literal["float32", "float64"] | None = param(None, "Precision to compute in; default the input's own.")
 
-    def resolve(self, *specs: ArraySpec) -> Operator:
-        """Return the operator with choices that depend on the input's labels made; default itself."""
+    def resolve(self, *specs: Any) -> Operator:
+        """Return the operator with choices that depend on the input's labels made; default itself.
+
+        One spec per input in kernel order; a number stands where one was given for an input.
+        """
         return self
 
-    def output(self, *specs: ArraySpec) -> Output:
+    def output(self, *specs: Any) -> Output:
         """Declare the result for inputs in kernel order, without data.
 
-        Dims, shape, dtype, new coordinates and attributes; for strided axes use :meth:`ArraySpec.strided`, which
+        One spec per input; a number stands where one was given for an input of an element-wise operator. Dims, shape, dtype,
+        new coordinates and attributes; for strided axes use :meth:`ArraySpec.strided`, which
         also carries the coordinates. A mapping declares several named results.
         """
-        return specs[0]
+        first: ArraySpec = specs[0]
+        return first
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> Prepared:
         """Build constants such as filters for one block shape (core axes only, dims are roles).
@@ -179,7 +185,7 @@ class Extended(Core):
 
     boundary: Boundary | tuple[Boundary, ...] | None = param(
         None, "Rule beyond the edges, one word or one per dim; default periodic where the coordinate declares a period, "
-        "else reflect.",
+        "else reflect, or zero where filters are causal.",
     )  # fmt: skip
     nan: Literal["propagate", "error", "mask"] = param(
         "propagate", "Policy for interior NaN: pass it on to every result it can reach, refuse, or mask and reweight."
@@ -191,6 +197,10 @@ class Extended(Core):
         """Return the reach of the operator as a whole per role: (before, after) samples."""
         raise NotImplementedError
 
+    def causal(self) -> bool:
+        """Tell whether no result depends on later samples; the engine then fills and extends from the past alone."""
+        return False
+
     def margins(self, at: Place) -> Margins:
         """Return the extension beyond the outer edges per role; default the depth, 0 where periodic is exact."""
         return self.depth()
@@ -201,6 +211,10 @@ class Extended(Core):
 
     def coverage(self, xp: Any, at: Place) -> Mapping[str, Array]:
         """Return, per role, weights (n_out, n_in) of the smoothing that turns validity into ``valid_fraction``."""
+        return {}
+
+    def coverage_reach(self) -> Margins:
+        """Return, per role, how far those weights are not negligible; without it, all of them are held at once."""
         return {}
 
 
@@ -238,6 +252,13 @@ class Reduce(Core):
     def combine(self, xp: Any, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
         """Merge two states, ``a`` before ``b`` in index order; default element-wise sum."""
         return tuple(x + y for x, y in zip(a, b, strict=True))
+
+    def continues(self, earlier: tuple[str, int, str]) -> bool:
+        """Tell whether states that an operator of identity ``earlier`` left behind can be combined with this one's.
+
+        Asked when an input has grown along a batch dim: default yes where the identity is the same.
+        """
+        return earlier == self.identity()
 
     def finalize(self, xp: Any, *state: Array) -> Array | Mapping[str, Array]:
         """Turn the total state into the result; default its only array."""

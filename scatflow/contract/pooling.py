@@ -73,12 +73,10 @@ class Units:
             return list(range(first, first + items))
         sizes = [size for _, size, _ in self.pooled]
         starts = at.batch[len(at.batch) - len(sizes) :] if at.batch else (0,) * len(sizes)
-        lengths = [items] if len(sizes) == 1 else sizes
+        # A place made by hand may not tell the items: one pooled dim has those of the block, several are whole.
+        lengths = at.items[len(at.items) - len(sizes) :] if at.items else (items,) if len(sizes) == 1 else sizes
         if math.prod(lengths) != items:
-            raise ChunkError(
-                f"{subject} input", "several pooled dims cannot be split over chunks", got=[dim for dim, _, _ in self.pooled],
-                remedy=f"Merge them with .chunk({ {dim: -1 for dim, _, _ in self.pooled} }).",
-            )  # fmt: skip
+            raise ChunkError(f"{subject} input", "the block has not the items that its place tells", expected=lengths, got=items)
         found = [0]
         for (dim, size, _), start, length in zip(self.pooled, starts, lengths, strict=True):
             counts = dim in self.counted

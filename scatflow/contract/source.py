@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BeforeValidator, SerializeAsAny, model_serializer
 
 from scatflow.contract.declared import Declared, digest
+from scatflow.contract.reference import Reference
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec
 
@@ -15,7 +16,7 @@ S = TypeVar("S", bound=type[Declared])
 Region = Mapping[str, slice]
 
 
-def source(name: str, *, version: int, references: tuple[str, ...] = ()) -> Callable[[S], S]:
+def source(name: str, *, version: int, references: tuple[Reference | str, ...] = ()) -> Callable[[S], S]:
     """Declare a source class: its process id and the version of what it delivers."""
 
     def declare(cls: S) -> S:
@@ -29,7 +30,7 @@ def source(name: str, *, version: int, references: tuple[str, ...] = ()) -> Call
 class Source(Declared):
     """A labelled array, or several, that can be read region by region."""
 
-    references: ClassVar[tuple[str, ...]] = ()
+    references: ClassVar[tuple[Reference | str, ...]] = ()
 
     def describe(self) -> ArraySpec | Mapping[str, ArraySpec]:
         """Return dims, shape, dtype, stored chunks, coordinates and attributes; reads no data."""
@@ -54,14 +55,14 @@ class FilterFamily(Declared):
     the engine needs only a name, parameters and an identity.
     """
 
-    references: ClassVar[tuple[str, ...]] = ()
+    references: ClassVar[tuple[Reference | str, ...]] = ()
 
     @model_serializer(mode="wrap")
     def _named(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         return {"family": type(self).name, **handler(self)}
 
 
-def family(name: str, *, version: int, references: tuple[str, ...] = ()) -> Callable[[S], S]:
+def family(name: str, *, version: int, references: tuple[Reference | str, ...] = ()) -> Callable[[S], S]:
     """Declare a filter family class."""
     return source(name, version=version, references=references)
 

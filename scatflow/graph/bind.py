@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scatflow.contract import Core, Extended, Operator, Pointwise, Reduce, Select, Window
-from scatflow.errors import ChunkError, DimensionError, ParameterError
+from scatflow.errors import ChunkError, DimensionError, ParameterError, near
 from scatflow.graph.kernel import REACH_TOLERANCE, Kernel, Port, border_fraction
 from scatflow.graph.selection import bind_select
 from scatflow.labels import axis_of, check_dtype, core_dims
@@ -49,15 +49,19 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
         return Call(selection, inputs, {"": result})
     if isinstance(operator, Core):
         core = core_dims(specs[0], operator.dims, operator.signature.counts, operator.name)
+        _check_sampling(operator, specs[0])
         axes = tuple(axis_of(specs[0], dim, operator.sampling) for dim in core)
     else:
         core, axes = (), ()
     over = _over(operator, specs[0], core)
     ports = [item if not isinstance(item, ArraySpec) else _input_port(operator, item, core, over) for item in inputs]
-    ready = [_kernel_spec(item, port) for item, port in zip(inputs, ports, strict=True) if isinstance(port, Port)]
-    operator = operator.resolve(*ready)
+    # Numbers keep their place among the inputs: the unit of a power depends on its exponent.
+    given = [_kernel_spec(item, port) if isinstance(port, Port) else item for item, port in zip(inputs, ports, strict=True)]
+    ready = [item for item in given if isinstance(item, ArraySpec)]
+    operator = operator.resolve(*given)
+    _check_order(operator, specs[0], axes)
     boundary = _boundary(operator, core, axes)
-    declared = operator.output(*ready)
+    declared = operator.output(*given)
     named = {"": declared} if isinstance(declared, ArraySpec) else dict(declared)
     if isinstance(operator, Window) and operator.nan == "mask":
         named = _with_fraction(named, ready[0], operator.name)
@@ -127,11 +131,35 @@ def _boundary(operator: Operator, core: tuple[str, ...], axes: tuple[Axis, ...])
         by_dim = dict(zip(named, rule, strict=True))
         words: tuple[str, ...] = tuple(by_dim[dim] for dim in core)
     else:
-        words = tuple(rule or ("periodic" if axis.periodic else "reflect") for axis in axes)
+        default = "zero" if operator.causal() else "reflect"
+        words = tuple(rule or ("periodic" if axis.periodic else default) for axis in axes)
     for word in words:
         if word not in operator.boundaries:
             raise ParameterError(f"{operator.name}.boundary", "not supported", expected=operator.boundaries, got=word)
+        if operator.causal() and word in ("reflect", "symmetric"):
+            raise ParameterError(f"{operator.name}.boundary", "a mirror at the beginning would show causal filters what comes later",
+                                 expected="zero or periodic", got=word, remedy='Use boundary="zero".')  # fmt: skip
     return words
+
+
+def _check_sampling(operator: Core, spec: ArraySpec) -> None:
+    """Refuse a sampling declared for a dim that the input lacks: it would be ignored."""
+    for dim in operator.sampling or {}:
+        if dim not in spec.dims:
+            raise DimensionError(f"{operator.name}.sampling", f"the input has no dim {dim!r}", expected=f"dims among {spec.dims}",
+                                 got=operator.sampling, remedy=near(dim, spec.dims), code="DimensionMissing")  # fmt: skip
+
+
+def _check_order(operator: Operator, spec: ArraySpec, axes: tuple[Axis, ...]) -> None:
+    """Refuse causal filters along a coordinate that decreases: later rows are the past there."""
+    if not isinstance(operator, Extended) or not operator.causal():
+        return
+    for axis in axes:
+        coord = spec.coords.get(axis.dim)
+        values = np.asarray(()) if coord is None else np.asarray(coord.values)
+        if values.size > 1 and values.dtype.kind in "iufmM" and values[-1] < values[0]:
+            raise DimensionError(f"coordinate {axis.dim!r}", "causal filters need a coordinate that increases", got="a decreasing one",
+                                 remedy=f'Sort it with .sortby("{axis.dim}").', code="CoordinateDecreases")  # fmt: skip
 
 
 def _public(spec: ArraySpec, order: list[str], operator: Operator, first: ArraySpec) -> ArraySpec:
@@ -153,10 +181,11 @@ def _with_support(spec: ArraySpec, kernel: Kernel, source: ArraySpec) -> ArraySp
     assert isinstance(operator, Window)
     spec = spec.with_attrs(boundary=",".join(kernel.boundary))
     live = [(role, axis) for role, axis in zip(kernel.roles, kernel.axes, strict=True) if axis.dim in spec.dims]
-    if not live or not spec.strides:
+    if not live:
         return spec
     coords: dict[str, Coord] = {}
-    fraction = border_fraction(kernel)
+    # Under the policy `mask` the fraction is a result of its own, and counts borders too.
+    fraction = None if operator.nan == "mask" else border_fraction(kernel)
     if fraction is not None:
         dims = tuple(axis.dim for _, axis in live)
         coords["valid_fraction"] = Coord(dims, fraction, {"long_name": "share of filter weight on valid samples", "units": "1"})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from scatflow.arrays import fast_length
-from scatflow.contract import Extended, Operator, Pointwise
+from scatflow.contract import Extended, Operator, Pointwise, digest
 from scatflow.spec import Axis, Place
 
 #: Tolerance at which supports and the reach of NaN are stated.
@@ -46,6 +46,17 @@ class Kernel:
         """Core dims in role order."""
         return tuple(axis.dim for axis in self.axes)
 
+    def geometry(self) -> str:
+        """Return a digest of all that the numbers of a block depend on beside operator and block.
+
+        Lengths of batch dims are not in it: a kernel bound to an input with more items has the same geometry.
+        """
+        ports = [[port.dims, port.kernel_dims, port.dtype, dict(port.strides)] if isinstance(port, Port) else port
+                 for port in (*self.inputs, *self.outputs)]  # fmt: skip
+        axes = [asdict(axis) for axis in self.axes]
+        taken = {dim: repr(index) for dim, index in (self.indexers or {}).items()}
+        return digest([ports, axes, self.roles, self.boundary, self.over, taken])
+
     def place(self, ranges: Mapping[str, tuple[int, int]] | None = None) -> Place:
         """Return the place of the block that covers ``ranges`` (dims not named: the whole axis)."""
         pairs = list(zip(self.roles, self.axes, strict=True))
@@ -81,16 +92,60 @@ def border_fraction(kernel: Kernel) -> np.ndarray | None:
         parts = []
         for start, stop in axis.spans():
             place = extended_place(kernel, {axis.dim: (start, stop)})
-            weights = operator.coverage(np, place).get(role)
-            if weights is None:
-                return None
-            inside = slice(start - place.start[role], stop - place.start[role])
-            share = np.ones(len(weights)) if rule == "periodic" else weights[:, inside].sum(axis=1)
             stride = next((port.strides.get(axis.dim, 1) for port in kernel.outputs), 1)
-            parts.append(trim(share, place, role, stride, (start, stop)))
+            share = np.ones(-(-stop // stride) - -(-start // stride))
+            for rows, _, weights in weight_rows(operator, place, role, stride):
+                if weights is None:
+                    return None
+                if rule != "periodic":
+                    share[rows] = weights.sum(axis=1)
+            parts.append(share)
         column = np.concatenate(parts)
         result = column if result is None else result[..., None] * column
     return result
+
+
+def weight_rows(
+    operator: Extended, place: Place, role: str, stride: int, whole: bool = False
+) -> Iterator[tuple[slice, slice, np.ndarray | None]]:
+    """Yield the weights of the smoothing in blocks of output samples, so that long axes need no square matrix.
+
+    Parameters
+    ----------
+    operator : Extended
+        Declares the weights and how far they reach.
+    place : Place
+        An extended block.
+    role : str
+        The axis.
+    stride : int
+        Step of the output.
+    whole : bool, optional
+        Also yield blocks of output samples whose weights lie inside the core altogether; default only the others.
+
+    Yields
+    ------
+    (slice, slice, ndarray or None)
+        Output samples counted from the first in the core, core samples likewise, and weights (output, core samples);
+        no weights where the operator does not declare them.
+    """
+    low, high = place.core[role]
+    samples = range(-(-low // stride) * stride, high, stride)
+    before, after = operator.coverage_reach().get(role, (place.core[role][1] - place.start[role], place.stop[role] - low))
+    count = max(1, (before + after) // stride)
+    for i in range(0, len(samples), count):
+        part = samples[i : i + count]
+        start, stop = max(place.start[role], part[0] - before), min(place.stop[role], part[-1] + after + 1)
+        if not whole and low <= start and stop <= high and (start, stop) == (part[0] - before, part[-1] + after + 1):
+            continue
+        near = replace(place, start={**place.start, role: start}, stop={**place.stop, role: stop})
+        weights = operator.coverage(np, near).get(role)
+        inside = slice(max(low, start), min(high, stop))
+        columns = slice(inside.start - low, inside.stop - low)
+        if weights is not None:
+            first = (part[0] - near.samples(role, stride).start) // stride
+            weights = weights[first : first + len(part), inside.start - start : inside.stop - start]
+        yield slice(i, i + len(part)), columns, weights
 
 
 def extended_place(kernel: Kernel, ranges: Mapping[str, tuple[int, int]]) -> Place:

@@ -11,15 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scatflow import registry as plugins
-from scatflow.contract import Operator, Ref
+from scatflow.contract import Operator, Ref, Source
 from scatflow.errors import GraphError, ParameterError, StoreError
 from scatflow.graph.canonical import Kind, canonical, substitute
 from scatflow.graph.inline import inline
-from scatflow.graph.model import DATASET, NAMESPACE, Given, Graph, Node, array_parameter, fresh
+from scatflow.graph.model import DATASET, Given, Graph, Node, array_parameter, fresh
 from scatflow.graph.record import ATTRIBUTE, Provenance, distributions, parse_provenance, stack
-
-#: Process that reads a variable of a zarr store.
-STORE = "open_zarr"
 
 
 @dataclass(frozen=True)
@@ -31,14 +28,16 @@ class Origin:
     attrs : mapping
         Its attributes; the record in them is trusted. Leave it out where the array may have changed since: xarray keeps
         attributes through arithmetic and indexing.
-    path, variable : str, optional
-        Store and variable that the array is, unchanged.
+    source : Source, optional
+        Source that delivers the array as it is.
+    variable : str, optional
+        Its name, which tells the results of a bundle apart.
     token : str
         Equal for equal arrays, so that an anonymous array used twice is recognized; empty where unknown.
     """
 
     attrs: Mapping[str, Any] = field(default_factory=dict)
-    path: str | None = None
+    source: Source | None = None
     variable: str | None = None
     token: str = ""
 
@@ -63,8 +62,8 @@ def extend(inputs: Sequence[Any], operator: Operator, output: str = "") -> dict[
     ----------
     inputs : sequence
         One per input of the operator: a number, an array with attributes (a DataArray), its attributes alone, or an
-        :class:`Origin`. An array that carries a record brings its graph, one of a known store becomes ``open_zarr``,
-        any other is a declared parameter, called as the operator calls that input.
+        :class:`Origin`. An array that carries a record brings its graph, one of a known source brings that
+        source, any other is a declared parameter, called as the operator calls that input.
     operator : Operator
         The operator.
     output : str
@@ -113,8 +112,8 @@ class _Merge:
                     return found
             except StoreError as error:
                 warnings.warn(f"input {name!r} is recorded as an anonymous array: {error}", stacklevel=4)
-        if origin.path is not None:
-            return self._stored(origin.path, origin.variable)
+        if origin.source is not None:
+            return self._delivered(origin.source)
         return {"from_parameter": self._anonymous(name, origin.token)}
 
     def _anonymous(self, base: str, token: str, declaration: Mapping[str, Any] | None = None) -> str:
@@ -163,13 +162,13 @@ class _Merge:
             seeds={**mine.seeds, **{rename(name): seed for name, seed in record.seeds.items()}},
         )
 
-    def _stored(self, path: str, variable: str | None) -> dict[str, str]:
-        """Add the node that reads a store, with the source's defaults filled in."""
-        source = plugins.registry().find("sources", STORE)(path=path, variable=variable)
+    def _delivered(self, source: Source) -> dict[str, str]:
+        """Add the node of a source, with its defaults filled in."""
         self._count += 1
-        name = f"{self._count}/{STORE}"
-        self._nodes[name] = {"process_id": STORE, "namespace": NAMESPACE, "arguments": source.parameters()}
-        known = {f"{NAMESPACE}:{STORE}": (type(source).version,)}
+        process, namespace = type(source).name, plugins.registry().dist_of(source)[0]
+        name = f"{self._count}/{process}"
+        self._nodes[name] = {"process_id": process, "namespace": namespace, "arguments": source.parameters()}
+        known = {f"{namespace}:{process}": (type(source).version,)}
         self._record = replace(self._record, operators=_union(self._record.operators, known))
         return {"from_node": name}
 

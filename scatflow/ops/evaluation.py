@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 
 from scatflow import blocks, lower
-from scatflow.contract import Composite, Operator, Program, Reduce, Ref, Wire
+from scatflow.contract import Composite, Operator, Program, Reduce, Ref, Source, Wire
 from scatflow.errors import ParameterError, PlanError
 from scatflow.graph import Call, bind
+from scatflow.graph.delivered import relabeled, remember, unchanged
 from scatflow.graph.provenance import Origin, extend
 from scatflow.labels import assemble, spec_of, wrap
 from scatflow.registry import registry
@@ -46,7 +47,7 @@ def apply(operator: Operator, *data: Any, rechunk: str | None = None, labels: bo
     if bare and not labels:
         values = {name: result.data for name, result in results.items()}
         return values[""] if list(values) == [""] else values
-    return assemble(results)
+    return remember(assemble(results))
 
 
 def _labelled(item: Any) -> Any:
@@ -72,16 +73,16 @@ def _over_variables(operator: Operator, data: Sequence[Any], rechunk: str | None
             f"{operator.name} input", "no variable has the core dims", expected=sorted(dims), got=dict(dataset.sizes)
         )
     mapped = {name: apply(operator, dataset[name].rename(name), rechunk=rechunk).rename(name) for name in eligible}
-    return xr.Dataset(mapped)
+    return remember(xr.Dataset(mapped))
 
 
 def _evaluate(operator: Operator, arrays: Sequence[Any], rechunk: str | None) -> dict[str, xr.DataArray]:
     if isinstance(operator, Program):
         raise PlanError(f"operator {operator.name}", "an eager program runs as a job", remedy="Use Pipeline.run.")
     if isinstance(operator, Composite):
-        origins = [_origin(item) for item in arrays]
+        origins = _origins(arrays)
         parts = _expanded(operator, arrays, rechunk).items()
-        return {name: part.assign_attrs(extend(origins, operator, name)) for name, part in parts}
+        return {name: remember(part.assign_attrs(extend(origins, operator, name))) for name, part in parts}
     specs = [spec_of(item) if isinstance(item, xr.DataArray) else float(item) for item in arrays]
     call = bind(operator, *specs)
     data = _aligned(call, arrays)
@@ -91,8 +92,9 @@ def _evaluate(operator: Operator, arrays: Sequence[Any], rechunk: str | None) ->
         values = blocks.finalize(call.kernel, blocks.partial(call.kernel, data))
     else:
         values = blocks.evaluate(call.kernel, data)
+    origins = _origins(arrays)
     return {
-        name: wrap(values[name], spec.with_attrs(**extend([_origin(item) for item in arrays], operator, name)))
+        name: remember(wrap(values[name], spec.with_attrs(**extend(origins, operator, name))))
         for name, spec in call.outputs.items()
     }
 
@@ -129,14 +131,35 @@ def _expanded(operator: Composite, arrays: Sequence[Any], rechunk: str | None) -
     return {str(name): out[name] for name in out.data_vars} if isinstance(out, xr.Dataset) else {"": out}
 
 
+def _origins(arrays: Sequence[Any]) -> list[Any]:
+    """Return what provenance may trust of every input; an input given twice is one."""
+    known = {id(item): _origin(item) for item in arrays}
+    return [known[id(item)] for item in arrays]
+
+
 def _origin(item: Any) -> Any:
     """Return what provenance may trust of an input.
 
-    xarray keeps attributes through arithmetic and indexing, so the record of a lazy array counts only while the array
-    still is what an operator or a store delivered, which its Dask name tells.
+    xarray keeps attributes and encoding through arithmetic and indexing, so a record counts only while the array still is
+    what an operator or a store delivered: a lazy one tells by its Dask graph, one in memory must be known. An array
+    without a record that was opened from a file and is still the same is known by its source.
     """
-    if not isinstance(item, xr.DataArray) or not lower.is_lazy(item.data) or "scatflow" not in item.attrs:
+    if not isinstance(item, xr.DataArray):
         return item
-    made = item.data.name.partition("-")[0]
-    known = (*registry().names("operators"), *registry().names("sources"), "open_dataset", "xarray")
-    return item if made in known else Origin(token=str(item.data.name))
+    if not lower.is_lazy(item.data):
+        return item if "scatflow" not in item.attrs or unchanged(item) else Origin()
+    made = lower.maker(item.data)
+    if "scatflow" in item.attrs:
+        if unchanged(item):
+            return item
+        known = (*registry().names("operators"), *registry().names("sources"), "open_dataset")
+        return item if made.partition("-")[0] in known and not relabeled(item) else Origin(token=str(item.data.name))
+    reader = lower.opened(item.data)
+    source = None if reader is None else _source(item, reader)
+    return item if source is None else Origin(source=source, token=made)
+
+
+def _source(array: xr.DataArray, reader: Any) -> Source | None:
+    from scatflow.store import source_of  # brings in zarr, which arrays from elsewhere do not need
+
+    return source_of(array, reader)

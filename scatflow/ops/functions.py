@@ -68,7 +68,7 @@ def document(operator: type[Operator]) -> str:
         lines.append(f"{key} : {_type_name(_plain(info.annotation))}{unit}")
         lines.append(f"    {info.description or ''}".rstrip())
     if operator.references:
-        lines += ["", "References", "----------", *operator.references]
+        lines += ["", "References", "----------", *map(str, operator.references)]
     return "\n".join(lines)
 
 

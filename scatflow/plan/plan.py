@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from scatflow.contract import Reduce, Ref, Source, digest
 from scatflow.errors import ChunkError, PlanError
 from scatflow.graph.bind import Call
 from scatflow.graph.model import Graph
+from scatflow.graph.sweep import Slab, Sweep, arrange
 from scatflow.graph.validate import Bound
 from scatflow.plan import table
 from scatflow.plan.memory import Projection, box_bytes, project
@@ -30,7 +31,8 @@ MAX_TASKS = 200_000
 
 @dataclass(frozen=True)
 class Limits:
-    """What the plan may use: bytes and threads per worker, workers, region lengths the user fixed, FFT provider, device."""
+    """What the plan may use: bytes and threads per worker, workers, FFT provider, device, and region lengths that are fixed:
+    for all stages by the user, or stage by stage as another plan has them."""
 
     memory: int = 4 * 2**30
     threads: int = 1
@@ -38,6 +40,11 @@ class Limits:
     region: Mapping[str, int] = field(default_factory=dict)
     fft: str = "scipy"
     device: str = "cpu"
+    steps: tuple[Mapping[str, int], ...] = ()
+
+    def asked(self, stage: int) -> Mapping[str, int]:
+        """Return the region lengths fixed for a stage."""
+        return self.steps[stage] if stage < len(self.steps) else self.region
 
     @property
     def per_task(self) -> int:
@@ -47,13 +54,23 @@ class Limits:
 
 @dataclass(frozen=True)
 class Target:
-    """An array that a stage writes: where, its labels, its chunks; ``result`` tells results from work arrays."""
+    """An array that a stage writes: where, its labels, its chunks; ``result`` tells results from work arrays.
+
+    ``slab`` holds the positions along leading dims of a stored array that several stages share (a sweep).
+    """
 
     ref: Ref
     path: str
     spec: ArraySpec
     chunks: tuple[int, ...]
     result: bool
+    slab: tuple[int, ...] = ()
+
+    @property
+    def own(self) -> ArraySpec:
+        """What the stage delivers: dims, shape and dtype without the leading dims of the stored array."""
+        lead = len(self.slab)
+        return ArraySpec(self.spec.dims[lead:], self.spec.shape[lead:], self.spec.dtype, attrs=self.spec.attrs, name=self.spec.name)
 
 
 @dataclass(frozen=True)
@@ -64,7 +81,7 @@ class Stage:
     kind: str
     graph: StageGraph
     sources: Mapping[Ref, Source]
-    arrays: Mapping[Ref, str]
+    arrays: Mapping[Ref, tuple[str, tuple[int, ...]]]
     targets: tuple[Target, ...]
     regions: Regions
     projection: Projection
@@ -137,7 +154,7 @@ class Plan:
         return table.text(self)
 
 
-def plan(bound: Bound, limits: Limits | None = None, rates: Rates | None = None) -> Plan:
+def plan(bound: Bound, limits: Limits | None = None, rates: Rates | None = None, sweep: Sweep | None = None) -> Plan:
     """Turn a dry-run graph into stages with regions, chunks and projected costs.
 
     Parameters
@@ -148,6 +165,8 @@ def plan(bound: Bound, limits: Limits | None = None, rates: Rates | None = None)
         Memory and threads per worker, fixed region lengths, FFT provider.
     rates : Rates, optional
         Speeds of the machine, for the time it will take; they change nothing else.
+    sweep : Sweep, optional
+        Parameters that vary, whose results are stored together.
 
     Raises
     ------
@@ -163,7 +182,8 @@ def plan(bound: Bound, limits: Limits | None = None, rates: Rates | None = None)
         stage = _stage(bound, part, number, limits, stored)
         stages.append(stage)
         stored |= {target.ref: target for target in stage.targets}
-    made = Plan(bound.graph, bound, _separated(stages), limits, _fingerprints(bound), rates)
+    found = _separated(stages) if sweep is None else _swept(stages, arrange(sweep, bound))
+    made = Plan(bound.graph, bound, found, limits, _fingerprints(bound), rates)
     if made.tasks > MAX_TASKS:
         raise PlanError("plan", "too many tasks", expected=f"at most {MAX_TASKS}", got=made.tasks,
                         remedy="Merge input chunks, or set larger regions: region={dim: length}.")  # fmt: skip
@@ -183,7 +203,26 @@ def _separated(stages: list[Stage]) -> tuple[Stage, ...]:
     def moved(target: Target) -> Target:
         return replace(target, path=f"{target.path}/{target.spec.name or 'data'}") if target.result else target
 
-    return tuple(replace(stage, targets=tuple(moved(target) for target in stage.targets)) for stage in stages)
+    return _placed(stages, moved)
+
+
+def _placed(stages: list[Stage], moved: Callable[[Target], Target]) -> tuple[Stage, ...]:
+    """Move targets, and tell later stages where the arrays are that they read."""
+    ready = [replace(stage, targets=tuple(moved(target) for target in stage.targets)) for stage in stages]
+    where = {target.ref: (target.path, target.slab) for stage in ready for target in stage.targets}
+    return tuple(replace(stage, arrays={ref: where[ref] for ref in stage.arrays}) for stage in ready)
+
+
+def _swept(stages: list[Stage], slabs: Mapping[str, Slab]) -> tuple[Stage, ...]:
+    """Give every result its place among those of other parameters."""
+
+    def moved(target: Target) -> Target:
+        slab = slabs.get(target.path) if target.result else None
+        if slab is None:
+            return target
+        return replace(target, path=slab.path, spec=slab.spec, chunks=(*(1 for _ in slab.index), *target.chunks), slab=slab.index)
+
+    return _placed(stages, moved)
 
 
 def _fingerprints(bound: Bound) -> dict[str, str]:
@@ -198,7 +237,7 @@ def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping
     specs = {ref: _stored_spec(bound.specs[ref.node][ref.output], stored.get(ref)) for ref in part.reads}
     specs |= {Ref(node, name): spec for node in calls for name, spec in calls[node].outputs.items()}
     sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
-    arrays = {ref: stored[ref].path for ref in part.reads if ref not in sources}
+    arrays = {ref: (stored[ref].path, stored[ref].slab) for ref in part.reads if ref not in sources}
     where = domain(calls[part.target]) if calls else specs[part.reads[0]]
     free = free_dims(calls, inputs) if calls else where.dims
     chunks = _chunks(specs, part.reads, free)
@@ -209,7 +248,7 @@ def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping
     def out_bytes(box: Box) -> int:
         return projected(box).written if not _is_reduce(calls, part) else projected(box).read
 
-    regions = choose(where, free, chunks, projected, limits.per_task, limits.region, part.target, out_bytes)
+    regions = choose(where, free, chunks, projected, limits.per_task, limits.asked(number), part.target, out_bytes)
     steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node]) for node in calls))
     reduces = _is_reduce(calls, part)
     finals = _finals(calls[part.target], regions) if reduces else None
@@ -265,7 +304,9 @@ def _finals(call: Call, regions: Regions) -> Regions:
 
 
 def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Regions, number: int) -> tuple[Target, ...]:
-    names = {ref: name for name, ref in bound.targets.items()}
+    names: dict[Ref, list[str]] = {}
+    for name, ref in bound.targets.items():
+        names.setdefault(ref, []).append(name)
     outputs = calls[part.target].outputs if calls else bound.specs[part.target]
     used = {ref for node in bound.graph.nodes for ref in node.inputs if isinstance(ref, Ref)}
     targets = []
@@ -273,18 +314,18 @@ def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Region
         ref = Ref(part.target, output)
         if ref not in names and ref not in used:
             continue
-        path = names.get(ref) or spec.name or "data"
-        if ref not in names:
-            path = f"_scatflow/work/{number}/{output or 'value'}"
-        targets.append(Target(ref, path, spec, inner_chunks(spec, regions), ref in names))
+        paths = [name or spec.name or "data" for name in names.get(ref, ())] or [f"_scatflow/work/{number}/{output or 'value'}"]
+        targets += [Target(ref, path, spec, inner_chunks(spec, regions), ref in names) for path in paths]
     return tuple(targets)
 
 
 def _stage_json(stage: Stage) -> dict[str, Any]:
     return {
         "kind": stage.kind,
-        "steps": [[step.node, list(step.kernel.operator.identity()), list(step.kernel.boundary)] for step in stage.graph.steps],
-        "targets": [[t.path, list(t.spec.dims), list(t.spec.shape), t.spec.dtype, list(t.chunks)] for t in stage.targets],
+        "steps": [[step.node, list(step.kernel.operator.identity()), step.kernel.geometry()] for step in stage.graph.steps],
+        "targets": [
+            [t.path, list(t.spec.dims), list(t.spec.shape), t.spec.dtype, list(t.chunks), list(t.slab)] for t in stage.targets
+        ],
         "regions": [list(map(list, stage.regions.sizes)), list(map(list, stage.regions.steps))],
     }
 

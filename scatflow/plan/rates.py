@@ -93,7 +93,7 @@ def hours(stage: Stage, rates: Rates, workers: int, threads: int) -> Hours:
     key = key_of(step.kernel.operator.name for step in stage.graph.steps)
     speed = rates.flops.get(key) or rates.flops[ANY]
     core = stage.projection.flops * len(stage.regions) / speed + rates.task * count
-    written = sum(target.spec.nbytes for target in stage.targets)
+    written = sum(target.own.nbytes for target in stage.targets)
     io = stage.projection.read * len(stage.regions) / rates.read + written / rates.written
     low, high = MEASURED if key in rates.flops else GUESSED
     # The last regions keep only some of the lanes busy.

@@ -39,6 +39,20 @@ class Regions:
         for box in itertools.product(*spans):
             yield {dim: span for (dim, _), span in zip(self.sizes, box, strict=True)}
 
+    def covering(self, box: Mapping[str, tuple[int, int]]) -> Iterator[int]:
+        """Yield the numbers of the regions that a box touches; dims that it does not name are whole."""
+        steps = dict(self.steps)
+        counts = [max(1, -(-size // steps[dim])) for dim, size in self.sizes]
+        spans = []
+        for (dim, size), count in zip(self.sizes, counts, strict=True):
+            start, stop = box.get(dim, (0, size))
+            spans.append(range(start // steps[dim], min(count, max(1, -(-stop // steps[dim])))))
+        for place in itertools.product(*spans):
+            number = 0
+            for index, count in zip(place, counts, strict=True):
+                number = number * count + index
+            yield number
+
     def box(self, number: int) -> dict[str, tuple[int, int]]:
         """Return region ``number`` of the iteration order without walking it."""
         steps, box = dict(self.steps), {}

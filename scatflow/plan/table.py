@@ -63,7 +63,7 @@ def _row(stage: Stage, plan: Plan) -> dict[str, Any]:
         "stage": stage.number, "target": stage.name, "kind": stage.kind, "device": limits.device, "strategy": stage.why,
         "regions": count, "region": " ".join(f"{dim}={step}" for dim, step in stage.regions.steps) or "whole",
         "peak/task": size(projection.peak), "peak/worker": size(RESERVED_BYTES + projection.peak * limits.threads),
-        "read": size(projection.read * count), "written": size(sum(t.spec.nbytes for t in stage.targets)),
+        "read": size(projection.read * count), "written": size(sum(t.own.nbytes for t in stage.targets)),
         "files": sum(file_count(target) for target in stage.targets), "Gflop": f"{projection.flops * count / 1e9:.3g}",
     }  # fmt: skip
     parts = {name: share for name, share in projection.parts.items() if share}
@@ -77,7 +77,7 @@ def _row(stage: Stage, plan: Plan) -> dict[str, Any]:
 def file_count(target: Target) -> int:
     """Return the files of a stored array: its chunks and its metadata."""
     count = 1
-    for length, chunk in zip(target.spec.shape, target.chunks, strict=True):
+    for length, chunk in zip(target.own.shape, target.chunks[len(target.slab) :], strict=True):
         count *= max(1, -(-length // chunk))
     return count + 1
 

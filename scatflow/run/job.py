@@ -7,6 +7,7 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from scatflow.contract import Source
 from scatflow.errors import JobError, ScatflowError, StoreError
 from scatflow.plan import Plan, Stage
 from scatflow.registry import registry
+from scatflow.run import update as updating
 from scatflow.run.task import run_final, run_region
-from scatflow.store import Ledger, Receipt, finish, prepare, read, set_state
+from scatflow.store import Ledger, Receipt, finish, prepare, read, set_state, state, swap
 from scatflow.store.result import checksum
 
 #: Regions in flight per worker thread: one running, one waiting.
@@ -38,6 +40,7 @@ def run(
     client: Client | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    update: bool = False,
     verify: bool = False,
     retries: int = 2,
     progress: Progress | None = None,
@@ -49,7 +52,8 @@ def run(
     plan : Plan
         What to do.
     out : path
-        Result store; created, continued (``resume``) or replaced (``overwrite``).
+        Result store; created, continued (``resume``), replaced (``overwrite``), or brought up to an input that has grown along
+        a batch dim (``update``; see :mod:`scatflow.run.update`).
     attrs : mapping
         Attributes of the result group (provenance).
     client : distributed.Client, optional
@@ -71,15 +75,51 @@ def run(
     root = Path(out).absolute()
     if client is not None:
         cluster.handshake(client, [node.value for node in plan.graph.nodes], plan.limits.fft)
+    options = _Options(client, verify, retries, progress)
+    if update and root.exists():
+        return _updated(plan, root, attrs, options)
     continued = prepare(root, plan, attrs, resume=resume, overwrite=overwrite)
     ledger = Ledger(root, plan.hash)
     if continued:
         ledger.load()
-    runner = _Runner(plan, root, ledger, client, retries, progress)
+    _drive(plan, root, ledger, options)
+    return root
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How a job runs; none of it changes what is stored."""
+
+    client: Client | None
+    verify: bool
+    retries: int
+    progress: Progress | None
+
+
+def _updated(plan: Plan, root: Path, attrs: Mapping[str, Any], options: _Options) -> Path:
+    """Compute the new result beside the old one, beginning with what is still right of it, and swap them."""
+    beside = updating.beside(root)
+    if state(root) == {"plan": plan.hash, "state": "complete"}:
+        return root
+    updating.check(root, plan)
+    mine = beside.exists() and state(beside)["plan"] == plan.hash
+    ledger = Ledger(beside, plan.hash)
+    if prepare(beside, plan, attrs, resume=mine, overwrite=not mine):
+        ledger.load()
+    if not ledger.receipts:
+        updating.take_over(root, beside, plan, ledger)
+    _drive(plan, beside, ledger, options)
+    swap(beside, root)
+    return root
+
+
+def _drive(plan: Plan, root: Path, ledger: Ledger, options: _Options) -> None:
+    """Run all that the ledger does not show as done, and call the store complete."""
+    runner = _Runner(plan, root, ledger, options)
     try:
         set_state(root, "running")
         runner.stages()
-        if verify:
+        if options.verify:
             runner.verify()
         _check_input(plan)
     except KeyboardInterrupt:
@@ -90,7 +130,6 @@ def run(
         raise
     finish(root)
     runner.tell("finished", out=str(root))
-    return root
 
 
 def _record_failure(root: Path, error: BaseException) -> None:
@@ -111,11 +150,9 @@ def _check_input(plan: Plan) -> None:
 class _Runner:
     """State of one run: what is done, what is in flight, when the ledger was last written."""
 
-    def __init__(
-        self, plan: Plan, root: Path, ledger: Ledger, client: Client | None, retries: int, progress: Progress | None
-    ) -> None:
-        self.plan, self.root, self.ledger, self.client = plan, root, ledger, client
-        self.retries, self.progress = retries, progress
+    def __init__(self, plan: Plan, root: Path, ledger: Ledger, options: _Options) -> None:
+        self.plan, self.root, self.ledger, self.client = plan, root, ledger, options.client
+        self.retries, self.progress = options.retries, options.progress
         self.buffer: list[Receipt] = []
         self.flushed = time.monotonic()
 
@@ -219,7 +256,7 @@ class _Runner:
             return True
         regions = stage.finals if receipt.part == "final" and stage.finals else stage.regions
         box = regions.box(receipt.region)
-        blocks = (read(self.root, target.path, box) for target in stage.targets)
+        blocks = (read(self.root, target.path, box, target.slab) for target in stage.targets)
         return tuple(checksum(block) for block in blocks) == receipt.crc
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from scatflow import blocks
 from scatflow.arrays import asnumpy, to_device
-from scatflow.contract import Ref
+from scatflow.contract import Ref, digest
 from scatflow.plan import Box, Stage
+from scatflow.plan.stage import demands, part_of
 from scatflow.store import Receipt, read, read_state, write, write_state
 
 
@@ -21,13 +22,15 @@ def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> R
     began = time.perf_counter()
     where = Path(root)
     box = stage.regions.box(number)
+    inputs = source_fingerprint(stage, box)
 
     def fetch(ref: Ref, part: Box) -> Any:
         source = stage.sources.get(ref)
         if source is not None:
             block = source.read({dim: slice(*span) for dim, span in part.items()}, ref.output or None)
         else:
-            block = read(where, stage.arrays[ref], part)
+            path, slab = stage.arrays[ref]
+            block = read(where, path, part, slab)
         return to_device(block, device)
 
     if stage.kind == "reduce":
@@ -36,12 +39,25 @@ def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> R
         state = tuple(asnumpy(array) for array in partial)
         crc = write_state(where, stage.number, number, state)
         size = sum(int(array.nbytes) for array in state)
-        return _receipt(stage.number, number, "partial", crc, size, began)
+        return _receipt(stage.number, number, "partial", crc, size, began, inputs)
     if stage.graph.steps:
         results: Mapping[str, Any] = blocks.evaluate_stage(stage.graph, box, fetch, fft)  # type: ignore[assignment]
     else:
         results = {target.ref.output: fetch(target.ref, box) for target in stage.targets}
-    return _write(where, stage, number, box, results, "map", began)
+    return _write(where, stage, number, box, results, "map", began, inputs)
+
+
+def source_fingerprint(stage: Stage, box: Box) -> str:
+    """Return a digest of the stored data that a region reads from sources: no data are read for it."""
+    if stage.graph.steps:
+        _, reads = demands(stage.graph, box)
+    else:
+        reads = {target.ref: {part_of(box)} for target in stage.targets}
+    found = []
+    for ref, source in sorted(stage.sources.items(), key=lambda item: (item[0].node, item[0].output)):
+        for part in sorted(reads.get(ref, ())):
+            found.append(source.fingerprint({dim: slice(*span) for dim, span in part}))
+    return digest(found) if found else ""
 
 
 def run_final(root: str, stage: Stage, number: int, partials: tuple[int, ...]) -> Receipt:
@@ -55,15 +71,19 @@ def run_final(root: str, stage: Stage, number: int, partials: tuple[int, ...]) -
     return _write(where, stage, number, stage.finals.box(number), results, "final", began)
 
 
-def _write(root: Path, stage: Stage, number: int, box: Box, results: Mapping[str, Any], part: str, began: float) -> Receipt:
+def _write(
+    root: Path, stage: Stage, number: int, box: Box, results: Mapping[str, Any], part: str, began: float, inputs: str = ""
+) -> Receipt:
     crcs, size = [], 0
     for target in stage.targets:
         block = asnumpy(results[target.ref.output])
         crcs.append(write(root, target, box, block))
         size += int(block.nbytes)
-    return _receipt(stage.number, number, part, tuple(crcs), size, began)
+    return _receipt(stage.number, number, part, tuple(crcs), size, began, inputs)
 
 
-def _receipt(stage: int, region: int, part: str, crc: tuple[int, ...], size: int, began: float) -> Receipt:
+def _receipt(stage: int, region: int, part: str, crc: tuple[int, ...], size: int, began: float, inputs: str) -> Receipt:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Receipt(stage, region, part, crc, size, time.perf_counter() - began, f"{os.uname().nodename}:{os.getpid()}", peak)
+    return Receipt(
+        stage, region, part, crc, size, time.perf_counter() - began, f"{os.uname().nodename}:{os.getpid()}", peak, inputs
+    )

@@ -4,12 +4,29 @@ import zarr
 
 from scatflow.store.disk import measure_io
 from scatflow.store.ledger import Ledger, Receipt
-from scatflow.store.result import finish, open_result, prepare, read, read_state, set_state, state, write, write_state
+from scatflow.store.notes import annotate
+from scatflow.store.opened import source_of
+from scatflow.store.result import (
+    finish,
+    link,
+    link_state,
+    open_result,
+    plan_of,
+    prepare,
+    read,
+    read_state,
+    recover,
+    set_state,
+    state,
+    swap,
+    write,
+    write_state,
+)
 from scatflow.store.source import ZarrSource
 
 __all__ = [
-    "Ledger", "Receipt", "ZarrSource", "finish", "measure_io", "open_result", "prepare", "read", "read_state", "set_state", "state", "write",
-    "write_state",
+    "Ledger", "Receipt", "ZarrSource", "annotate", "finish", "link", "link_state", "measure_io", "open_result", "plan_of", "prepare", "read",
+    "read_state", "recover", "set_state", "source_of", "state", "swap", "write", "write_state",
 ]  # fmt: skip
 
 # zarr's threads multiply with Dask's; four of each is what one task can use (documented process setting).

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from scatflow.contract import Source, param, source
+from scatflow.contract import param, source
 from scatflow.contract.source import Region
 from scatflow.errors import StoreError, near
-from scatflow.labels import spec_of
 from scatflow.spec import ArraySpec
+from scatflow.store.labelled import LabelledSource, pick
 
 _HINT = "Install the readers: pip install 'scatflow[io]'."
 
@@ -37,10 +37,8 @@ def _stamp(path: str) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-class _File(Source):
+class _File(LabelledSource):
     """What file sources share: identity by size and modification time."""
-
-    path: str = param(doc="Path of the file.")
 
     def fingerprint(self, region: Region | None = None) -> str:
         """Return a digest of the parameters and of the file's size and modification time."""
@@ -56,11 +54,7 @@ class NetcdfSource(_File):
 
     def describe(self) -> ArraySpec:
         """Return the labels of the variable; reads metadata and coordinates, no data."""
-        array = self._array()
-        spec = spec_of(array)
-        stored = array.encoding.get("preferred_chunks") or {}
-        chunks = tuple(_lengths(n, int(stored.get(dim, n) or n)) for dim, n in spec.sizes.items())
-        return ArraySpec(spec.dims, spec.shape, spec.dtype, chunks, spec.coords, spec.attrs, spec.name)
+        return self.described(self._array())
 
     def read(self, region: Region, variable: str | None = None) -> Any:
         """Return the block of ``region`` as a NumPy array."""
@@ -68,8 +62,11 @@ class NetcdfSource(_File):
             return np.asarray(self._array().isel(dict(region)).values)
 
     def _array(self) -> xr.DataArray:
-        dataset = _open_netcdf(self.path, self.group, _stamp(self.path))
-        return _choose(dataset, self.variable, self.path)
+        return self.label(pick(self.open(), self.variable, f"file {self.path!r}"))
+
+    def open(self) -> xr.Dataset:
+        """Return the whole file, or its group: metadata and coordinates, no data."""
+        return _open_netcdf(self.path, self.group, _stamp(self.path))
 
 
 @functools.lru_cache(maxsize=16)
@@ -79,23 +76,6 @@ def _open_netcdf(path: str, group: str | None, stamp: tuple[int, int]) -> xr.Dat
         return xr.open_dataset(path, group=group, chunks=None, cache=False)
     except Exception as error:
         raise StoreError(f"file {path!r}", "cannot be read", got=f"{type(error).__name__}: {error}", remedy=_HINT) from error
-
-
-def _choose(dataset: xr.Dataset, variable: str | None, path: str) -> xr.DataArray:
-    names = [str(name) for name in dataset.data_vars]
-    if variable is None:
-        if len(names) != 1:
-            raise StoreError(f"file {path!r}", "holds several variables", expected=f"variable= one of {names}")
-        return dataset[names[0]]
-    if variable not in dataset.variables:
-        raise StoreError(f"file {path!r}", f"has no variable {variable!r}", expected=f"one of {names}", remedy=near(variable, names),
-                         code="VariableMissing")  # fmt: skip
-    return dataset[variable]
-
-
-def _lengths(size: int, chunk: int) -> tuple[int, ...]:
-    full, rest = divmod(size, chunk)
-    return (chunk,) * full + ((rest,) if rest else ())
 
 
 @source("open_parquet", version=1)
@@ -111,36 +91,54 @@ class ParquetSource(_File):
 
     def describe(self) -> ArraySpec:
         """Return the labels of the table; parquet has no cheap labels, so the index column is read."""
-        return spec_of(self._array())
+        return self.described(self._array())
 
     def read(self, region: Region, variable: str | None = None) -> Any:
         """Return the block of ``region``."""
         return np.asarray(self._array().isel(dict(region)).values)
 
+    def open(self) -> xr.Dataset:
+        """Return every column wanted as a variable of its own along the row dim."""
+        frame = self._frame()
+        columns = {name: (self.dim, frame[name].to_numpy()) for name in frame}
+        return xr.Dataset(columns, coords={self.dim: _rows(frame.index, self.dim)})
+
     def _array(self) -> xr.DataArray:
+        frame = self._frame()
+        names = [str(name) for name in frame]
+        coords = {self.dim: _rows(frame.index, self.dim)}
+        if len(names) == 1:
+            return self.label(xr.DataArray(frame[names[0]].to_numpy(), dims=[self.dim], coords=coords, name=names[0]))
+        return self.label(xr.DataArray(frame.to_numpy(), dims=[self.dim, "column"], coords={**coords, "column": names}))
+
+    def _frame(self) -> Any:
+        """Return the columns wanted, labelled by the index wanted."""
         with _lock(self.path):
-            return _open_parquet(self, _stamp(self.path))
+            frame = _table(self.path, _stamp(self.path))
+        for name in (*(self.columns or ()), *([self.index] if self.index else ())):
+            if name not in frame:
+                raise StoreError(f"file {self.path!r}", f"has no column {name!r}", expected=f"among {list(map(str, frame))}",
+                                 remedy=near(name, map(str, frame)), code="VariableMissing")  # fmt: skip
+        if self.index is not None:
+            frame = frame.set_index(self.index)
+        return frame[list(self.columns)] if self.columns else frame.select_dtypes("number")
 
 
 @functools.lru_cache(maxsize=4)
-def _open_parquet(table: ParquetSource, stamp: tuple[int, int]) -> xr.DataArray:
+def _table(path: str, stamp: tuple[int, int]) -> Any:
     """Read a table once per process and modification; tables of returns fit memory, ticks belong in zarr."""
     try:
         import pandas as pd
 
-        frame = pd.read_parquet(table.path)
+        return pd.read_parquet(path)
     except (ImportError, OSError, ValueError) as error:
         raise StoreError(
-            f"file {table.path!r}", "cannot be read as parquet", got=f"{type(error).__name__}: {error}", remedy=_HINT
+            f"file {path!r}", "cannot be read as parquet", got=f"{type(error).__name__}: {error}", remedy=_HINT
         ) from error
-    if table.index is not None:
-        frame = frame.set_index(table.index)
-    names = list(table.columns or frame.select_dtypes("number").columns)
-    missing = [name for name in names if name not in frame]
-    if missing:
-        raise StoreError(f"file {table.path!r}", f"has no column {missing[0]!r}", expected=f"among {list(frame)}",
-                         remedy=near(missing[0], map(str, frame)), code="VariableMissing")  # fmt: skip
-    rows = frame.index.to_numpy()
-    if len(names) == 1:
-        return xr.DataArray(frame[names[0]].to_numpy(), dims=[table.dim], coords={table.dim: rows}, name=names[0])
-    return xr.DataArray(frame[names].to_numpy(), dims=[table.dim, "column"], coords={table.dim: rows, "column": names})
+
+
+def _rows(index: Any, dim: str) -> xr.Variable:
+    """Return the labels of the rows; NumPy has no time zones, so moments with one are given in UTC, and the label says so."""
+    if getattr(index, "tz", None) is not None:
+        return xr.Variable((dim,), index.tz_convert("UTC").tz_localize(None).to_numpy(), {"timezone": "UTC"})
+    return xr.Variable((dim,), index.to_numpy())

@@ -21,7 +21,8 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a region task returns: which region of which stage, checksums of what it wrote, bytes, time, worker."""
+    """What a region task returns: which region of which stage, checksums of what it wrote, bytes, time, worker, and the
+    fingerprint of the sources it read."""
 
     stage: int
     region: int
@@ -31,6 +32,7 @@ class Receipt:
     seconds: float
     worker: str
     peak: int = 0
+    inputs: str = ""
 
     @property
     def key(self) -> tuple[int, str, int]:

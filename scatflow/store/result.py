@@ -1,13 +1,16 @@
 """Result stores: created from the plan, written region by whole-chunk region, complete last.
 
 Layout: the variables and coordinates of the result at the root of a zarr group; everything else (work arrays, partial
-states, ledger, plan) under ``_scatflow``. The work group is removed on success, ledger and plan stay.
+states, ledger, plan) under ``_scatflow``. The work group is removed on success; ledger, plan and partial states stay.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import shutil
+import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +23,7 @@ import zarr
 
 from scatflow.errors import ChunkError, StoreError
 from scatflow.plan import Plan, Target
+from scatflow.plan.plan import SCHEMA as PLAN_SCHEMA
 from scatflow.spec import ArraySpec
 from scatflow.store.source import coordinates
 
@@ -82,9 +86,8 @@ def _create(path: Path, plan: Plan, attrs: Mapping[str, Any]) -> None:
             root_attrs = {**attrs, STATE: "incomplete", PLAN: plan.hash} if not group else {}
             xr.Dataset(coords=variables, attrs=root_attrs).to_zarr(temporary, group=group or None, mode="a", consolidated=False)
     zarr.create_group(temporary / INTERNAL)  # a group, so that zarr readers do not stumble over the folder
-    for stage in plan.stages:
-        for target in stage.targets:
-            _create_array(temporary, target)
+    for target in {target.path: target for stage in plan.stages for target in stage.targets}.values():
+        _create_array(temporary, target)
     internal = temporary / INTERNAL
     (internal / "plan.json").write_text(json.dumps(plan.describe(), indent=1, sort_keys=True))
     temporary.rename(path)
@@ -122,11 +125,11 @@ def write(root: Path, target: Target, box: Mapping[str, tuple[int, int]], block:
     ChunkError
         The region does not lie on the chunk grid: two writers could meet in one chunk.
     """
-    spec = target.spec
+    spec, chunks = target.own, target.chunks[len(target.slab) :]
     for dim, (start, stop) in box.items():
         if dim not in spec.dims:
             continue
-        chunk, size = target.chunks[spec.dims.index(dim)], spec.sizes[dim]
+        chunk, size = chunks[spec.dims.index(dim)], spec.sizes[dim]
         if start % chunk or (stop % chunk and stop != size):
             raise ChunkError(f"region of {target.path}", f"does not lie on the chunk grid of {dim!r}", expected=f"multiples of {chunk}",
                              got=(start, stop))  # fmt: skip
@@ -136,15 +139,85 @@ def write(root: Path, target: Target, box: Mapping[str, tuple[int, int]], block:
         raise ChunkError(f"region of {target.path}", "the kernel delivered something else than declared",
                          expected=f"{expected} {spec.dtype}", got=f"{data.shape} {data.dtype}")  # fmt: skip
     array = zarr.open_array(root / target.path, mode="r+", config=_WRITE)
-    array[_index(spec.dims, box)] = data
+    index: tuple[int | slice, ...] = (*target.slab, *_index(spec.dims, box))
+    array[index] = data
     return checksum(data)
 
 
-def read(root: Path, path: str, box: Mapping[str, tuple[int, int]]) -> Any:
-    """Read one region of a work or result array; dims that are not named are whole."""
+def link(old: Path, new: Path, target: Target, box: Mapping[str, tuple[int, int]]) -> None:
+    """Let a result take over the stored chunks of a region from another one, which has them at the same place.
+
+    Files are linked where the disk allows it, else copied; stored chunks are replaced, never changed in place.
+    """
+    spans = [range(index, index + 1) for index in target.slab]
+    for dim, size, chunk in zip(target.own.dims, target.own.shape, target.chunks[len(target.slab) :], strict=True):
+        start, stop = box.get(dim, (0, size))
+        spans.append(range(start // chunk, -(-stop // chunk)))
+    metadata = zarr.open_array(new / target.path, mode="r").metadata
+    for index in itertools.product(*spans):
+        _take_over(old / target.path / metadata.encode_chunk_key(index), new / target.path / metadata.encode_chunk_key(index))
+
+
+def link_state(old: Path, new: Path, stage: int, before: int, now: int) -> None:
+    """Let a job take over the partial state of region ``before`` of another as that of its own region ``now``."""
+    _take_over(state_file(old, stage, before), state_file(new, stage, now))
+
+
+def _take_over(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def plan_of(root: Path) -> dict[str, Any]:
+    """Return the description of the plan that a result was made by.
+
+    Raises
+    ------
+    StoreError
+        The result has none, or one of a newer version.
+    """
+    file = root / INTERNAL / "plan.json"
+    if not file.exists():
+        raise StoreError(f"store {str(root)!r}", "holds no plan", code="StoreInvalid", remedy="Compute it anew with overwrite.")
+    document: dict[str, Any] = json.loads(file.read_text())
+    if document["schema"] > PLAN_SCHEMA:
+        raise StoreError(f"store {str(root)!r}", "was written by a newer scatflow", expected=f"schema {PLAN_SCHEMA}",
+                         got=document["schema"], remedy="Update scatflow, or compute it anew with overwrite.")  # fmt: skip
+    return document
+
+
+def swap(new: Path, path: Path) -> None:
+    """Put a complete result in the place of another.
+
+    The old one is moved aside first; a crash between the two moves leaves the new one complete beside the empty place,
+    and :func:`recover` finishes.
+    """
+    aside = path.with_name(path.name + ".outdated")
+    if path.exists():
+        if aside.exists():
+            shutil.rmtree(aside)
+        path.rename(aside)
+    new.rename(path)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def recover(new: Path, path: Path) -> None:
+    """Finish a swap that was interrupted."""
+    if not path.exists() and new.exists() and state(new)["state"] == "complete":
+        swap(new, path)
+
+
+def read(root: Path, path: str, box: Mapping[str, tuple[int, int]], slab: tuple[int, ...] = ()) -> Any:
+    """Read one region of a work or result array; dims that are not named are whole, leading ones at the positions ``slab``."""
     array = zarr.open_array(root / path, mode="r")
-    dims = tuple(map(str, getattr(array.metadata, "dimension_names", None) or ()))
-    return np.asarray(array[_index(dims, box)])  # a 0-d read comes back as a scalar
+    dims = tuple(map(str, getattr(array.metadata, "dimension_names", None) or ()))[len(slab) :]
+    index: tuple[int | slice, ...] = (*slab, *_index(dims, box))
+    return np.asarray(array[index])  # a 0-d read comes back as a scalar
 
 
 def checksum(data: Any) -> int:
@@ -152,25 +225,30 @@ def checksum(data: Any) -> int:
     return int(google_crc32c.value(np.asarray(data).tobytes()))
 
 
+def state_file(root: Path, stage: int, region: int) -> Path:
+    """Return the file of a partial state: one per region, since a job may have a hundred thousand of them."""
+    return root / INTERNAL / "state" / str(stage) / f"{region}.npz"
+
+
 def write_state(root: Path, stage: int, region: int, state: tuple[Any, ...]) -> tuple[int, ...]:
-    """Store the partial state of a reduction region and return the checksums of its arrays."""
-    crcs = []
-    for number, array in enumerate(state):
-        data = np.asarray(array, order="C")
-        path = root / INTERNAL / "work" / str(stage) / "partial" / str(region) / str(number)
-        stored = zarr.create_array(
-            path, data=data, chunks=tuple(max(1, n) for n in data.shape) or "auto", overwrite=True, config=_WRITE
-        )
-        assert stored.shape == data.shape
-        crcs.append(checksum(data))
-    return tuple(crcs)
+    """Store the partial state of a reduction region and return the checksums of its arrays.
+
+    States outlive the job: a later run on a grown input combines them with those of the new regions.
+    """
+    arrays = [np.asarray(array, order="C") for array in state]
+    file = state_file(root, stage, region)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
+    with open(temporary, "wb") as handle:
+        np.savez(handle, *arrays)
+    os.replace(temporary, file)
+    return tuple(checksum(array) for array in arrays)
 
 
 def read_state(root: Path, stage: int, region: int) -> tuple[Any, ...]:
     """Return the partial state of a reduction region."""
-    folder = root / INTERNAL / "work" / str(stage) / "partial" / str(region)
-    count = sum(1 for entry in folder.iterdir() if entry.is_dir())
-    return tuple(np.asarray(zarr.open_array(folder / str(number), mode="r")[...]) for number in range(count))
+    with np.load(state_file(root, stage, region), allow_pickle=False) as arrays:
+        return tuple(arrays[f"arr_{number}"] for number in range(len(arrays.files)))
 
 
 def set_state(root: Path, value: str, **attrs: Any) -> None:

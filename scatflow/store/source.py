@@ -14,61 +14,56 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from scatflow.contract import Source, param, source
+from scatflow.contract import param, source
 from scatflow.contract.source import Region
-from scatflow.errors import StoreError, near
-from scatflow.labels import spec_of
+from scatflow.errors import StoreError
 from scatflow.spec import ArraySpec
+from scatflow.store.labelled import LabelledSource, pick
 
 
 @source("open_zarr", version=1)
-class ZarrSource(Source):
-    """One variable of a zarr store, with its coordinates and attributes as xarray decodes them."""
+class ZarrSource(LabelledSource):
+    """One variable of a zarr store, format 2 or 3, with its coordinates and attributes as xarray decodes them.
 
-    path: str = param(doc="Path of the store (a directory).")
+    As there, the ``fill_value`` of format 2 stands for absent values, of format 3 only an attribute ``_FillValue``.
+    """
+
     variable: str | None = param(None, "Variable to read; may be left out where the store holds only one.")
 
     def describe(self) -> ArraySpec:
         """Return the labels of the variable; reads metadata and coordinates, no data."""
-        array = self._array()
-        spec = spec_of(array)
-        stored = array.encoding.get("preferred_chunks") or {}
-        chunks = tuple(_lengths(n, int(stored.get(dim, n) or n)) for dim, n in spec.sizes.items())
-        return ArraySpec(spec.dims, spec.shape, spec.dtype, chunks, spec.coords, spec.attrs, spec.name)
+        return self.described(self._array())
 
     def read(self, region: Region, variable: str | None = None) -> Any:
         """Return the block of ``region`` as a NumPy array."""
         return np.asarray(self._array().isel(dict(region)).values)
 
     def fingerprint(self, region: Region | None = None) -> str:
-        """Return a digest of the metadata and of key, size and modification time of every chunk of ``region``."""
-        root = Path(self.path)
-        name = str(self._array().name)
+        """Return a digest of the metadata and of key, size and modification time of every chunk.
+
+        For a ``region`` only its chunks count, and of the metadata only how they are encoded: a store that has grown
+        elsewhere leaves it as it was.
+        """
+        root, name = Path(self.path), str(self._array().name)
+        array = zarr.open_array(root / name, mode="r")
         digest = hashlib.blake2b(digest_size=16)
-        for key in ("zarr.json", ".zarray", ".zattrs", ".zgroup"):
-            for folder in (root, root / name):
-                if (folder / key).exists():
-                    digest.update((folder / key).read_bytes())
-        for key, size, modified in _chunk_files(root / name, zarr.open_array(root / name, mode="r"), region, self.describe().dims):
+        if region is None:
+            for key in ("zarr.json", ".zarray", ".zattrs", ".zgroup"):
+                for folder in (root, root / name):
+                    if (folder / key).exists():
+                        digest.update((folder / key).read_bytes())
+        else:
+            digest.update(_encoding(array).encode())
+        for key, size, modified in _chunk_files(root / name, array, region, tuple(map(str, self._array().dims))):
             digest.update(f"{key}:{size}:{modified};".encode())
         return digest.hexdigest()
 
     def _array(self) -> xr.DataArray:
-        dataset = _dataset(self.path, _stamp(self.path))
-        names = [str(name) for name in dataset.data_vars]
-        if self.variable is None:
-            if len(names) != 1:
-                raise StoreError(f"store {self.path!r}", "holds several variables", expected=f"variable= one of {names}")
-            return dataset[names[0]]
-        if self.variable not in dataset.variables:
-            raise StoreError(f"store {self.path!r}", f"has no variable {self.variable!r}", expected=f"one of {names}",
-                             remedy=near(self.variable, names), code="VariableMissing")  # fmt: skip
-        return dataset[self.variable]
+        return self.label(pick(self.open(), self.variable, f"store {self.path!r}"))
 
-
-def _lengths(size: int, chunk: int) -> tuple[int, ...]:
-    full, rest = divmod(size, chunk)
-    return (chunk,) * full + ((rest,) if rest else ())
+    def open(self) -> xr.Dataset:
+        """Return the whole store: metadata and coordinates, no data."""
+        return _dataset(self.path, _stamp(self.path))
 
 
 def _stamp(path: str) -> float:
@@ -94,6 +89,12 @@ def _dataset(path: str, stamp: float) -> xr.Dataset:
     return opened
 
 
+def _encoding(array: Any) -> str:
+    """Return the metadata by which stored chunks become numbers: all but shape and attributes."""
+    document = array.metadata.to_dict()
+    return repr(sorted((key, value) for key, value in document.items() if key not in ("shape", "attributes")))
+
+
 def _chunk_files(root: Path, array: Any, region: Region | None, dims: Sequence[str]) -> list[tuple[str, int, int]]:
     """Return (key, size, modification) of the stored objects of a region; absent ones count as size -1."""
     grid = array.shards or array.chunks
@@ -117,5 +118,11 @@ def _chunk_files(root: Path, array: Any, region: Region | None, dims: Sequence[s
 
 
 def coordinates(spec: ArraySpec) -> Mapping[str, Any]:
-    """Return a spec's coordinates as xarray variables."""
-    return {name: xr.Variable(coord.dims, coord.values, dict(coord.attrs)) for name, coord in spec.coords.items()}
+    """Return a spec's coordinates as xarray variables; text of any length, since zarr 3 has no stable type for a fixed one."""
+    values = {name: np.asarray(coord.values) for name, coord in spec.coords.items()}
+    return {
+        name: xr.Variable(
+            coord.dims, values[name].astype(object) if values[name].dtype.kind == "U" else coord.values, dict(coord.attrs)
+        )
+        for name, coord in spec.coords.items()
+    }

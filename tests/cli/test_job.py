@@ -146,3 +146,30 @@ def test_a_scheduler_that_is_not_there_is_a_failure(scatflow: Program, pipeline:
     monkeypatch.setattr(cluster, "connect", unreachable)
     code, _, err = scatflow("run", pipeline, "--scheduler", "tcp://nowhere:1")
     assert code == 1 and "cannot be reached" in err and "timed out" in err
+
+
+def test_a_sweep_is_one_job_with_a_labelled_dim(scatflow: Program, pipeline: Path, tmp_path: Path) -> None:
+    code, out, _ = scatflow("plan", pipeline, "-p", "radius=1,2,3", "--sweep")
+    assert code == 0 and "smooth" in out
+    code, out, err = scatflow("run", pipeline, "-p", "radius=1,2,3", "--sweep", "-o", "swept.zarr")
+    assert code == 0, err
+    found = next(iter(sf.open_result(tmp_path / "swept.zarr").data_vars.values()))
+    assert found.dims[0] == "radius" and found.radius.values.tolist() == [1, 2, 3]
+    code, _, err = scatflow("run", pipeline, "-p", "radius=3", "--sweep", "-o", "none.zarr")
+    assert code == 2 and "several values" in err and not (tmp_path / "none.zarr").exists()
+
+
+def test_a_result_is_updated_when_its_input_has_grown(scatflow: Program, tmp_path: Path) -> None:
+    values = xr.Dataset({"u": (("item", "x"), np.arange(60.0).reshape(6, 10))})
+    values.isel(item=slice(4)).to_zarr(tmp_path / "in.zarr", encoding={"u": {"chunks": (1, 10)}}, consolidated=False)
+    graph = {
+        "u": {"process_id": "open_zarr", "arguments": {"path": "in.zarr", "variable": "u"}},
+        "s": {"process_id": "toy_smooth", "arguments": {"data": {"from_node": "u"}, "dims": ["x"], "radius": 1}, "result": True},
+    }
+    (tmp_path / "p.json").write_text(json.dumps({"process_graph": graph}))
+    assert scatflow("run", "p.json", "-o", "out.zarr").code == 0
+    values.isel(item=slice(4, 6)).to_zarr(tmp_path / "in.zarr", append_dim="item", consolidated=False)
+    code, _, err = scatflow("run", "p.json", "-o", "out.zarr", "--update")
+    assert code == 0, err
+    assert sf.open_result(tmp_path / "out.zarr").sizes["item"] == 6
+    assert scatflow("run", "p.json", "-o", "out.zarr", "--update", "--overwrite").code == 2

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from PIL import Image
 
 import scatflow as sf
+import toys
 from cli.conftest import Program
 from plots import plot_samples as samples
+from scatflow.contract import FilterFamily, Filters, Reference, Whole, family, operator, param
+from scatflow.contract.reference import keyed
+from scatflow.graph import load_text, parse_provenance
+from scatflow.registry import Registry, using
 
 
 def store(tmp_path: Path, array: xr.DataArray, name: str = "result.zarr") -> Path:
@@ -139,3 +154,186 @@ def test_results_of_different_sizes_are_shown_group_by_group(
     code, out, _ = scatflow("show", coefficients, "-o", tmp_path / "p")
     assert code == 0 and "variables of fine" in out and "(y 8, x 8)" in out and out.count("provenance") == 1
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["coarse-vorticity-field.png", "fine-vorticity-field.png"]
+
+
+# For a paper ---------------------------------------------------------------------------------------------------------
+
+PAPER = Reference(("Doe, Jane", "Müller, Ö."), "Fancy waves & more", 2021, "J. Waves", "3", doi="10.1000/waves")
+
+
+@family("fancy", version=1, references=(Reference(("Roe, R.",), "Filters", 1999, "Proc. F", kind="proceedings"),))
+class Fancy(FilterFamily):
+    """A family of filters."""
+
+    width: float = param(2.0, "Width.")
+
+
+@operator("fancy_waves", version=3, signature="(x)->(x)", references=(PAPER, "made by hand, 50 %"))
+class FancyWaves(Whole):
+    """An operator with the parameters of the field."""
+
+    J: int = param(3, "Octaves.")
+    L: int = param(8, "Orientations.")
+    Q: int = param(1, "Bands.")
+    order: int = param(2, "Order.")
+    T: float | str | None = param(None, "Averaging.")
+    filters: Filters = param(Fancy(), "Family.")
+    boundary: str | None = param(None, "Rule.")
+    normalize: str | None = param(None, "Ratios.")
+    gain: float = param(1.0, "Gain.")
+    offset: float = param(0.0, "Offset.")
+
+    def apply(self, xp: Any, *blocks: Any, **prepared: Any) -> Any:
+        return blocks[0]
+
+
+@pytest.fixture
+def papers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    """Toys and a plugin with references."""
+    plugin = SimpleNamespace(
+        scatflow_operators=lambda: {"fancy_waves": FancyWaves}, scatflow_filters=lambda: {"fancy": Fancy}, __name__="papers"
+    )
+    monkeypatch.setitem(sys.modules, "papers", plugin)  # type: ignore[arg-type]
+    points = [EntryPoint("toys", "toy_plugin", "scatflow"), EntryPoint("papers", "papers", "scatflow")]
+    with using(Registry(points)) as book:
+        yield book
+
+
+@pytest.fixture
+def velocity(tmp_path: Path) -> Path:
+    x = ("x", np.arange(16) * 0.25, {"units": "m", "period": 4.0})
+    data = xr.Dataset({"u": (("item", "x"), np.ones((3, 16), "f4"), {"units": "m/s", "doi": "10.5555/data_1"})}, coords={"x": x})
+    data.to_zarr(tmp_path / "velocity.zarr", consolidated=False)
+    return tmp_path / "velocity.zarr"
+
+
+def waves(velocity: Path, **parameters: Any) -> Path:
+    """Store the result of two operators on the velocity."""
+    result = velocity.with_name("waves.zarr")
+    graph = {
+        "u": {"process_id": "open_zarr", "arguments": {"path": str(velocity), "variable": "u"}},
+        "s": {"process_id": "toy_smooth", "arguments": {"data": {"from_node": "u"}, "dims": ["x"], "stride": 2}},
+        "w": {"process_id": "fancy_waves", "arguments": {"data": {"from_node": "s"}, "dims": ["x"], **parameters}, "result": True},
+    }
+    sf.Pipeline({"process_graph": graph}).run(result)
+    return result
+
+
+def test_methods_tells_what_was_computed_on_what(scatflow: Program, papers: Registry, velocity: Path) -> None:
+    result = waves(velocity, J=4, Q=8, gain=2.5, normalize="parent", boundary="periodic", filters={"family": "fancy", "width": 0.5})
+    code, out, err = scatflow("show", result, "--methods")
+    attrs = sf.open_result(result).attrs
+    assert (code, err) == (0, "")
+    assert out == (
+        "The variable u of the zarr store velocity.zarr (scatflow:open_zarr, version 1; float32 in m/s, item 3, x 16; "
+        "spacing 0.25 m (periodic) along x) served as input. We computed, in this order, (1) toy smooth "
+        "(toy_plugin:toy_smooth, version 1) along x with boundaries periodic where a coordinate declares its period and "
+        "reflected elsewhere, one output per 2 samples; (2) fancy waves (papers:fancy_waves, version 3 "
+        f"[doe2021fancy, {keyed('made by hand, 50 %')}, roe1999filters]) along x with J = 4 octaves, Q = 8 bands per octave, "
+        "up to order 2, fancy filters (width = 0.5), periodic boundaries, averaging scale 2^J = 16 samples, "
+        "normalized (parent), gain = 2.5. The result holds u in m/s (item 3, x 8). "
+        f"Computed with scatflow {sf.__version__}, {_plugins(attrs)} ({_stack(attrs)}); "
+        f"process graph {json.loads(attrs['scatflow'])['hash'][:12]}, plan {attrs['scatflow_plan'][:12]}.\n"
+    )
+
+
+def _plugins(attrs: Any) -> str:
+    entries = json.loads(attrs["scatflow"])["plugins"]
+    return " and ".join(f"{entry['name']} {entry['version']}".strip() for entry in entries if entry["name"] != "scatflow")
+
+
+def _stack(attrs: Any) -> str:
+    versions = json.loads(attrs["scatflow"])["versions"]
+    return ", ".join(f"{name.replace('python', 'Python')} {versions[name]}" for name in sorted(versions) if name != "scatflow")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({}, "averaging scale 2^J = 8 samples, not normalized."), ({"T": 0.0}, "fancy filters (width = 2), boundaries periodic where"),
+        ({"T": 0.0}, "not averaged"), ({"T": "global"}, "averaged over the whole field"), ({"T": 12.0}, "averaging scale 12 samples"),
+        ({"J": 5}, "J = 5 octaves, Q = 1 bands per octave, up to order 2"), ({"dims": None}, "L = 8 orientations"),
+    ],
+)  # fmt: skip
+def test_parameters_in_words(papers: Registry, velocity: Path, parameters: dict[str, Any], words: str) -> None:
+    from scatflow.cli.methods import paragraph
+
+    made = sf.apply(FancyWaves(**{"dims": ("x",), **parameters}), sf.open_source(velocity, "u")[0])
+    assert words in paragraph(parse_provenance(made.attrs), {}, {})
+
+
+def test_cite_prints_software_methods_and_data(scatflow: Program, papers: Registry, velocity: Path) -> None:
+    result = waves(velocity)
+    code, out, err = scatflow("show", result, "--cite")
+    assert (code, err) == (0, "")
+    entries = re.findall(r"^@(\w+)\{([a-z0-9]+),", out, re.MULTILINE)
+    assert entries[6:] == [
+        ("article", "doe2021fancy"), ("misc", keyed("made by hand, 50 %")), ("inproceedings", "roe1999filters"),
+        ("misc", keyed("doi:10.5555/data_1")),
+    ]  # fmt: skip
+    assert {("article", "hoyer2017xarray"), ("inproceedings", "rocklin2015dask"), ("misc", "scatflow"), ("misc", "zarr")} <= set(
+        entries[:6]
+    )
+    for words in (
+        "% software", "% methods and models", "% data", r"M{\"u}ller, {\"O}.", r"title = {Fancy waves \& more}", r"note = {made by hand, 50 \%}",
+        f"howpublished = {{Python package, version {sf.__version__}}}", f"version {zarr.__version__}", r"doi:10.5555/data\_1",
+    ):  # fmt: skip
+        assert words in out, words
+
+
+def test_both_at_once(scatflow: Program, papers: Registry, velocity: Path) -> None:
+    result = waves(velocity)
+    alone = [scatflow("show", result, option).out for option in ("--methods", "--cite")]
+    assert scatflow("show", result, "--methods", "--cite").out == "\n".join(alone)
+    assert not list(velocity.parent.glob("*pictures*"))
+
+
+def test_operators_that_are_gone_leave_a_paragraph(scatflow: Program, papers: Registry, velocity: Path) -> None:
+    result = waves(velocity, J=4, gain=2.5)
+    with using(Registry([EntryPoint("toys", "toy_plugin", "scatflow")])):
+        code, out, err = scatflow("show", result, "--methods")
+        assert code == 0
+        assert "(2) fancy waves (papers:fancy_waves, version 3) along x with J = 4 octaves" in out and "gain = 2.5" in out
+        missing = ["papers:fancy_waves", "filters fancy"]
+        assert err.splitlines() == [f"Warning: {name} is not installed, so its references are missing." for name in missing]
+        out = scatflow("show", result, "--cite").out
+    assert "doe2021fancy" not in out and "hoyer2017xarray" in out
+    for name in missing:
+        assert f"% references of {name} are missing: it is not installed" in out.splitlines()
+
+
+def test_data_that_are_gone_leave_a_paragraph(scatflow: Program, papers: Registry, velocity: Path) -> None:
+    result = waves(velocity)
+    shutil.rmtree(velocity)
+    out = scatflow("show", result, "--methods").out
+    assert "The variable u of the zarr store velocity.zarr (scatflow:open_zarr, version 1" in out and "fancy waves" in out
+
+
+def test_steps_say_what_they_work_on_where_it_is_not_what_comes_before(papers: Registry, velocity: Path) -> None:
+    from scatflow.cli.methods import paragraph
+
+    u, given = sf.open_source(velocity, "u"), xr.DataArray(np.ones((3, 16), "f4"), dims=("item", "x"))
+    waves = sf.apply(FancyWaves(dims=("x",)), u)
+    mean = sf.apply(toys.Mean(dims=("x",)), waves)["mean"]
+    ratio = sf.apply(toys.Divide(), sf.apply(toys.Divide(), waves, mean), 2.0)
+    text = paragraph(parse_provenance(ratio.attrs), {}, {})
+    assert "(2) toy mean (toy_plugin:toy_mean, version 1) along x" in text
+    assert "(3) toy divide (toy_plugin:toy_divide, version 1) of (1) and mean of (2);" in text
+    assert "(4) toy divide (toy_plugin:toy_divide, version 1) of (3) and 2.0." in text
+    text = paragraph(parse_provenance(sf.apply(toys.Divide(), given, given + 1).attrs), {}, {})
+    assert text.startswith("The array x was given in memory. The array y was given in memory. We computed toy divide")
+
+
+def test_the_pipeline_is_shown_in_the_order_of_computation(scatflow: Program, papers: Registry, velocity: Path) -> None:
+    assert "open_zarr → toy_smooth → fancy_waves" in scatflow("show", waves(velocity), "--no-pictures").out
+
+
+def test_the_citation_file_says_the_same() -> None:
+    from scatflow.cli.cite import software
+    from scatflow.graph import Provenance
+
+    file = load_text((Path(__file__).parents[2] / "CITATION.cff").read_text())
+    own = software(Provenance({}, versions={"scatflow": sf.__version__}))[0]
+    assert isinstance(own, Reference)
+    assert (own.title, own.authors) == (file["title"], tuple(author["name"] for author in file["authors"]))
+    assert file["version"] == sf.__version__ and sf.__version__ in own.where

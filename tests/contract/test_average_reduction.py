@@ -21,7 +21,7 @@ from scatflow.contract import pooling
 from scatflow.contract.average import Average
 from scatflow.contract.cells import Cells, cell_edges, valid_share
 from scatflow.contract.estimate import estimate
-from scatflow.errors import ChunkError, DataError, ParameterError, PlanError
+from scatflow.errors import DataError, ParameterError, PlanError
 from scatflow.graph import bind
 from scatflow.labels import spec_of
 from scatflow.ops.evaluation import apply
@@ -207,10 +207,13 @@ def test_random_splits_and_trees_change_nothing(seed: int) -> None:
         np.testing.assert_allclose(parts[name], value, rtol=1e-12, atol=1e-15, err_msg=name)
 
 
-def test_several_pooled_dims_may_be_split_along_none_but_a_whole_block() -> None:
-    x = noise(("a", 4), ("b", 6), ("x", 32)).chunk({"a": 2})
-    with pytest.raises(ChunkError, match="several pooled dims"):
-        apply(Toy(dims=("x",), over=("a", "b")), x)["mean"].compute()
+@pytest.mark.parametrize("chunks", [{"a": 2}, {"b": 4}, {"a": 3, "b": 5, "kept": 1}])
+def test_several_pooled_dims_may_be_split(chunks: dict[str, int]) -> None:
+    x = noise(("a", 4), ("kept", 2), ("b", 6), ("x", 32)) + 2
+    operator = Toy(dims=("x",), over=("a", "b"), covariance=True)
+    whole = apply(operator, x)
+    assert (whole["count"] == 24).all()
+    assert_same(whole, apply(operator, x.chunk(chunks)).compute())
 
 
 def test_long_pooled_dims_are_binned_by_absolute_index(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,8 +304,8 @@ def test_the_reduction_follows_the_array_api(over: str | None, holes: bool) -> N
         x[1, 3, 4] = np.nan
     call = bind(Toy(dims=("y", "x"), over=over, nan="mask"), spec_of(x))
     plain = blocks.finalize(call.kernel, blocks.partial(call.kernel, [x.values]))
-    parts = [array_api_strict.asarray(x.values[a:b]) for a, b in ((0, 2), (2, 6))] if over else [array_api_strict.asarray(x.values)]
-    states = [blocks.partial(call.kernel, [part], {"seed": (2 * k, 2)}) for k, part in enumerate(parts)]
+    spans = ((0, 2), (2, 6)) if over else ((0, 6),)
+    states = [blocks.partial(call.kernel, [array_api_strict.asarray(x.values[a:b])], {"seed": (a, b)}) for a, b in spans]
     strict = blocks.finalize(call.kernel, blocks.combine(call.kernel, states))
     for name, value in plain.items():
         np.testing.assert_allclose(np.asarray(strict[name]), value, rtol=1e-11, atol=1e-14)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +16,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import scatflow as sf
 import toys
 from scatflow.contract import Ref, Source, digest, param, source
 from scatflow.errors import GraphError, ParameterError, StoreError
@@ -179,8 +183,9 @@ def test_an_array_with_a_token_is_recognized() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_a_known_store_becomes_its_source() -> None:
-    attrs = extend([Origin(path="turb.zarr", variable="u"), Origin(path="turb.zarr", variable="u")], toys.Divide())
+def test_a_known_source_is_recorded() -> None:
+    origin = Origin(source=Store(path="turb.zarr", variable="u"), variable="u")
+    attrs = extend([origin, Origin(source=Store(path="turb.zarr", variable="u"))], toys.Divide())
     graph = parse(graph_of(attrs))
     assert [entry.process for entry in graph.nodes] == ["open_zarr", "toy_divide"]
     assert graph.nodes[0].value == Store(path="turb.zarr", variable="u") and graph.nodes[0].namespace == "scatflow"
@@ -291,3 +296,162 @@ def test_names_that_cannot_be_lifted(graph: Graph) -> None:
     for name in ("data", "toy_mean.radius", "nowhere.radius"):
         with pytest.raises(ParameterError, match="no operator has a parameter"):
             graph_of(attrs, [name])
+
+
+# Arrays that were opened with xarray ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def field() -> xr.Dataset:
+    x = ("x", np.arange(12, dtype="float32") * 0.5, {"units": "m", "period": 6.0})
+    values = np.random.default_rng(0).standard_normal((4, 12)).astype("float32")
+    packed = (("t", "x"), np.round(values, 1), {"units": "K"})
+    data = xr.Dataset({"v": (("t", "x"), values, {"units": "m/s"}), "packed": packed}, coords={"x": x})
+    data["packed"].encoding = {"chunks": (1, 12), "dtype": "int16", "scale_factor": 0.1, "_FillValue": -999}
+    data["v"].encoding = {"chunks": (1, 12)}
+    return data
+
+
+@pytest.fixture
+def zarr_path(tmp_path: Path, field: xr.Dataset) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # format 3 has no consolidation in its specification yet
+        field.to_zarr(tmp_path / "a.zarr", consolidated=False)
+        (field + 1).to_zarr(tmp_path / "a.zarr", group="g", mode="a", consolidated=False)
+    return tmp_path / "a.zarr"
+
+
+def opened(path: Path, **options: Any) -> xr.Dataset:
+    return xr.open_zarr(path, consolidated=False, **options)
+
+
+def sources(array: xr.DataArray) -> list[Source]:
+    """Return the sources recorded for what an operator makes of an array; none where it is a given parameter."""
+    document = graph_of(sf.apply(toys.Flip(dims=("x",)), array).attrs)
+    return [node.value for node in parse(document).nodes if isinstance(node.value, Source) and node.process != "given"]
+
+
+@pytest.mark.parametrize("variable", ["v", "packed"])
+@pytest.mark.parametrize("name", ["a.zarr", "a.nc"])
+def test_a_pipeline_reads_what_xarray_opened(zarr_path: Path, field: xr.Dataset, name: str, variable: str, tmp_path: Path) -> None:
+    field.to_netcdf(tmp_path / "a.nc")
+    data = opened(zarr_path) if name == "a.zarr" else xr.open_dataset(tmp_path / "a.nc", chunks={})
+    made = sf.apply(toys.Smooth(dims=("x",), radius=1), data[variable])
+    pipeline = sf.Pipeline.from_array(made, parameters=["radius"])
+    (node, _) = pipeline.graph.nodes
+    assert (node.process, node.value.parameters()["path"]) == (
+        {"a.zarr": "open_zarr", "a.nc": "open_netcdf"}[name],
+        str(tmp_path / name),
+    )
+    xr.testing.assert_identical(unrecorded(pipeline.lazy().compute()), unrecorded(made.compute()))
+    pipeline.save(tmp_path / "p.yaml")
+    again = sf.Pipeline.from_file(tmp_path / "p.yaml")
+    assert again.graph.hash == pipeline.graph.hash
+    wider = sf.Pipeline.from_file(tmp_path / "p.yaml", radius=2).lazy()
+    xr.testing.assert_equal(wider.compute(), sf.apply(toys.Smooth(dims=("x",), radius=2), data[variable]).compute())
+    data.close()
+
+
+def unrecorded(array: xr.DataArray) -> xr.DataArray:
+    return array.assign_attrs(scatflow="")
+
+
+def test_the_group_is_part_of_the_path(zarr_path: Path) -> None:
+    (source,) = sources(opened(zarr_path, group="g").v)
+    assert source.parameters()["path"] == str(zarr_path / "g")
+    np.testing.assert_array_equal(source.read({}), opened(zarr_path).v + 1)
+
+
+def test_chunks_asked_for_are_kept(zarr_path: Path) -> None:
+    for array in (opened(zarr_path).v.chunk({"t": 2, "x": 12}), opened(zarr_path, chunks={"t": 2}).v):
+        (source,) = sources(array)
+        assert source.parameters()["chunks"] == {"t": 2}
+        made = sf.apply(toys.Flip(dims=("x",)), array)
+        assert sf.Pipeline.from_array(made).lazy().chunks == made.chunks
+
+
+CHANGES: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
+    "isel": lambda a: a.isel(t=slice(0, 2)),
+    "same shape": lambda a: a.isel(t=slice(None, None, -1)),
+    "arithmetic": lambda a: a * 2,
+    "in place": lambda a: a.copy(data=a.data + 1),
+    "function": lambda a: xr.apply_ufunc(np.abs, a, dask="allowed", keep_attrs=True),
+    "transpose": lambda a: a.transpose("x", "t"),
+    "rechunked and cut": lambda a: a.chunk({"t": 2})[:2].chunk({"t": 1}),
+    "roll": lambda a: a.roll(x=1, roll_coords=False),
+    "where": lambda a: a.where(a > 0),
+    "shifted": lambda a: a.assign_coords(x=a.x + 1),
+    "one coordinate fewer": lambda a: a.drop_vars("x"),
+    "dtype of a coordinate": lambda a: a.assign_coords(x=("x", a.x.values.astype("float64"), a.x.attrs)),
+    "not periodic": lambda a: a.assign_coords(x=("x", a.x.values, {"units": "m"})),
+    "renamed": lambda a: a.rename("w"),
+    "other attributes": lambda a: a.assign_attrs(units="km/s"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_changed_since_is_not_taken_for_the_stored(zarr_path: Path, change: str) -> None:
+    array = opened(zarr_path).v
+    assert sources(array)
+    assert sources(CHANGES[change](array)) == []
+
+
+def test_lazy_indexing_before_chunks_is_seen(zarr_path: Path) -> None:
+    array = xr.open_zarr(zarr_path, consolidated=False, chunks=None).v.drop_vars("x")
+    assert sources(array[::-1].chunk()) == [] == sources(array.chunk())
+    whole = xr.open_zarr(zarr_path, consolidated=False, chunks=None).v
+    assert len(sources(whole.chunk())) == 1
+
+
+def test_decoding_asked_for_otherwise_is_seen(zarr_path: Path, field: xr.Dataset, tmp_path: Path) -> None:
+    assert sources(opened(zarr_path, mask_and_scale=False).packed.astype("float32")) == []
+    gaps = field[["v"]].where(field.v > 0)
+    gaps.v.encoding = {"_FillValue": np.float32(-999)}
+    gaps.to_netcdf(tmp_path / "gaps.nc")
+    for mask, count in ((True, 1), (False, 0)):
+        with xr.open_dataset(tmp_path / "gaps.nc", chunks={}, mask_and_scale=mask) as data:
+            assert len(sources(data.v)) == count
+
+
+def test_decoding_that_leaves_no_label_is_seen(tmp_path: Path) -> None:
+    xr.Dataset({"v": ("x", np.arange(12.0))}).to_zarr(tmp_path / "plain.zarr", consolidated=False)
+    for attrs, count in (({}, 1), ({"_FillValue": 0.0}, 0)):
+        raw = xr.open_zarr(tmp_path / "plain.zarr", consolidated=False, chunks=None, decode_cf=False)
+        raw.v.attrs = attrs
+        array = xr.decode_cf(raw).v.chunk({"x": 12})
+        assert array.attrs == {} and bool(array[0].isnull()) == bool(attrs)
+        assert len(sources(array)) == count
+
+
+def test_arrays_from_elsewhere_are_given(zarr_path: Path, field: xr.Dataset) -> None:
+    assert sources(field.v) == [] == sources(field.v.chunk({"t": 1}))
+    assert sources(opened(zarr_path).v.load()) == []
+    array = opened(zarr_path).v
+    shutil.rmtree(zarr_path)
+    assert sources(array) == []
+
+
+def test_an_operator_on_an_array_opened_twice_has_one_source(zarr_path: Path) -> None:
+    quotient = sf.apply(toys.Divide(), opened(zarr_path).v, opened(zarr_path).v)
+    assert [node.process for node in parse(graph_of(quotient.attrs)).nodes] == ["open_zarr", "toy_divide"]
+
+
+def test_names_and_chunks_of_open_source_are_recorded(zarr_path: Path) -> None:
+    array = sf.open_source(zarr_path, "v", rename={"x": "lon"}, chunks={"t": 2})
+    assert array.dims == ("t", "lon") and array.chunks == ((2, 2), (12,)) and array.lon.attrs["units"] == "m"
+    made = sf.apply(toys.Flip(dims=("lon",)), array)
+    xr.testing.assert_equal(sf.Pipeline.from_array(made).lazy().compute(), made.compute())
+    merged = sf.apply(toys.Flip(dims=("t",)), array.chunk({"t": 4}))
+    assert parse(graph_of(merged.attrs)).given == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"rename": {"xx": "lon"}}, "Did you mean 'x'"), ({"rename": {"x": "t"}}, "would have one name"),
+        ({"chunks": {"lon": 2}}, "there is no dim 'lon'"),
+    ],
+)  # fmt: skip
+def test_names_that_open_source_cannot_change(zarr_path: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(GraphError, match=words):
+        sf.open_source(zarr_path, "v", **options)

@@ -2,7 +2,8 @@
 
 White noise is replaced by other noise beyond a distance R of one output sample (in the largest coordinate); the
 reach at a tolerance is the least R for which the rms change of the coefficients of no order exceeds that share of
-their rms. ``python measure_reach.py NDIM VOICES J ORDER``.
+their rms. For causal filters R counts into the past, and the noise is replaced everywhere else.
+``python measure_reach.py NDIM VOICES J ORDER [gammatone]``.
 """
 
 from __future__ import annotations
@@ -14,26 +15,34 @@ import numpy as np
 from scatflow.arrays import namespace
 from scatflow.spec import ArraySpec, Place
 from scatflow_scattering.scattering import Scattering
+from scatflow_wavelet.family import WaveletFamily
+from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.morlet import Morlet
 from scatflow_wavelet.wavelet import Wavelet
 
 TOLERANCES = [10.0**-k for k in range(1, 10)]
 
 
-def changes(ndim: int, voices: int, J: int, order: int, distances: np.ndarray, repeats: int = 3) -> np.ndarray:
+def changes(
+    ndim: int, voices: int, J: int, order: int, distances: np.ndarray, repeats: int = 3, family: WaveletFamily | None = None
+) -> np.ndarray:
     """Return the relative change per (order, distance); order -1 stands for the wavelet transform."""
     dims = ("y", "x")[-ndim:]
-    count = {"L": voices} if ndim == 2 else {"Q": (voices, 1)}
+    family = family or Morlet()
+    # The table of causal filters is that of equally many bands in all orders.
+    count = {"L": voices} if ndim == 2 else {"Q": (voices, voices if family.causal else 1)}
     size = 2 ** (J + (6 if ndim == 1 else 5))
     if order < 0:
-        operator = Wavelet(dims=dims, J=J, stride=2**J, boundary="periodic", filters=Morlet(), **count)
+        operator = Wavelet(dims=dims, J=J, stride=2**J, boundary="periodic", filters=family, **count)
     else:
-        operator = Scattering(dims=dims, J=J, order=order, boundary="periodic", filters=Morlet(), **count)
+        operator = Scattering(dims=dims, J=J, order=order, boundary="periodic", filters=family, **count)
     rng = np.random.default_rng(J)
     base = rng.standard_normal((repeats, *(size,) * ndim))
     other = rng.standard_normal(base.shape)
     center = size // 2
     far = np.abs(np.arange(size) - center)
+    if family.causal:
+        far = (center - np.arange(size)) % size
     apart = far if ndim == 1 else np.maximum(far[:, None], far[None, :])
     block = np.stack([base, *(np.where(apart <= r, base, other) for r in distances)])
     roles = dims
@@ -52,12 +61,13 @@ def changes(ndim: int, voices: int, J: int, order: int, distances: np.ndarray, r
                      for g, n in zip(groups, rms, strict=True)])  # fmt: skip
 
 
-def main(ndim: int, voices: int, J: int, order: int) -> None:
+def main(ndim: int, voices: int, J: int, order: int, family: WaveletFamily) -> None:
     """Print one line of the table per order."""
     unit = 2.0**J / 4
-    distances = np.unique(np.rint(np.arange(2, 33 if ndim == 2 else 113, 2 if ndim == 2 else 3) * unit)).astype(int)
-    distances = distances[distances < 2 ** (J + (5 if ndim == 2 else 6) - 1)]
-    found = changes(ndim, voices, J, order, distances)
+    longest = 33 if ndim == 2 else 185 if family.causal else 113
+    distances = np.unique(np.rint(np.arange(2, longest, 2 if ndim == 2 else 3) * unit)).astype(int)
+    distances = distances[distances < 2 ** (J + (5 if ndim == 2 else 6) - (0 if family.causal else 1))]
+    found = changes(ndim, voices, J, order, distances, 60 if family.causal else 3, family)
     worst = np.maximum.accumulate(found, axis=0) if order >= 0 else found.max(axis=0, keepdims=True)
     for m, row in enumerate(worst):
         # From the far side, so that a dip of the noise does not count as the reach.
@@ -67,4 +77,4 @@ def main(ndim: int, voices: int, J: int, order: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:5]), Gammatone() if sys.argv[5:] == ["gammatone"] else Morlet())

@@ -9,6 +9,7 @@ import pytest
 
 from scatflow.spec import ArraySpec
 from scatflow_scattering.scattering import Scattering
+from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.tight import Tight
 from scatflow_wavelet.wavelet import Wavelet
 
@@ -27,6 +28,9 @@ CASES = [
     (Wavelet(dims=PLANE, J=4, L=4, stride="octave"), (2, 128, 128)),
     (Wavelet(dims=PLANE, J=4, L=4, stride=16), (2, 128, 128)),
     (Wavelet(dims=LINE, J=8, Q=8), (2, 16384)),
+    (Scattering(dims=LINE, J=5, filters=Gammatone()), (100, 1000)),
+    (Scattering(dims=LINE, J=6, Q=8, filters=Gammatone(), stride=1), (4, 16384)),
+    (Wavelet(dims=LINE, J=6, Q=4, filters=Gammatone()), (2, 16384)),
 ]
 
 

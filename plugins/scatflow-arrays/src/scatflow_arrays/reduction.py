@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import model_validator
 
-from scatflow.contract import Dims, Operator, Reduce, Whole, operator, param
+from scatflow.contract import Dims, Operator, Reduce, Reference, Whole, operator, param
 from scatflow.errors import DtypeError, ParameterError
 from scatflow.spec import ArraySpec
 from scatflow_arrays import units
@@ -41,7 +41,18 @@ _CELL_METHODS = {
     signature="()->()",
     dtypes="fci",
     aliases=("mean", "variance", "var", "std", "sd", "min", "max", "sum", "average", "reduce_dimension"),
-    references=("T. F. Chan, G. H. Golub, R. J. LeVeque, Am. Stat. 37 (1983) 242, doi:10.1080/00031305.1983.10483115",),
+    references=(
+        Reference(
+            ("Chan, Tony F.", "Golub, Gene H.", "LeVeque, Randall J."),
+            "Algorithms for computing the sample variance: analysis and recommendations",
+            1983,
+            "Am. Stat.",
+            "37",
+            number="3",
+            pages="242--247",
+            doi="10.1080/00031305.1983.10483115",
+        ),
+    ),
 )
 class Reduction(Reduce):
     r"""Mean, variance, standard deviation, minimum, maximum or sum over named dims.

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scatflow.contract import Operator, Whole, operator, param
+from scatflow.contract import Operator, Reference, Whole, operator, param
 from scatflow.spec import ArraySpec
 from scatflow_arrays.alignment import relabeled
 from scatflow_arrays.segments import Span, spans_along
@@ -23,7 +23,18 @@ Array = Any
     dtypes="fc",
     differentiable=True,
     aliases=("window", "hann", "hanning", "tukey", "apodize"),
-    references=("F. J. Harris, Proc. IEEE 66 (1978) 51, doi:10.1109/PROC.1978.10837",),
+    references=(
+        Reference(
+            ("Harris, Fredric J.",),
+            "On the use of windows for harmonic analysis with the discrete Fourier transform",
+            1978,
+            "Proc. IEEE",
+            "66",
+            number="1",
+            pages="51--83",
+            doi="10.1109/PROC.1978.10837",
+        ),
+    ),
 )
 class Taper(Whole):
     r"""Data times a Hann or Tukey window along the core dims.

@@ -16,6 +16,14 @@ import numpy as np
 from scatflow.contract import Operator, Whole, operator, param
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Coord, Cost
+from scatflow_processes.references import (
+    LONG_MEMORY,
+    RETARDED_VOLATILITY,
+    STYLIZED_FACTS,
+    TAIL_INFERENCE,
+    TIME_REVERSAL,
+    VOLATILITY_FEEDBACK,
+)
 from scatflow_processes.stylized_facts import interval_factors, kernels, white_noise_band
 from scatflow_processes.stylized_facts.memory import LEVERAGE_EXPONENT
 
@@ -80,7 +88,7 @@ def _labelled(spec: ArraySpec, dim: str, values: Any, name: str, units: str | No
     "leverage",
     version=1,
     signature="(n)->(lag)",
-    references=("doi:10.1103/PhysRevLett.87.228701",),
+    references=(RETARDED_VOLATILITY,),
     aliases=("leverage_correlation", "return_volatility_correlation"),
 )
 class Leverage(_Statistic):
@@ -129,7 +137,7 @@ class Leverage(_Statistic):
     "absolute_autocorrelation",
     version=1,
     signature="(n)->(power,lag)",
-    references=("doi:10.1016/0927-5398(93)90006-D",),
+    references=(LONG_MEMORY,),
     aliases=("volatility_clustering", "acf"),
 )
 class AbsoluteAutocorrelation(_Statistic):
@@ -183,7 +191,7 @@ class AbsoluteAutocorrelation(_Statistic):
     "zumbach",
     version=1,
     signature="(n)->(window)",
-    references=("doi:10.1080/14697680802616712", "doi:10.1016/j.physa.2014.05.007"),
+    references=(TIME_REVERSAL, VOLATILITY_FEEDBACK),
     aliases=("time_asymmetry", "zumbach_effect"),
 )
 class Zumbach(_Statistic):
@@ -225,7 +233,7 @@ class Zumbach(_Statistic):
     "hill",
     version=1,
     signature="(n)->(tail,extremes)",
-    references=("doi:10.1214/aos/1176343247",),
+    references=(TAIL_INFERENCE,),
     aliases=("tail_exponent", "tail_index", "hill_plot"),
 )
 class Hill(_Statistic):
@@ -291,7 +299,7 @@ class Hill(_Statistic):
     "horizon_moments",
     version=1,
     signature="(n)->(horizon)",
-    references=("doi:10.1080/713665670",),
+    references=(STYLIZED_FACTS,),
     aliases=("skewness", "kurtosis", "aggregational_gaussianity"),
 )
 class HorizonMoments(_Statistic):

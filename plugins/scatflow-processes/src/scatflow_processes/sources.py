@@ -21,6 +21,7 @@ from scatflow.errors import ParameterError, near
 from scatflow.spec import ArraySpec, Coord
 from scatflow_processes import ising, sp500, turbulence2d, vorticity
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE
+from scatflow_processes.references import ARCH_DATA, COHERENT_VORTICES, SWENDSEN_WANG, WOLFF
 
 Region = Mapping[str, slice]
 
@@ -30,7 +31,7 @@ _UNITS = {"vorticity": "1/s", "u": "m/s", "v": "m/s"}
 _NAMES = {"vorticity": "vorticity", "u": "velocity along x", "v": "velocity along y"}
 
 
-@source("ising", version=1, references=("doi:10.1103/PhysRevLett.58.86", "doi:10.1103/PhysRevLett.62.361"))
+@source("ising", version=1, references=(SWENDSEN_WANG, WOLFF))
 class Ising(Source):
     """Independent configurations of the two-dimensional Ising model on the torus.
 
@@ -81,7 +82,7 @@ class Ising(Source):
         return spins[:, *_cut(region)].astype(self.dtype)
 
 
-@source("turbulence2d", version=1, references=("doi:10.1017/S0022112084001750",))
+@source("turbulence2d", version=1, references=(COHERENT_VORTICES,))
 class Turbulence2D(Source):
     """Snapshots of decaying two-dimensional turbulence, one per realization, at a stated age.
 
@@ -165,7 +166,7 @@ class Turbulence2D(Source):
         return field
 
 
-@source("sp500", version=1, references=("https://github.com/bashtage/arch",))
+@source("sp500", version=1, references=(ARCH_DATA,))
 class SP500(Source):
     """Daily log-returns of the S&P 500 index, 1999-2018, one row per trading day.
 

@@ -58,9 +58,10 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
         orders[len(path)] += _real_transform(m) * max(averages, int(bool(path) and path in tree.children))
     items = min(count, group_size(shape))
     working = real * items * (_spectra(tree, size, ndim, items, samples) + _widest(tree, size, ndim, items, samples))
-    # A filter is evaluated in float64, by two planes of its size, before it is cut into tiles.
+    # A filter is evaluated in float64, by two planes of its size, before it is cut into tiles; a causal one by six complex.
+    planes = 12 if tree.banks and tree.banks[0].family.causal else 2
     parts = {f"order {k}": count * flops for k, flops in enumerate(orders)}
-    return Cost(flops=count * sum(orders), bytes=stored + max(working, 2 * 8 * size), parts=parts)
+    return Cost(flops=count * sum(orders), bytes=stored + max(working, planes * 8 * size), parts=parts)
 
 
 def _spectra(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
@@ -103,8 +104,12 @@ def scattering_cost(operator: Scattering, tree: Tree, count: int, sizes: tuple[i
     samples = size // sampling ** len(shape)
     walked = tree_cost(tree, shape, count, dtype, averages=1, samples=samples)
     untrimmed = results * math.prod(-(-n // step) for n in shape)
-    # Low-passes are kept on the frequencies that matter, at most about twice the band of the result per axis.
-    low = real * min(size, 4 ** len(shape) * samples) * len({tree.exponent(path) for path in tree.paths})
+    exponents = {tree.exponent(path) for path in tree.paths}
+    # Low-passes are kept on the frequencies that matter, at most about twice the band of the result per axis; causal ones
+    # on all of them, as complex numbers.
+    low = real * min(size, 4 ** len(shape) * samples) * len(exponents)
+    if operator.bank(len(shape)).family.causal:
+        low = 2 * real * sum(size // min(sampling, 2**e) for e in exponents)
     # What is left of a path after averaging goes back in one small transform.
     parts = dict(walked.parts)
     for path in tree.paths:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
-from scatflow.contract import operator, param
+from scatflow.contract import Reference, operator, param
 from scatflow.contract.average import Average
 from scatflow.contract.cells import Cells, stack, valid_share
 from scatflow.contract.estimate import Derive
@@ -18,6 +18,7 @@ from scatflow_scattering.tree import Node, Path, Tree, filters, walk
 from scatflow_wavelet.groups import groups
 from scatflow_wavelet.labels import aspect_of
 from scatflow_wavelet.parameters import extended_shape
+from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING
 
 Array = Any
 Means = tuple[Array, Array]
@@ -35,9 +36,18 @@ CONVENTIONS = {
     signature="(y?,x)->(path)",
     dtypes="f",
     references=(
-        "Mallat, Group invariant scattering, Comm. Pure Appl. Math. 65 (2012), section 4",
-        "Bruna, Mallat, Bacry & Muzy, Intermittent process analysis with scattering moments, Ann. Statist. 43 (2015)",
-        "Anden & Mallat, Deep scattering spectrum, IEEE TSP 62 (2014), section III (normalization)",
+        GROUP_INVARIANT_SCATTERING.part("section 4"),
+        Reference(
+            ("Bruna, Joan", "Mallat, Stéphane", "Bacry, Emmanuel", "Muzy, Jean-François"),
+            "Intermittent process analysis with scattering moments",
+            2015,
+            "Ann. Statist.",
+            "43",
+            number="1",
+            pages="323--351",
+            doi="10.1214/14-AOS1276",
+        ),
+        DEEP_SCATTERING_SPECTRUM.part("section III (normalization)"),
     ),
     aliases=("expected_scattering", "scattering_mean", "global_scattering"),
 )
@@ -124,6 +134,10 @@ class ScatteringMoments(TreeParameters, Average):
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the planes per role."""
         return self.reach(self.order, tol)
+
+    def causal(self) -> bool:
+        """Return False: an average over the core has no order in time, whatever its filters."""
+        return False
 
     def derive(self) -> Derive | None:
         """Return what is published of the means: themselves, or quotients."""
@@ -215,7 +229,8 @@ class ScatteringMoments(TreeParameters, Average):
         count = math.prod(spec.shape[: len(spec.dims) - ndim])
         walked = tree_cost(tree, extended_shape(ready, sizes), count, spec.dtype, averages=0)
         rows = 64 if self.over is None else 1
-        return Cost(walked.flops, walked.bytes + 4 * 8 * rows * count * len(tree.paths) + count * itemsize(spec.dtype))
+        state = 4 * 8 * rows * count * len(tree.paths) + count * itemsize(spec.dtype)
+        return Cost(walked.flops, walked.bytes + state, walked.parts)
 
     @classmethod
     def examples(cls) -> Iterator[Self]:

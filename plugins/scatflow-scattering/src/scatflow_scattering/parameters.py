@@ -19,6 +19,10 @@ class TreeParameters(BankParameters):
     tree: Kind = param("increasing", 'Paths with j1 < j2 < ... ("increasing"), or all of them.')
     paths: Selection = param(None, 'Labels of the paths wanted, {"order": 2, "j1": (0, 1)}, or a list of such; default all.')
 
+    def depth_of_tree(self) -> int:
+        """Return the highest order."""
+        return self.order
+
     def paths_of(self, ndim: int) -> Tree:
         """Return the tree in one or two core dims, for inputs that :meth:`resolve` has seen.
 

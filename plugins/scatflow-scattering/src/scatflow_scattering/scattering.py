@@ -15,6 +15,8 @@ from scatflow_scattering.budget import scattering_cost
 from scatflow_scattering.parameters import TreeParameters
 from scatflow_scattering.transform import Average, Mean, Smoothing, low_passes, pull, scatter
 from scatflow_scattering.tree import Tree, filters
+from scatflow_wavelet.gammatone import Gammatone
+from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS
 from scatflow_wavelet.tight import Tight
 
 Array = Any
@@ -26,11 +28,7 @@ Array = Any
     signature="(y?,x)->(path,y?,x)",
     dtypes="f",
     differentiable=True,
-    references=(
-        "Mallat, Group invariant scattering, Comm. Pure Appl. Math. 65 (2012)",
-        "Bruna & Mallat, Invariant scattering convolution networks, IEEE TPAMI 35 (2013)",
-        "Anden & Mallat, Deep scattering spectrum, IEEE TSP 62 (2014)",
-    ),
+    references=(GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS, DEEP_SCATTERING_SPECTRUM),
     aliases=("scattering_transform", "wavelet_scattering", "time_scattering", "windowed_scattering"),
 )
 class Scattering(TreeParameters, Window):
@@ -130,6 +128,10 @@ class Scattering(TreeParameters, Window):
                              remedy="Use scattering_moments, which reduces chunked core dims.")  # fmt: skip
         return self.reach(self.order, tol)
 
+    def causal(self) -> bool:
+        """Tell whether no result looks ahead; a mean over everything does."""
+        return self.T != "global" and super().causal()
+
     def coverage(self, xp: Any, at: Place) -> Mapping[str, Array]:
         """Return, per role, rows of low-pass weights at the samples of the result."""
         if self.T == "global":
@@ -194,3 +196,4 @@ class Scattering(TreeParameters, Window):
         yield cls(dims=("y", "x"), J=2, L=4)
         yield cls(dims=("y", "x"), J=2, L=3, filters=Tight(), stride=3, boundary="periodic")
         yield cls(dims=("x",), J=2, T="global", order=1)
+        yield cls(dims=("x",), J=2, filters=Gammatone(), stride=2, boundary="periodic")

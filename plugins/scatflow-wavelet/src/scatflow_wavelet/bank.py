@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from scatflow.arrays import complex_dtype
 from scatflow_wavelet.family import WaveletFamily
-from scatflow_wavelet.layout import Band, Grid, Layout, Real
+from scatflow_wavelet.layout import Band, Grid, Layout, Multiplier, Real
 from scatflow_wavelet.littlewood_paley import bounds, littlewood_paley
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Band-pass filters and one low-pass, as real multipliers in frequency.
+    """Band-pass filters and one low-pass, as multipliers in frequency: real ones, or complex where they are causal.
 
     Parameters
     ----------
@@ -73,12 +74,12 @@ class Bank:
         """Factor on all filters."""
         return self.family.gain(self.layout)
 
-    def band_multiplier(self, n: int, grid: Grid) -> Real:
-        """Return the multiplier of band ``n``: float64, shape ``grid.shape``, FFT order."""
+    def band_multiplier(self, n: int, grid: Grid) -> Multiplier:
+        """Return the multiplier of band ``n``: float64 or complex128, shape ``grid.shape``, FFT order."""
         return self.gain * self.family.band(self.layout, self.bands[n], grid)
 
-    def low_multiplier(self, grid: Grid) -> Real:
-        """Return the multiplier of the low-pass: float64, shape ``grid.shape``, FFT order."""
+    def low_multiplier(self, grid: Grid) -> Multiplier:
+        """Return the multiplier of the low-pass: float64 or complex128, shape ``grid.shape``, FFT order."""
         return self.gain * self.family.low(self.layout, grid)
 
     def psi(
@@ -95,7 +96,7 @@ class Bank:
         xp : module, optional
             Array namespace of the result.
         dtype : {"float64", "float32"}, optional
-            Evaluated in float64 and cast.
+            Evaluated in double precision and cast; complex filters to the complex dtype of this precision.
         device : optional
             Device of the result.
 
@@ -104,15 +105,15 @@ class Bank:
         array, shape (number of bands, *grid.shape), FFT order
         """
         chosen = range(len(self.bands)) if indices is None else indices
-        stack = np.stack([self.band_multiplier(n, grid).astype(dtype) for n in chosen])
+        stack = np.stack([cast(self.band_multiplier(n, grid), dtype) for n in chosen])
         return xp.asarray(stack, device=device)
 
     def phi(self, grid: Grid, xp: Any = np, dtype: str = "float64", device: Any = None) -> Any:
         """Return the low-pass multiplier as an array of a library, shape ``grid.shape``, FFT order."""
-        return xp.asarray(self.low_multiplier(grid).astype(dtype), device=device)
+        return xp.asarray(cast(self.low_multiplier(grid), dtype), device=device)
 
     def littlewood_paley(self, grid: Grid) -> Real:
-        """Return ``A(w) = phi^2 + (1/2) sum (psi(w)^2 + psi(-w)^2)`` on a grid."""
+        """Return ``A(w) = |phi|^2 + (1/2) sum (|psi(w)|^2 + |psi(-w)|^2)`` on a grid."""
         return littlewood_paley(self.family, self.layout, grid, self.gain)
 
     def bounds(self, grid: Grid, disc: bool = False) -> tuple[float, float]:
@@ -123,7 +124,12 @@ class Bank:
         return bounds(self.littlewood_paley(grid), grid, self.aspect, disc)
 
     def coverage(self, distance: Real) -> Real:
-        """Return rows of low-pass weights that sum to one, from distances in samples of the coarsest axis."""
-        weights = self.family.profile(self.layout, np.abs(distance))
+        """Return rows of low-pass weights that sum to one, from distances into the past in samples of the coarsest axis."""
+        weights = self.family.profile(self.layout, distance)
         total = weights.sum(axis=-1, keepdims=True)
         return np.asarray(weights / np.where(total > 0, total, 1.0))
+
+
+def cast(values: Multiplier, dtype: str) -> np.ndarray:
+    """Return a multiplier in a real dtype, or in the complex one of its precision where it is complex; contiguous."""
+    return np.ascontiguousarray(values, dtype=complex_dtype(dtype) if np.iscomplexobj(values) else dtype)

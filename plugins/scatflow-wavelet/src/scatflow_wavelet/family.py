@@ -1,23 +1,27 @@
 """The numerical interface of a wavelet family.
 
-A family is a set of formulas in continuous frequency. Evaluated on a grid it gives real multipliers in FFT
-order, in float64: the same filter whatever the size of the array. On a grid whose step is s samples, the spectrum
-of the filter is summed over the periods 2 pi / s, which is sampling the filter in space.
+A family is a set of formulas in continuous frequency. Evaluated on a grid it gives multipliers in FFT order, in
+float64, or complex128 for causal filters: the same filter whatever the size of the array. On a grid whose step is s
+samples, the spectrum of the filter is summed over the periods 2 pi / s, which is sampling the filter in space.
 """
 
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
 from scatflow.contract import FilterFamily
 from scatflow.errors import ChunkError, ParameterError
-from scatflow_wavelet.layout import Band, Grid, Layout, Real
+from scatflow_wavelet.layout import Band, Grid, Layout, Multiplier, Real
 
 
 class WaveletFamily(FilterFamily):
     """Base of wavelet families; subclasses give bands, multipliers, smoothing profile and reach."""
+
+    #: Impulse responses are zero before 0, along the only core dim: multipliers are complex and fall off slowly.
+    causal: ClassVar[bool] = False
 
     def check(self, layout: Layout, subject: str) -> None:
         """Raise ParameterError when the family has no such bank; ``subject`` names the operator."""
@@ -26,12 +30,12 @@ class WaveletFamily(FilterFamily):
         """Return the bands, finest octave first."""
         raise NotImplementedError
 
-    def band(self, layout: Layout, band: Band, grid: Grid) -> Real:
-        """Return the multiplier of one band on a grid: float64, shape ``grid.shape``, unscaled."""
+    def band(self, layout: Layout, band: Band, grid: Grid) -> Multiplier:
+        """Return the multiplier of one band on a grid: shape ``grid.shape``, unscaled."""
         raise NotImplementedError
 
-    def low(self, layout: Layout, grid: Grid) -> Real:
-        """Return the multiplier of the low-pass on a grid: float64, shape ``grid.shape``, unscaled."""
+    def low(self, layout: Layout, grid: Grid) -> Multiplier:
+        """Return the multiplier of the low-pass on a grid: shape ``grid.shape``, unscaled."""
         raise NotImplementedError
 
     def gain(self, layout: Layout) -> float:
@@ -39,11 +43,17 @@ class WaveletFamily(FilterFamily):
         return 1.0
 
     def profile(self, layout: Layout, distance: Real) -> Real:
-        """Return the modulus of the low-pass along one axis at distances in samples of the coarsest axis."""
+        """Return the modulus of the low-pass along one axis, at samples of the coarsest axis into the past."""
         raise NotImplementedError
+
+    def extent(self, layout: Layout) -> tuple[float, float] | None:
+        """Return how far into the past and the future the low-pass is not negligible in float64; None where it always is."""
+        return None
 
     def reach(self, layout: Layout, order: int, tol: float) -> float:
         """Return how far, in samples of the coarsest axis, an input can change a result by more than ``tol``.
+
+        For causal families into the past, else to either side.
 
         Parameters
         ----------

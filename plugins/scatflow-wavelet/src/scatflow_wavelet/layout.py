@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+#: Values of a filter in frequency: real for families symmetric in space, complex for causal ones.
+Multiplier = Real | Complex
 
 
 @dataclass(frozen=True)

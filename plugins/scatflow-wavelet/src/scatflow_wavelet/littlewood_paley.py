@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scatflow_wavelet.layout import Grid, Layout, Real
+from scatflow_wavelet.layout import Grid, Layout, Multiplier, Real
 
 if TYPE_CHECKING:
     from scatflow_wavelet.family import WaveletFamily
 
 
 def littlewood_paley(family: WaveletFamily, layout: Layout, grid: Grid, gain: float = 1.0) -> Real:
-    """Return ``A(w) = phi^2 + (1/2) sum (psi(w)^2 + psi(-w)^2)``.
+    """Return ``A(w) = |phi|^2 + (1/2) sum (|psi(w)|^2 + |psi(-w)|^2)``.
 
     For a real signal x, ``sum A |x_hat|^2`` is the squared norm of its wavelet transform, so that the least and
     largest values of A are the frame bounds.
@@ -33,14 +33,20 @@ def littlewood_paley(family: WaveletFamily, layout: Layout, grid: Grid, gain: fl
     -------
     ndarray of float64, shape ``grid.shape``, in FFT order
     """
-    total = family.low(layout, grid) ** 2
+    total = _squared(family.low(layout, grid))
     sides = np.zeros_like(total)
     for band in family.bands(layout):
-        sides += family.band(layout, band, grid) ** 2
+        sides += _squared(family.band(layout, band, grid))
     mirrored = sides
     for axis in range(sides.ndim):
         mirrored = np.roll(np.flip(mirrored, axis), 1, axis)
     return np.asarray(gain**2 * (total + 0.5 * (sides + mirrored)))
+
+
+def _squared(values: Multiplier) -> Real:
+    if np.iscomplexobj(values):
+        return np.asarray(values.real**2 + values.imag**2)
+    return np.asarray(values**2)
 
 
 def bounds(values: Real, grid: Grid, aspect: tuple[float, ...], disc: bool = False) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from typing import Any
 from scatflow.arrays import real_dtype
 from scatflow.contract import Pointwise, operator
 from scatflow.spec import ArraySpec
+from scatflow_wavelet.references import GROUP_INVARIANT_SCATTERING
 
 Array = Any
 
@@ -17,7 +18,7 @@ Array = Any
     signature="()->()",
     dtypes="fc",
     differentiable=True,
-    references=("Mallat, Group invariant scattering, Comm. Pure Appl. Math. 65 (2012)",),
+    references=(GROUP_INVARIANT_SCATTERING,),
     aliases=("envelope", "magnitude"),
 )
 class Modulus(Pointwise):

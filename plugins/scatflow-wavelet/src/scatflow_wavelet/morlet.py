@@ -13,6 +13,7 @@ from scatflow.errors import ParameterError
 from scatflow_wavelet import reach as tables
 from scatflow_wavelet.family import WaveletFamily, check_dims, direction
 from scatflow_wavelet.layout import Band, Grid, Layout, Real, wrap
+from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, SCATTERING_NETWORKS
 
 #: Gaussians are summed to this many standard deviations: exp(-9^2 / 2) = 2.6e-18 is below float64 resolution.
 _DEVIATIONS = 9.0
@@ -29,10 +30,7 @@ _SIGMA_LOW, _XI_TOP, _CROSSING = 0.1, 0.35, math.sqrt(0.5)
 @family(
     "morlet",
     version=1,
-    references=(
-        "Bruna & Mallat, Invariant scattering convolution networks, IEEE TPAMI 35 (2013)",
-        "Anden & Mallat, Deep scattering spectrum, IEEE TSP 62 (2014)",
-    ),
+    references=(SCATTERING_NETWORKS, DEEP_SCATTERING_SPECTRUM),
 )
 class Morlet(WaveletFamily):
     """Morlet wavelets: fast decay in space, so that blocks with a halo give the numbers of the whole.
@@ -109,6 +107,10 @@ class Morlet(WaveletFamily):
     def profile(self, layout: Layout, distance: Real) -> Real:
         """Return the Gaussian low-pass along one axis (it is separable)."""
         return np.asarray(np.exp(-0.5 * (distance / self._width(layout)) ** 2))
+
+    def extent(self, layout: Layout) -> tuple[float, float] | None:
+        """Return 9 standard deviations of the low-pass to either side."""
+        return (_DEVIATIONS * self._width(layout),) * 2
 
     def reach(self, layout: Layout, order: int, tol: float) -> float:
         """Return the tabulated reach of the operator as a whole."""

@@ -23,6 +23,8 @@ from scatflow_wavelet.labels import (
 )
 from scatflow_wavelet.morlet import Morlet
 
+#: Share of their rms, in rms, by which results of a causal bank may depend on what the periodic grid puts before the beginning.
+CAUSAL_TOLERANCE = 1e-8
 #: Default extension per side, in averaging scales, by number of core dims. Low-passes reach differently far: the
 #: one-dimensional Gaussian has a standard deviation of 1.6 T, the two-dimensional one of 0.4 T.
 DEFAULT_PAD = {1: 5.0, 2: 2.0}
@@ -36,11 +38,14 @@ class BankParameters(Core):
         1, "Bands per octave in one dim: one number for the first order (1 for the next), or one per order."
     )
     L: int = param(8, "Orientations in two dims, over half a turn.", ge=1)
-    filters: Filters = param(Morlet(), 'Filter family: a name such as "morlet" or "tight", or a spec with its parameters.')
+    filters: Filters = param(
+        Morlet(), 'Filter family: a name such as "morlet", "tight" or "gammatone", or a spec with its parameters.'
+    )
     oversampling: int = param(1, "Octaves by which intermediate planes are sampled finer than critical.", ge=0, le=30)
     pad: float | None = param(
-        None, "Extension per side in averaging scales; default 2 in two dims, 5 in one; none where periodic is exact.", ge=0
-    )
+        None, "Extension per side in averaging scales; default 2 in two dims, 5 in one, the whole reach before the first sample "
+        "for causal filters; none where periodic is exact.", ge=0,
+    )  # fmt: skip
     metric: Metric = param(
         "space",
         'Filters isotropic in coordinate space ("space"), in samples ("index"), or for these relative steps of the '
@@ -57,6 +62,14 @@ class BankParameters(Core):
     def averaging(self) -> float | None:
         """Return the averaging scale in samples of the coarsest axis, or None for 2^J."""
         return None
+
+    def depth_of_tree(self) -> int:
+        """Return the highest order; -1 for the wavelet transform without modulus."""
+        return -1
+
+    def causal(self) -> bool:
+        """Tell whether results never look ahead, which is for the filters to say."""
+        return self._looks_back()
 
     def aspect(self, ndim: int) -> tuple[float, ...]:
         """Return coarsest step over each core axis's own, for inputs that :meth:`resolve` has seen."""
@@ -102,16 +115,29 @@ class BankParameters(Core):
         return dict.fromkeys(self.signature.roles, 2**self.J)
 
     def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
-        """Return the extension per side: ``pad`` averaging scales, nothing where a periodic axis needs none."""
+        """Return the extension per side: ``pad`` averaging scales, nothing where a periodic axis needs none.
+
+        Causal filters need it before the first sample only, and there all of their reach: on the periodic grid, what
+        lies further back is the end of the data.
+        """
         roles = tuple(at.size)
         scale = max(2.0**self.J, self.averaging() or 0.0)
         pad = DEFAULT_PAD.get(len(roles), 2.0) if self.pad is None else self.pad
         widths = {}
         for role, aspect in zip(roles, self.aspect(len(roles)), strict=True):
-            whole = at.core[role] == (0, at.size[role]) and at.size[role] % 2**self.J == 0
-            width = 0 if at.periodic.get(role, False) and whole else math.ceil(pad * scale * aspect)
-            widths[role] = (width, width)
+            exact = at.periodic.get(role, False) and at.core[role] == (0, at.size[role]) and at.size[role] % 2**self.J == 0
+            width = 0 if exact else math.ceil(pad * scale * aspect)
+            widths[role] = (width, width) if exact or not self._looks_back() else self._before(width, len(roles))
         return widths
+
+    def _before(self, width: int, ndim: int) -> tuple[int, int]:
+        """Return the extension of causal filters; what a smaller ``pad`` lacks goes behind the end, as good for them."""
+        reach = math.ceil(self._radius(ndim, self.depth_of_tree(), CAUSAL_TOLERANCE))
+        before = reach if self.pad is None else width
+        return before, max(0, reach - before)
+
+    def _looks_back(self) -> bool:
+        return isinstance(self.filters, WaveletFamily) and self.filters.causal
 
     def reach(self, order: int, tol: float) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach per role, for inputs that :meth:`resolve` has seen.
@@ -123,9 +149,31 @@ class BankParameters(Core):
         """
         roles = self.signature.roles
         ndim = len(self.dims) if self.dims is not None else len(roles)
+        radius = self._radius(ndim, order, tol)
+        widths = [math.ceil(radius * a) for a in self.aspect(ndim)]
+        return {
+            role: (width, 0 if self._looks_back() else width)
+            for role, width in zip(roles[len(roles) - ndim :], widths, strict=True)
+        }
+
+    def coverage_reach(self) -> Mapping[str, tuple[int, int]]:
+        """Return how far the low-pass is not negligible per role, for inputs that :meth:`resolve` has seen."""
+        roles = self.signature.roles
+        ndim = len(self.dims) if self.dims is not None else len(roles)
         bank = self.bank(ndim)
-        radius = bank.family.reach(bank.layout, order, tol)
-        return {role: (math.ceil(radius * a),) * 2 for role, a in zip(roles[len(roles) - ndim :], bank.aspect, strict=True)}
+        extent = bank.family.extent(bank.layout)
+        if extent is None:
+            return {}
+        return {
+            role: (math.ceil(extent[0] * a), math.ceil(extent[1] * a))
+            for role, a in zip(roles[len(roles) - ndim :], bank.aspect, strict=True)
+        }
+
+    def _radius(self, ndim: int, order: int, tol: float) -> float:
+        bank = self.bank(ndim)
+        if bank.family.causal:  # its table is that of equally many bands in all orders
+            bank = max((self.bank(ndim, k) for k in range(1, max(order, 1) + 1)), key=lambda found: found.voices)
+        return bank.family.reach(bank.layout, order, tol)
 
 
 def extended_shape(operator: BankParameters, sizes: tuple[int, ...]) -> tuple[int, ...]:

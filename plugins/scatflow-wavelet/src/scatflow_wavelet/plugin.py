@@ -16,4 +16,8 @@ def scatflow_operators() -> Provided:
 @hookimpl
 def scatflow_filters() -> Provided:
     """Return the filter families."""
-    return {"morlet": "scatflow_wavelet.morlet:Morlet", "tight": "scatflow_wavelet.tight:Tight"}
+    return {
+        "gammatone": "scatflow_wavelet.gammatone:Gammatone",
+        "morlet": "scatflow_wavelet.morlet:Morlet",
+        "tight": "scatflow_wavelet.tight:Tight",
+    }

@@ -3,7 +3,7 @@
 White noise was replaced by other noise beyond a distance of one output sample; the reach at a tolerance is the least
 distance for which the rms change of the coefficients of no order exceeds that share of their rms
 (``plugins/scatflow-scattering/tests/measure_reach.py``). In units of 2^J it hardly depends on J; the tables hold the
-largest values over J = 2, 3 in two dims and J = 4 .. 7 in one, rounded up. The sum of the radii of the filters along a
+largest values over J = 2, 3 in two dims and J = 4 .. 7 in one (gammatones: J = 1 .. 6), rounded up. The sum of the radii of the filters along a
 path is about twice as much.
 """
 
@@ -42,6 +42,21 @@ _MORLET_Q: tuple[Row, ...] = (
     (4.05, 5.65, 7.45, 9.15, 10.65, 11.75, 13.00, 13.95, 14.90),
 )
 
+#: Gammatones see into the past alone; rows hold the larger of both trees, and of all numbers of bands above one.
+_GAMMATONE_LOW: Row = (6.75, 9.55, 12.05, 14.50, 16.80, 19.05, 21.30, 23.55, 25.65)
+_GAMMATONE_Q1: tuple[Row, ...] = (
+    _GAMMATONE_LOW,
+    (6.95, 10.60, 13.35, 15.85, 18.30, 20.70, 23.00, 25.30, 27.50),
+    (9.65, 13.30, 16.45, 19.05, 21.50, 24.00, 26.20, 28.60, 30.90),
+    (11.70, 15.85, 19.05, 21.80, 24.50, 27.00, 29.45, 31.65, 34.10),
+)
+_GAMMATONE_Q: tuple[Row, ...] = (
+    _GAMMATONE_LOW,
+    (9.70, 13.35, 16.45, 19.20, 21.85, 24.40, 27.00, 29.35, 31.70),
+    (13.10, 17.30, 20.60, 23.60, 26.60, 29.25, 31.95, 34.60, 36.90),
+    (16.10, 20.30, 23.60, 26.60, 29.60, 32.25, 34.95, 37.60, 39.90),
+)
+
 
 def morlet(layout: Layout, order: int, tol: float) -> float:
     """Return the reach of a Morlet operator in samples of the coarsest axis.
@@ -78,6 +93,34 @@ def morlet(layout: Layout, order: int, tol: float) -> float:
         reach *= max(1.0, layout.voices / 8)
     wider = max(0.0, layout.T - 2.0**layout.J)
     return reach * 2.0**layout.J + smoothing * wider
+
+
+def gammatone(layout: Layout, order: int, tol: float) -> float:
+    """Return the reach of a causal operator into the past in samples; for later orders of no more bands per octave.
+
+    Parameters
+    ----------
+    layout : Layout
+        The bank of the order with most bands.
+    order : int
+        Highest order of a scattering tree; -1 for the wavelet transform.
+    tol : float
+        Relative tolerance, above 0.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> gammatone(Layout(5, 1, 32.0), 2, 1e-4) / 2**5
+    19.05
+    """
+    smoothing = _at(_GAMMATONE_LOW, tol)
+    if order == 0:
+        return smoothing * layout.T
+    reach = _row(_GAMMATONE_Q1 if layout.voices == 1 else _GAMMATONE_Q, max(order, 0), tol)
+    return reach * 2.0**layout.J + smoothing * max(0.0, layout.T - 2.0**layout.J)
 
 
 def _row(table: tuple[Row, ...], k: int, tol: float) -> float:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.bank import Bank, cast
 from scatflow_wavelet.layout import Grid
 
 Array = Any
@@ -84,7 +84,7 @@ def band_tiles(bank: Bank, n: int, grid: Grid, factor: int, xp: Any, dtype: str,
     factor : int
         Samples of this grid per sample of the result, per axis; must divide every length.
     xp, dtype, device
-        Library, real dtype and device of the values.
+        Library, real dtype and device of the values; complex filters take the complex dtype of this precision.
 
     Returns
     -------
@@ -99,12 +99,14 @@ def band_tiles(bank: Bank, n: int, grid: Grid, factor: int, xp: Any, dtype: str,
     for index in np.ndindex(*(cuts,) * len(sizes)):
         where = tuple(slice(i * m, (i + 1) * m) for i, m in zip(index, sizes, strict=True))
         if np.abs(values[where]).max(initial=0.0) > least:
-            tiles.append((where, xp.asarray(np.ascontiguousarray(values[where], dtype=dtype), device=device)))
+            tiles.append((where, xp.asarray(cast(values[where], dtype), device=device)))
     return tuple(tiles)
 
 
 def kept_samples(bank: Bank, n: int, grid: Grid, factor: int) -> int:
-    """Return about how many samples :func:`band_tiles` keeps, without evaluating the band; rather more than fewer."""
+    """Return about how many real numbers :func:`band_tiles` keeps, without evaluating the band; rather more than fewer."""
+    if bank.family.causal:
+        return 2 * math.prod(grid.shape)
     count, cuts = 1, min(factor, _CUTS)
     for length, aspect in zip(grid.shape, bank.aspect, strict=True):
         tile = 2 * math.pi * aspect / (grid.step * cuts)
@@ -172,6 +174,7 @@ def spread(xp: Any, band: Array, bands: Sequence[Tiles], total: Array, factor: i
     for k, tiles in enumerate(bands):
         part = spectrum[:, k, ...]
         for where, values in tiles:
+            values = _conjugate(xp, values)
             repeats = tuple(n // m for n, m in zip(values.shape, part.shape[1:], strict=True))
             total[(..., *where)] += (part if set(repeats) == {1} else xp.tile(part, (1, *repeats))) * values
 
@@ -228,7 +231,7 @@ def low_pass(bank: Bank, grid: Grid, step: int, xp: Any, dtype: str, device: Any
     index = [np.rint(np.fft.fftfreq(b) * b).astype(np.int64) for b in box]
     values = values[np.ix_(*(k % limit for k, limit in zip(index, fine, strict=True)))] * (grid.step / step) ** len(box)
     return Low(
-        xp.asarray(np.ascontiguousarray(values, dtype=dtype), device=device),
+        xp.asarray(cast(values, dtype), device=device),
         grid.shape,
         target,
         _gather_plan(index, grid.shape, xp, device),
@@ -246,9 +249,14 @@ def unsmooth(xp: Any, half: Array, low: Low) -> Array:
     """Apply the adjoint of :func:`smooth` to the half spectrum of its cotangent: real, shape (..., *low.source).
 
     The adjoint of a symmetric low-pass from one grid to another is the same low-pass back, up to the ratio of the
-    volumes of a cell.
+    volumes of a cell; that of a causal one looks into the future.
     """
-    return _transfer(xp, half, low.values * low.scale, low.backward, low.source)
+    return _transfer(xp, half, _conjugate(xp, low.values) * low.scale, low.backward, low.source)
+
+
+def _conjugate(xp: Any, values: Array) -> Array:
+    """Return the multiplier of the adjoint: itself where it is real."""
+    return xp.conj(values) if xp.isdtype(values.dtype, "complex floating") else values
 
 
 def _transfer(xp: Any, half: Array, values: Array, plan: tuple[Any, ...], sizes: tuple[int, ...]) -> Array:

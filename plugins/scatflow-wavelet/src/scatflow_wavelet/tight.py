@@ -11,6 +11,7 @@ from scatflow.contract import family
 from scatflow.errors import ParameterError
 from scatflow_wavelet.family import WaveletFamily, check_dims
 from scatflow_wavelet.layout import Band, Grid, Layout, Real, wrap
+from scatflow_wavelet.references import PARAMETRIC_TEXTURE_MODEL
 
 #: Top center frequency in one dim, rad/sample.
 _TOP = 0.75 * math.pi
@@ -21,7 +22,7 @@ _HALF = 2 / math.pi * math.acos(math.exp(-0.5))
 @family(
     "tight",
     version=1,
-    references=("Portilla & Simoncelli, A parametric texture model, IJCV 40 (2000): log-cosine radial bands",),
+    references=(PARAMETRIC_TEXTURE_MODEL.part("log-cosine radial bands"),),
 )
 class Tight(WaveletFamily):
     """Log-cosine bands of compact spectrum whose squares sum to one at every frequency.

@@ -13,10 +13,12 @@ from scatflow.contract import Window, operator, param
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.groups import group_size
 from scatflow_wavelet.labels import path_coords
 from scatflow_wavelet.layout import Band, Grid
 from scatflow_wavelet.parameters import BankParameters, extended_shape
+from scatflow_wavelet.references import WAVELET_TOUR
 from scatflow_wavelet.selection import Selection, select
 from scatflow_wavelet.spectrum import kept_samples
 from scatflow_wavelet.transform import Level, decompose, filters, recompose
@@ -31,10 +33,7 @@ Array = Any
     dtypes="f",
     linear=True,
     differentiable=True,
-    references=(
-        "Mallat, A Wavelet Tour of Signal Processing, 3rd ed. (2009)",
-        "Portilla & Simoncelli, A parametric texture model, IJCV 40 (2000), for the family tight",
-    ),
+    references=(WAVELET_TOUR,),
     aliases=("cwt", "continuous_wavelet_transform", "wavelet_transform", "scalogram", "constant_q"),
 )
 class Wavelet(BankParameters, Window):
@@ -176,6 +175,7 @@ class Wavelet(BankParameters, Window):
         yield cls(dims=("x",), J=3, Q=2)
         yield cls(dims=("y", "x"), J=2, L=4, stride=2)
         yield cls(dims=("y", "x"), J=2, L=3, stride="octave", paths=({"order": 1},))
+        yield cls(dims=("x",), J=2, Q=2, filters=Gammatone(), stride=2)
 
 
 def _keep(levels: tuple[Level, ...], at: Place) -> dict[str, tuple[slice, ...]]:
@@ -199,6 +199,8 @@ def _cost(bank: Bank, levels: tuple[Level, ...], shape: tuple[int, ...], count: 
         stored += kept * real
         results += len(level) * math.prod(-(-n // level.stride) for n in shape) * 2 * real
     largest = max((size // level.grid**ndim for level in levels), default=size)
-    # Half and whole spectrum of a group, a product and its transform; a filter is evaluated in float64, by two planes.
+    # Half and whole spectrum of a group, a product and its transform; a filter is evaluated in float64, by two planes, or
+    # by six complex ones.
     planes = (3 * real * size + 6 * real * largest) * min(count, group_size(shape))
-    return Cost(count * flops, stored + max(count * results + planes, 2 * 8 * size))
+    evaluated = (12 if bank.family.causal else 2) * 8 * size
+    return Cost(count * flops, stored + max(count * results + planes, evaluated))
