@@ -1,6 +1,6 @@
 """Sphinx extension: one page per operator and source of the installed plugins, from their declarations.
 
-Nothing is written by hand, so the catalog cannot go stale: docstring, parameters with ranges and units, other names.
+Nothing is written by hand, so the catalog cannot go stale: docstring, parameters with ranges and units, other names, references.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def page(kind: str, name: str) -> str:
         lines += ["", f"Also known as: {', '.join(aliases)}."]
     lines += ["", "```{eval-rst}", f".. autoclass:: {declared.__module__}.{declared.__qualname__}", "   :no-index:", "```", ""]
     lines += parameters(declared)
+    if declared.references:
+        lines += ["", "References:", "", *(f"- {reference}" for reference in declared.references)]
     return "\n".join([*lines, ""])
 
 

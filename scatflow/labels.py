@@ -280,7 +280,9 @@ def _same_attrs(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Compare values, arrays or not; absent values are equal."""
+    """Compare values, arrays or not; absent values are equal. Lazy ones are told by their graph: nothing is computed."""
+    if hasattr(a, "__dask_graph__") or hasattr(b, "__dask_graph__"):
+        return type(a) is type(b) and bool(a.name == b.name)
     if not (hasattr(a, "dtype") or hasattr(b, "dtype")):
         return type(a) is type(b) and bool(a == b)
     one, other = np.asarray(a), np.asarray(b)

@@ -18,6 +18,7 @@ from scatflow.graph.delivered import relabeled, remember, unchanged
 from scatflow.graph.document import parse, read_file
 from scatflow.graph.model import Graph
 from scatflow.graph.provenance import graph_of, provenance
+from scatflow.graph.sweep import ATTRIBUTE as SWEPT
 from scatflow.graph.sweep import Sweep, arrange, gathered, sweep_graph
 from scatflow.graph.text import dump_text
 from scatflow.graph.validate import Bound, dry_run
@@ -109,7 +110,14 @@ class Pipeline:
             There is no record, or the array is no longer what the recorded operators made: xarray keeps attributes.
         """
         _check_unchanged(array)
-        return cls(graph_of({str(key): value for key, value in array.attrs.items()}, parameters), **values)
+        attrs = {str(key): value for key, value in array.attrs.items()}
+        made = cls(graph_of(attrs, parameters), **values)
+        made.swept = Sweep.from_json(attrs[SWEPT]) if SWEPT in attrs else None
+        return made
+
+    def _record(self, record: str) -> dict[str, str]:
+        """Return the attributes that tell how a result was made."""
+        return {"scatflow": record} | ({} if self.swept is None else {SWEPT: self.swept.to_json()})
 
     def save(self, path: str | Path) -> None:
         """Write the pipeline as YAML or JSON, after the file's suffix."""
@@ -209,12 +217,12 @@ class Pipeline:
             arrays = [values[ref] if isinstance(ref, Ref) else ref for ref in node.inputs]
             values |= {Ref(node.id, name): data for name, data in lower.lower(call, arrays, rechunk).items()}
         results = {
-            name: remember(wrap(values[ref], bound.results[name].with_attrs(scatflow=provenance(self.graph, bound, result=ref))))
+            name: wrap(values[ref], bound.results[name].with_attrs(scatflow=provenance(self.graph, bound, result=ref)))
             for name, ref in bound.targets.items()
         }
         if self.swept is not None:
-            return gathered(arrange(self.swept, bound), results)
-        return next(iter(results.values())) if len(results) == 1 else assemble(results)
+            return remember(gathered(arrange(self.swept, bound), results, self._record(provenance(self.graph, bound))))
+        return remember(next(iter(results.values())) if len(results) == 1 else assemble(results))
 
     def run(
         self,
@@ -244,7 +252,7 @@ class Pipeline:
             memory=memory, threads=threads, region=region, client=client, fft=fft, device=device,
             steps=region_steps(out) if update else (),
         )  # fmt: skip
-        attrs = {"scatflow": provenance(self.graph, fingerprints=made.fingerprints)}
+        attrs = self._record(provenance(self.graph, made.bound, fingerprints=made.fingerprints))
         path = run(
             made,
             out,

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 Arguments = Mapping[str, Any]
 
-#: Arguments that say where evaluation happens rather than what is computed, or that other words cover.
-_SILENT = frozenset({"dims", "J", "path", "variable", "columns", "chunks", "missing", "min_valid"})
+#: Arguments that other words cover, and the blocks to read by.
+_SILENT = frozenset({"dims", "path", "variable", "columns", "chunks"})
 #: Sources that read files.
 _FILES = {"open_zarr": "the zarr store", "open_netcdf": "the file", "open_parquet": "the table"}
 

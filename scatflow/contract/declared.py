@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
@@ -135,14 +135,26 @@ def _rebuild(cls: type[Declared], fields: dict[str, Any]) -> Declared:
 def _parameter_error(cls: type[Declared], error: ValidationError) -> ParameterError:
     """Turn pydantic's findings into one error that names operator, parameter, rule and value."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "parameters"
-    subject = f"{cls.name or cls.__name__}.{where}"
+    name = str(first["loc"][0]) if first["loc"] else ""
+    subject = f"{cls.name or cls.__name__}.{name or 'parameters'}"
     if first["type"] == "extra_forbidden":
         known = list(cls.model_fields)
-        remedy = near(where, known) or f"Known parameters: {', '.join(known)}."
-        return UnknownParameterError(subject, "unknown parameter", remedy=remedy)
+        closest = near(name, known) or f"Known parameters: {', '.join(known)}."
+        return UnknownParameterError(subject, "unknown parameter", remedy=closest)
     if first["type"] == "missing":
         return UnknownParameterError(subject, "required parameter is missing", code="ParameterRequired")
-    field = cls.model_fields.get(str(first["loc"][0])) if first["loc"] else None
+    field = cls.model_fields.get(name)
+    rule: str = first["msg"][:1].lower() + first["msg"][1:]
+    remedy: str | None = None
+    if first["type"] == "literal_error":
+        rule, remedy = "unknown word, " + rule, near(str(first["input"]), _words(field.annotation if field else None))
+    elif len(first["loc"]) > 1 and isinstance(first["loc"][-1], int):
+        rule = f"element {first['loc'][-1]}: {rule}"
     expected = field.description if field is not None else None
-    return ParameterError(subject, first["msg"][:1].lower() + first["msg"][1:], expected=expected, got=repr(first["input"]))
+    return ParameterError(subject, rule, expected=expected, got=repr(first["input"]), remedy=remedy)
+
+
+def _words(annotation: Any) -> list[str]:
+    """Return the words among the choices of a type, wherever in it they stand."""
+    found = [word for word in get_args(annotation) if isinstance(word, str)]
+    return found + [word for part in get_args(annotation) if not isinstance(part, str) for word in _words(part)]

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator
 from scatflow.contract.declared import Declared, param
 from scatflow.contract.reference import Reference
 from scatflow.contract.signature import Signature
-from scatflow.errors import NotDifferentiableError
+from scatflow.errors import ChunkError, NotDifferentiableError
 from scatflow.spec import ArraySpec, Cost, Place
 
 Array = Any
@@ -214,8 +214,14 @@ class Extended(Core):
         return {}
 
     def coverage_reach(self) -> Margins:
-        """Return, per role, how far those weights are not negligible; without it, all of them are held at once."""
-        return {}
+        """Return, per role, how far those weights are not negligible; default the depth at 1e-6.
+
+        Of an operator that has no depth all weights are held at once, which long axes do not allow.
+        """
+        try:
+            return self.depth(1e-6)
+        except ChunkError:
+            return {}
 
 
 class Window(Extended):

@@ -8,6 +8,7 @@ parameter; others stay apart in groups.
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ from scatflow.graph.validate import Bound, dry_run
 from scatflow.labels import wrap
 from scatflow.spec import ArraySpec, Coord
 
+#: Attribute of results that holds the axes.
+ATTRIBUTE = "scatflow_sweep"
 #: Most combinations of one sweep: each is a copy of the graph.
 MAX_MEMBERS = 1000
 _SEPARATOR = ":"
@@ -56,6 +59,15 @@ class Sweep:
         if count > MAX_MEMBERS:
             raise ParameterError("sweep", "too many combinations", expected=f"at most {MAX_MEMBERS}", got=count)
         return cls(axes)
+
+    def to_json(self) -> str:
+        """Return the axes as the text of the attribute ``scatflow_sweep``."""
+        return canonical_json([[name, list(found)] for name, found in self.axes])
+
+    @classmethod
+    def from_json(cls, text: str) -> Sweep:
+        """Read what :meth:`to_json` wrote."""
+        return cls.over(dict(json.loads(text)))
 
     def members(self) -> Iterator[tuple[int, ...]]:
         """Yield every combination as positions of its values, the last parameter fastest."""
@@ -154,8 +166,11 @@ def arrange(sweep: Sweep, bound: Bound) -> dict[str, Slab]:
     return slabs
 
 
-def gathered(slabs: Mapping[str, Slab], results: Mapping[str, xr.DataArray]) -> Any:
-    """Return lazy results as they would be stored: an array, a Dataset, or a DataTree with a group per combination."""
+def gathered(slabs: Mapping[str, Slab], results: Mapping[str, xr.DataArray], record: Mapping[str, str]) -> Any:
+    """Return lazy results as they would be stored: an array, a Dataset, or a DataTree with a group per combination.
+
+    ``record`` holds the attributes that tell how all of it was made.
+    """
     parts: dict[str, list[str]] = {}
     for name, slab in slabs.items():
         parts.setdefault(slab.path, []).append(name)
@@ -164,13 +179,13 @@ def gathered(slabs: Mapping[str, Slab], results: Mapping[str, xr.DataArray]) -> 
         spec, ordered = slabs[names[0]].spec, sorted(names, key=lambda name: slabs[name].index)
         # NumPy's functions hand over to the arrays' own: nothing is computed of lazy ones.
         data = np.stack([results[name].data for name in ordered]).reshape(spec.shape)
-        record = {key: value for key, value in results[ordered[0]].attrs.items() if key == "scatflow"}
         group, _, variable = path.rpartition("/")
         groups.setdefault(group, {})[variable] = wrap(data, spec.with_attrs(**record)).rename(variable)
     if list(groups) == [""]:
         arrays = groups[""]
-        return next(iter(arrays.values())) if len(arrays) == 1 else xr.Dataset(arrays)
-    return xr.DataTree.from_dict({f"/{group}": xr.Dataset(arrays) for group, arrays in groups.items()})
+        return next(iter(arrays.values())) if len(arrays) == 1 else xr.Dataset(arrays, attrs=record)
+    tree = {f"/{group}": xr.Dataset(arrays) for group, arrays in groups.items()}
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=record), **tree})
 
 
 _Results = Mapping[tuple[int, ...], Mapping[str, ArraySpec]]

@@ -10,7 +10,7 @@ import xarray as xr
 
 from scatflow import blocks, lower
 from scatflow.contract import Composite, Operator, Program, Reduce, Ref, Source, Wire
-from scatflow.errors import ParameterError, PlanError
+from scatflow.errors import ParameterError, PlanError, near
 from scatflow.graph import Call, bind
 from scatflow.graph.delivered import relabeled, remember, unchanged
 from scatflow.graph.provenance import Origin, extend
@@ -52,11 +52,11 @@ def apply(operator: Operator, *data: Any, rechunk: str | None = None, labels: bo
 
 def _labelled(item: Any) -> Any:
     """Give a bare array dims ``dim_0…`` (U7); numbers stay numbers."""
-    if isinstance(item, (int, float)) or np.isscalar(item):
+    if isinstance(item, (int, float, complex, np.number)):
         return item
     if isinstance(item, (list, tuple)):
         item = np.asarray(item)
-    if not hasattr(item, "shape"):
+    if not hasattr(item, "shape") or isinstance(item, (str, bytes)):
         raise ParameterError("input", "cannot be read as an array", expected="DataArray, Dataset or array", got=type(item).__name__)
     return xr.DataArray(item)
 
@@ -69,9 +69,10 @@ def _over_variables(operator: Operator, data: Sequence[Any], rechunk: str | None
     dims = set(getattr(operator, "dims", None) or ())
     eligible = [name for name, variable in dataset.data_vars.items() if dims <= set(variable.dims)]
     if not eligible:
-        raise ParameterError(
-            f"{operator.name} input", "no variable has the core dims", expected=sorted(dims), got=dict(dataset.sizes)
-        )
+        present = [str(dim) for dim in dataset.sizes]
+        missing = next((dim for dim in sorted(dims) if dim not in present), None)
+        raise ParameterError(f"{operator.name} input", "no variable has the core dims", expected=sorted(dims), got=dict(dataset.sizes),
+                             remedy=None if missing is None else near(missing, present), code="DimensionMissing")  # fmt: skip
     mapped = {name: apply(operator, dataset[name].rename(name), rechunk=rechunk).rename(name) for name in eligible}
     return remember(xr.Dataset(mapped))
 
@@ -154,12 +155,11 @@ def _origin(item: Any) -> Any:
             return item
         known = (*registry().names("operators"), *registry().names("sources"), "open_dataset")
         return item if made.partition("-")[0] in known and not relabeled(item) else Origin(token=str(item.data.name))
-    reader = lower.opened(item.data)
-    source = None if reader is None else _source(item, reader)
+    source = None if lower.opened(item.data) is None else _source(item)
     return item if source is None else Origin(source=source, token=made)
 
 
-def _source(array: xr.DataArray, reader: Any) -> Source | None:
+def _source(array: xr.DataArray) -> Source | None:
     from scatflow.store import source_of  # brings in zarr, which arrays from elsewhere do not need
 
-    return source_of(array, reader)
+    return source_of(array, lower.opened)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from scatflow.arrays import signature
@@ -115,6 +116,11 @@ class Plan:
         """Identity of the result's bytes: graph, operator versions, shapes, chunks, regions, FFT, input."""
         return digest(self.describe())
 
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """Node id -> its canonical id: what a node is called does not make another plan."""
+        return self.graph.canonical()[1]
+
     @property
     def tasks(self) -> int:
         """Number of tasks over all stages."""
@@ -133,8 +139,8 @@ class Plan:
             "operators": sorted({f"{type(n.value).name}@{type(n.value).version}" for n in self.graph.nodes}),
             "fft": signature(self.limits.fft) if self.limits.device == "cpu" else "cufft",
             "device": self.limits.device,
-            "fingerprints": dict(self.fingerprints),
-            "stages": [_stage_json(stage) for stage in self.stages],
+            "fingerprints": {self.names[node]: found for node, found in self.fingerprints.items()},
+            "stages": [_stage_json(stage, self.names) for stage in self.stages],
         }
 
     def table(self) -> list[dict[str, Any]]:
@@ -319,10 +325,10 @@ def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Region
     return tuple(targets)
 
 
-def _stage_json(stage: Stage) -> dict[str, Any]:
+def _stage_json(stage: Stage, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "kind": stage.kind,
-        "steps": [[step.node, list(step.kernel.operator.identity()), step.kernel.geometry()] for step in stage.graph.steps],
+        "steps": [[names[step.node], list(step.kernel.operator.identity()), step.kernel.geometry()] for step in stage.graph.steps],
         "targets": [
             [t.path, list(t.spec.dims), list(t.spec.shape), t.spec.dtype, list(t.chunks), list(t.slab)] for t in stage.targets
         ],

@@ -76,7 +76,7 @@ def take_over(old: Path, new: Path, plan: Plan, ledger: Ledger) -> int:
     description = plan_of(old)
     known = Ledger(old, str(state(old)["plan"]))
     known.load()
-    parts = [_Part(stage, before, known) for stage, before in zip(plan.stages, description["stages"], strict=True)]
+    parts = [_Part(stage, before, known, plan.names) for stage, before in zip(plan.stages, description["stages"], strict=True)]
     for part in parts:
         part.find(parts)
     for part in reversed(parts):
@@ -100,9 +100,9 @@ class _Found:
 class _Part:
     """What of one stage is still right: by new region number, for its regions and for the outputs of a reduction."""
 
-    def __init__(self, stage: Stage, before: Mapping[str, Any], known: Ledger) -> None:
+    def __init__(self, stage: Stage, before: Mapping[str, Any], known: Ledger, names: Mapping[str, str]) -> None:
         self.stage, self.known = stage, known
-        self.same = _same_kernels(stage, before)
+        self.same = _same_kernels(stage, before, names)
         self.same_result = self.same and all(list(step.kernel.operator.identity()) == list(old[1])
                                              for step, old in zip(stage.graph.steps, before["steps"], strict=True))  # fmt: skip
         old = replace(stage.regions, sizes=tuple(map(tuple, before["regions"][0])), steps=tuple(map(tuple, before["regions"][1])))
@@ -177,7 +177,7 @@ class _Part:
                 yield from ((makers[ref], dict(piece)) for piece in boxes)
 
 
-def _same_kernels(stage: Stage, before: Mapping[str, Any]) -> bool:
+def _same_kernels(stage: Stage, before: Mapping[str, Any], names: Mapping[str, str]) -> bool:
     """Tell whether the steps of a stage compute what they did, batch dims having grown."""
     if stage.kind != before["kind"] or len(stage.graph.steps) != len(before["steps"]):
         return False
@@ -187,7 +187,7 @@ def _same_kernels(stage: Stage, before: Mapping[str, Any]) -> bool:
         operator, (name, version, parameters) = step.kernel.operator, identity
         same = operator.identity() == (name, version, parameters)
         same |= isinstance(operator, Reduce) and operator.continues((name, version, parameters))
-        if step.node != node or step.kernel.geometry() != geometry or not same:
+        if names[step.node] != node or step.kernel.geometry() != geometry or not same:
             return False
     return True
 

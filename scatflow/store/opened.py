@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import xarray as xr
 
 from scatflow.errors import ScatflowError
 from scatflow.labels import same_labels, spec_of
+from scatflow.spec import ArraySpec
 from scatflow.store.files import NetcdfSource
 from scatflow.store.source import ZarrSource
 
@@ -22,15 +25,15 @@ _FILES = frozenset({"NetCDF4ArrayWrapper", "H5NetCDFArrayWrapper", "ScipyArrayWr
 StoredArray = ZarrSource | NetcdfSource
 
 
-def source_of(array: xr.DataArray, reader: Any) -> StoredArray | None:
+def source_of(array: xr.DataArray, reader_of: Callable[[Any], Any]) -> StoredArray | None:
     """Return the source that delivers a lazy array as it is, None where that is not certain.
 
     Parameters
     ----------
     array : DataArray
         The array, with its labels.
-    reader : object
-        What lies under its Dask array, nothing having been computed from it since.
+    reader_of : callable
+        Tells what lies under a Dask array where nothing has been computed from it since, else None.
 
     Returns
     -------
@@ -38,6 +41,7 @@ def source_of(array: xr.DataArray, reader: Any) -> StoredArray | None:
         Reads the same values in the same chunks. What it would deliver is compared with the array label by label, for xarray
         keeps the data when names, coordinates or attributes change; so is the decoding, which may have been asked for otherwise.
     """
+    reader = reader_of(array.data)
     found = _variable(reader)
     if found is None:
         return None
@@ -45,13 +49,24 @@ def source_of(array: xr.DataArray, reader: Any) -> StoredArray | None:
         described = found.describe()
     except (ScatflowError, OSError):
         return None
-    spec = spec_of(array)
+    spec = _read(spec_of(array), found, described, reader_of)
     if not same_labels(described, spec) or _decoding(reader) != _decoding(found.open()[found.variable].variable._data):
         return None
     grid = zip(spec.dims, described.chunks or (), spec.chunks or (), strict=False)
     lengths = {dim: max(now) for dim, stored, now in grid if now and now != stored}
     chunked = found.replace(chunks=lengths) if lengths else found
     return chunked if chunked.describe().chunks == spec.chunks else found
+
+
+def _read(spec: ArraySpec, found: StoredArray, described: ArraySpec, reader_of: Callable[[Any], Any]) -> ArraySpec:
+    """Return labels with the coordinates that are lazy, and those of the same store, taken as the source reads them."""
+    coords = dict(spec.coords)
+    for name, coord in spec.coords.items():
+        if hasattr(coord.values, "__dask_graph__") and name in described.coords:
+            origin = _variable(reader_of(coord.values))
+            if origin is not None and origin == found.replace(variable=name):
+                coords[name] = replace(coord, values=described.coords[name].values)
+    return replace(spec, coords=coords)
 
 
 def _decoding(reader: Any) -> list[str]:

@@ -328,6 +328,13 @@ def test_the_pipeline_is_shown_in_the_order_of_computation(scatflow: Program, pa
     assert "open_zarr → toy_smooth → fancy_waves" in scatflow("show", waves(velocity), "--no-pictures").out
 
 
+def test_catalog_and_documentation_show_references_as_text(scatflow: Program, papers: Registry) -> None:
+    text = "Doe & Müller, Fancy waves & more, J. Waves 3 (2021), doi:10.1000/waves"
+    assert text in scatflow("ops", "fancy_waves").out
+    assert json.loads(scatflow("ops", "fancy_waves", "--json").out)["references"] == [text, "made by hand, 50 %"]
+    assert (sf.ops.fancy_waves.__doc__ or "").endswith(f"References\n----------\n{text}\nmade by hand, 50 %")
+
+
 def test_the_citation_file_says_the_same() -> None:
     from scatflow.cli.cite import software
     from scatflow.graph import Provenance

@@ -389,6 +389,16 @@ CHANGES: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
 }
 
 
+def test_coordinates_in_chunks_are_compared_without_reading_them(zarr_path: Path, field: xr.Dataset) -> None:
+    field[["v"]].assign_coords(depth=("x", np.arange(12.0)), other=("x", np.ones(12))).to_zarr(
+        zarr_path, group="deep", mode="a", consolidated=False
+    )
+    array = opened(zarr_path, group="deep").v
+    assert array.depth.chunks and len(sources(array)) == 1
+    for coord in (array.depth + 1, array.depth[::-1], array.other):
+        assert sources(array.assign_coords(depth=("x", coord.data))) == []
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_was_changed_since_is_not_taken_for_the_stored(zarr_path: Path, change: str) -> None:
     array = opened(zarr_path).v
@@ -455,3 +465,91 @@ def test_names_and_chunks_of_open_source_are_recorded(zarr_path: Path) -> None:
 def test_names_that_open_source_cannot_change(zarr_path: Path, options: dict[str, Any], words: str) -> None:
     with pytest.raises(GraphError, match=words):
         sf.open_source(zarr_path, "v", **options)
+
+
+# Arrays that operators made, and what became of them ----------------------------------------------------------------
+
+
+def made(lazy: bool) -> xr.DataArray:
+    x = ("x", np.arange(12, dtype="float32") * 0.5, {"units": "m"})
+    data = xr.DataArray(np.arange(1.0, 49.0).reshape(4, 12), dims=("t", "x"), coords={"x": x}, attrs={"units": "K"})
+    return sf.apply(toys.Flip(dims=("x",)), data.chunk({"t": 1}) if lazy else data)
+
+
+def recorded(array: xr.DataArray) -> list[str]:
+    return [node.process for node in parse(graph_of(sf.apply(toys.Divide(), array, 2.0).attrs)).nodes]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_records_of_what_operators_made_are_trusted(lazy: bool) -> None:
+    array = made(lazy)
+    assert recorded(array) == ["given", "toy_flip", "toy_divide"]
+    every = sf.apply(toys.Every(dim="t"), array)  # a selection is lowered to Dask's own indexing
+    assert recorded(every) == ["given", "toy_flip", "toy_every", "toy_divide"]
+    mean = sf.apply(toys.Mean(dims=("x",)), array)
+    assert recorded(mean["mean"]) == ["given", "toy_flip", "toy_mean", "toy_divide"]
+    assert recorded(sf.apply(toys.Anomaly(dims=("x",)), array)).count("toy_divide") == 2
+    for pipeline in (sf.Pipeline.from_array(every), sf.Pipeline.from_array(mean)):
+        assert pipeline.graph.given == ("data",)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("change", [name for name in CHANGES if name not in ("renamed", "rechunked and cut", "not periodic")])
+def test_records_of_what_was_changed_since_are_not(lazy: bool, change: str) -> None:
+    array = CHANGES[change](made(lazy))
+    assert "scatflow" in array.attrs and recorded(array) == ["given", "toy_divide"]
+    if lazy:
+        with pytest.raises(StoreError, match="has changed since") as caught:
+            sf.Pipeline.from_array(array)
+        assert caught.value.code == "ProvenanceStale"
+
+
+def test_a_change_in_place_is_seen() -> None:
+    array = made(lazy=False)
+    array *= 2
+    assert recorded(array) == ["given", "toy_divide"]
+
+
+def test_an_array_that_was_changed_and_is_used_twice_is_one() -> None:
+    array = made(lazy=False) * 2
+    assert parse(graph_of(sf.apply(toys.Divide(), array, array).attrs)).given == ("x",)
+
+
+def test_a_name_or_chunks_change_nothing() -> None:
+    for array in (made(lazy=True), made(lazy=True).chunk({"t": 2}), made(lazy=True).rename("w"), made(lazy=False).rename("w")):
+        assert recorded(array) == ["given", "toy_flip", "toy_divide"]
+        assert sf.Pipeline.from_array(array).graph.given == ("data",)
+
+
+def test_labels_of_lazy_pipelines_and_sources_are_watched(zarr_path: Path) -> None:
+    array = sf.open_source(zarr_path, "v")
+    assert [node.process for node in sf.Pipeline.from_array(array).graph.nodes] == ["open_zarr"]
+    for other in (array.rename(x="lon"), array.assign_coords(x=array.x + 1)):
+        assert recorded(other) == ["given", "toy_divide"]
+        with pytest.raises(StoreError, match="has changed since"):
+            sf.Pipeline.from_array(other)
+    result = sf.open_result(sf_run(array, zarr_path.with_name("out.zarr")))
+    assert sf.Pipeline.from_array(result).graph.nodes[0].process == "open_zarr"
+    with pytest.raises(StoreError, match="has changed since"):
+        sf.Pipeline.from_array(result * 2)
+
+
+def sf_run(array: xr.DataArray, out: Path) -> Path:
+    sf.Pipeline.from_array(array).run(out)
+    return out
+
+
+def test_scattering_of_an_opened_store_becomes_a_pipeline(tmp_path: Path) -> None:
+    x, y = ({"units": "m"}, {"units": "m"})
+    values = np.random.default_rng(0).standard_normal((2, 32, 32)).astype("float32")
+    coords = {"y": ("y", np.arange(32.0), y), "x": ("x", np.arange(32.0), x)}
+    xr.Dataset({"v": (("t", "y", "x"), values)}, coords=coords).to_zarr(tmp_path / "v.zarr", consolidated=False)
+    with using(Registry()):
+        result = sf.ops.scattering(opened(tmp_path / "v.zarr").v, J=2, L=2, dims=("y", "x"))
+        pipeline = sf.Pipeline.from_array(result, parameters=["J"])
+        xr.testing.assert_identical(unrecorded(pipeline.lazy().compute()), unrecorded(result.compute()))
+        pipeline.save(tmp_path / "p.yaml")
+        again = sf.Pipeline.from_file(tmp_path / "p.yaml", J=3)
+        assert [parameter["name"] for parameter in again.document["parameters"]] == ["J"]
+        expected = sf.ops.scattering(opened(tmp_path / "v.zarr").v, J=3, L=2, dims=("y", "x"))
+        np.testing.assert_array_equal(again.lazy(), expected)

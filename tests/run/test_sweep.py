@@ -125,3 +125,12 @@ def test_a_parameter_called_like_a_dim_is_refused() -> None:
     job = Pipeline.sweep({**document, "process_graph": graph}, {"x": [1, 2]})
     with pytest.raises(ParameterError, match="coordinate of that name"):
         job.plan()
+
+
+def test_a_swept_result_knows_how_it_was_made(tmp_path: Path) -> None:
+    job = Pipeline.sweep(DOCUMENT, {"radius": [1, 2], "stride": [1, 4]})
+    stored = job.run(tmp_path / "out.zarr")
+    again = Pipeline.from_array(stored).run(tmp_path / "again.zarr")
+    assert again.identical(stored)  # data, labels, record, and the hash of the plan
+    lazy = Pipeline.from_array(Pipeline.sweep(DOCUMENT, {"radius": [1, 2]}).lazy()).lazy()
+    assert lazy.dims[0] == "radius"

@@ -92,7 +92,7 @@ class Scattering(TreeParameters, Window):
         ready = self.resolve(spec)
         assert ready.dims is not None
         ndim = len(ready.dims)
-        ready._check_averaging(spec, ndim)
+        ready._check_averaging()
         tree = ready.paths_of(ndim)
         coords = ready.path_coords(spec, tree)
         names = spec.dims[len(spec.dims) - ndim :]
@@ -104,7 +104,7 @@ class Scattering(TreeParameters, Window):
         result = result.with_dim("path", len(tree.paths), coords, at=len(spec.dims) - ndim)
         return result.with_attrs(long_name=title, standard_name=None)
 
-    def _check_averaging(self, spec: ArraySpec, ndim: int) -> None:
+    def _check_averaging(self) -> None:
         if self.T == "global":
             if self.nan == "mask":
                 raise ParameterError(f"{self.name}.nan", 'the policy "mask" needs a window', got='T="global"',
@@ -115,11 +115,6 @@ class Scattering(TreeParameters, Window):
                 f"{self.name}.T", "coefficients without averaging are not offered", expected='a positive number, "global" or None',
                 got=self.T, remedy="Use the operators wavelet and modulus for unaveraged planes, or a small T.",
             )  # fmt: skip
-        sizes = spec.shape[len(spec.dims) - ndim :]
-        extent = min(n / a for n, a in zip(sizes, self.aspect(ndim), strict=True))
-        if self.T is not None and not 0 < self.T <= extent:
-            raise ParameterError(f"{self.name}.T", "the averaging scale must be positive and fit the data",
-                                 expected=f"0 < T <= {extent:g}", got=self.T, remedy='Use T="global" to average everything.')  # fmt: skip
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the operator as a whole per role."""

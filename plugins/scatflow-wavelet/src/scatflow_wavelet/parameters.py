@@ -104,10 +104,15 @@ class BankParameters(Core):
         return self.replace(dims=self.dims or names, metric=metric)
 
     def spacing(self, spec: ArraySpec) -> Spacing:
-        """Return how the core axes of an input are sampled, having checked that 2^J fits them."""
+        """Return how the core axes of an input are sampled, having checked that 2^J and the averaging scale fit them."""
         names = core_names(spec, self.dims)
         spacing = spacing_of(spec, names, self.metric, self.sampling, self.name)
-        check_octaves(self.J, [spec.sizes[dim] for dim in names], spacing.aspect, self.name)
+        sizes = [spec.sizes[dim] for dim in names]
+        check_octaves(self.J, sizes, spacing.aspect, self.name)
+        scale, extent = self.averaging(), min(n / a for n, a in zip(sizes, spacing.aspect, strict=True))
+        if scale is not None and not 0 < scale <= extent:
+            raise ParameterError(f"{self.name}.T", "the averaging scale must be positive and fit the data",
+                                 expected=f"0 < T <= {extent:g}", got=scale, remedy='Lower T; scattering with T="global" averages the whole core.')  # fmt: skip
         return spacing
 
     def align(self) -> Mapping[str, int]:
