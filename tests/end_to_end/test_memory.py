@@ -26,6 +26,10 @@ CASES: dict[str, dict[str, Any]] = {
     "whole core axes, order 2": {"process_id": "scattering", "arguments": {"dims": ["y", "x"], "J": 4, "L": 8}},
     "element by element": {"process_id": "modulus", "arguments": {}},
     "partial sums": {"process_id": "reduce", "arguments": {"over": ["t", "y", "x"], "statistic": "mean"}},
+    "averages from cells": {"process_id": "scattering_moments", "arguments": {"dims": ["y", "x"], "J": 4, "L": 8}},
+    "long signals": {"process_id": "scattering", "arguments": {"dims": ["x"], "J": 5, "Q": 8, "T": 32.0}},
+    "causal filters": {"process_id": "scattering", "arguments": {"dims": ["x"], "J": 4, "Q": 2, "filters": "gammatone"}},
+    "masked gaps": {"process_id": "scattering", "arguments": {"dims": ["y", "x"], "J": 4, "L": 4, "nan": "mask"}},
     "one octave after the other": {"process_id": "wavelet", "arguments": {"dims": ["y", "x"], "J": 3, "L": 4, "stride": "octave"}},
 }
 

@@ -32,8 +32,12 @@ def call(transform, data):
         return transform(data)
 
 
-@pytest.mark.parametrize(("J", "L", "n"), [(2, 4, 48), (3, 8, 64)])
-def test_two_dims(bench, rng, J, L, n):
+@pytest.mark.parametrize(("J", "L", "n"), [
+    (2, 4, 48),
+    (3, 8, 64),
+    *(pytest.param(*case, marks=pytest.mark.peers) for case in [(4, 8, 128), (3, 6, 96), (2, 8, 64), (5, 8, 256), (4, 4, 160)]),
+])  # fmt: skip
+def test_two_dims(bench, rng, record_property, J, L, n):
     data = rng.standard_normal((2, n, n))
     theirs = call(peer("Scattering2D", J=J, shape=(n, n), L=L), data)
     operator = Scattering(dims=("y", "x"), J=J, L=L, oversampling=0)
@@ -47,6 +51,7 @@ def test_two_dims(bench, rng, J, L, n):
     margin = slice(2, -2)
     for m, limit in enumerate((1e-4, 2e-3, 5e-3)):
         a, b = (x[:, order == m][..., margin, margin] for x in (ours, theirs))
+        record_property(f"order_{m}", float(np.linalg.norm(a - b) / np.linalg.norm(a)))
         assert np.linalg.norm(a - b) / np.linalg.norm(a) < limit
 
 
@@ -55,7 +60,12 @@ def _their_paths(J, L):
     return [(), *first, *((a, b) for (a,) in first for (b,) in first if b // L > a // L)]
 
 
-@pytest.mark.parametrize(("J", "Q", "n"), [(5, 1, 512), (6, 8, 1024), (6, 8, 1000)])
+@pytest.mark.parametrize(("J", "Q", "n"), [
+    (5, 1, 512),
+    (6, 8, 1024),
+    (6, 8, 1000),
+    *(pytest.param(*case, marks=pytest.mark.peers) for case in [(8, 16, 8192), (10, 1, 16384), (7, 12, 5000), (4, 2, 600)]),
+])  # fmt: skip
 def test_one_dim(bench, rng, J, Q, n):
     data = rng.standard_normal((2, n))
     # Without subsampling: release 0.3.0 averages the periods of subsampled filters, which scales order 1 by powers
