@@ -158,11 +158,24 @@ class Registry:
                                 remedy="Use the canonical form.", code="ProcessAmbiguous")  # fmt: skip
         raise RegistryError(f"{kind[:-1]} {name!r}", "no active plugin provides it", remedy=self._remedy(kind, short))
 
+    def _called(self, kind: Kind, name: str) -> list[str]:
+        """Return what is also known as ``name``; imports all that is provided, since only an error waits for it."""
+        word = name.replace("_", " ").casefold()
+        found = []
+        for own in self.names(kind):
+            with contextlib.suppress(RegistryError):
+                also = getattr(self.find(kind, own), "aliases", ())
+                if word in (alias.replace("_", " ").casefold() for alias in also):
+                    found.append(own)
+        return found
+
     def _remedy(self, kind: Kind, name: str) -> str:
         parts = []
         if name in FIRST_PARTY:
             dist = FIRST_PARTY[name]
             parts.append(f"{dist} provides it: pip install {dist} (or scatflow[all]).")
+        elif called := self._called(kind, name):
+            parts.append(f"{name!r} is another name of {' and '.join(map(repr, called))}.")
         elif guess := near(name, self.names(kind)):
             parts.append(guess)
         parts += [f"Plugin {p.dist} is {p.state} ({p.reason})." for p in self.plugins if p.state != "active"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import Any
 
 import xarray as xr
@@ -19,12 +20,29 @@ class Accessor:
             raise AttributeError(name)
         from scatflow import ops  # here, so that registering the accessor loads neither Dask nor a plugin
 
-        return functools.partial(getattr(ops, name), self._data)
+        function = getattr(ops, name)
+        bound: Any = functools.partial(function, self._data)  # whose signature lacks the first input
+        bound.__name__, bound.__doc__ = function.__name__, function.__doc__
+        return bound
 
     def __dir__(self) -> list[str]:
         from scatflow import ops
 
-        return [*dir(ops), "plot"]
+        return [*dir(ops), "plot", "provenance"]
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The record of how the data were made, as plain values: graph, versions of operators and plugins, inputs, seeds.
+
+        Raises
+        ------
+        StoreError
+            There is none, or it cannot be read.
+        """
+        from scatflow.graph.record import parse_provenance
+
+        record: dict[str, Any] = json.loads(parse_provenance({str(key): value for key, value in self._data.attrs.items()}).to_json())
+        return record
 
     def plot(self, kind: str | None = None, ax: Any = None, **options: Any) -> Any:
         """Draw the array as its labels suggest, or as ``kind`` says; returns matplotlib axes."""
