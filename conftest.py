@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +22,10 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local")
 hypothesis.settings.load_profile(PROFILE)
+
+# What was measured on this machine must not change what a test sees.
+os.environ["SCATFLOW_CACHE"] = tempfile.mkdtemp(prefix="scatflow-cache-")
+atexit.register(shutil.rmtree, os.environ["SCATFLOW_CACHE"], ignore_errors=True)
 
 SEED = int(os.environ.get("SCATFLOW_TEST_SEED", "0"))
 

@@ -18,10 +18,15 @@ from scatflow.arrays import signature, to_device
 from scatflow.contract import Declared
 from scatflow.errors import DeviceError, JobError, ParameterError
 
-#: Worker settings of a job: zarr's own threads multiply with Dask's, and one bad node must not burn a region's lives.
+#: How workers allocate. Dask tells glibc to return memory at once, so that every large temporary is mapped and cleared anew:
+#: measured on scattering of 1024^2 planes, that doubles the processor time. Blocks up to 32 MiB (glibc's limit) are
+#: reused, and what lies free beyond 256 MiB is returned.
+MALLOC = {"MALLOC_TRIM_THRESHOLD_": 256 * 2**20, "MALLOC_MMAP_THRESHOLD_": 32 * 2**20, "MALLOC_ARENA_MAX": 1}
+#: Worker settings of a job: one bad node must not burn a region's lives.
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 10,
     "distributed.scheduler.worker-saturation": 1.1,
+    **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in MALLOC.items()},
 }
 
 

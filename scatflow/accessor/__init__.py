@@ -41,7 +41,9 @@ class Accessor:
         """
         from scatflow.graph.record import parse_provenance
 
-        record: dict[str, Any] = json.loads(parse_provenance({str(key): value for key, value in self._data.attrs.items()}).to_json())
+        record: dict[str, Any] = json.loads(
+            parse_provenance({str(key): value for key, value in self._data.attrs.items()}).to_json()
+        )
         return record
 
     def plot(self, kind: str | None = None, ax: Any = None, **options: Any) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ SCHEMA = 1
 ANY = "*"
 #: Factors on the time expected from a measured rate, and from the rate of transforms alone, between which a job is to end:
 #: caches and memory bandwidth shared by threads, turbo clocks, other block shapes than those measured.
-MEASURED, GUESSED = (0.8, 1.6), (0.3, 4.0)
+MEASURED, GUESSED = (0.8, 2.0), (0.3, 5.0)
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ class Rates:
     machine : str
         Processor.
     flops : mapping
-        Operators of a stage, joined by "+" -> declared floating-point operations per second and core; ``"*"`` for
-        transforms in general.
+        Operators of a stage and size of its tasks (:func:`key_of`) -> declared floating-point operations per second and
+        core; ``"*"`` for transforms in general.
     read, written : float
         Bytes per second of stored arrays, compression included.
     task : float
         Seconds that a region takes beside its computing: opening, scheduling, receipt.
+    first : mapping
+        Key of a stage -> seconds by which the first task of a worker takes longer: filters are made then.
     """
 
     machine: str
@@ -40,17 +43,24 @@ class Rates:
     read: float
     written: float
     task: float
+    first: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the rates as plain JSON."""
-        rates = {"flops": dict(self.flops), "read": self.read, "written": self.written, "task": self.task}
+        rates = {
+            "flops": dict(self.flops),
+            "read": self.read,
+            "written": self.written,
+            "task": self.task,
+            "first": dict(self.first),
+        }
         return {"schema": SCHEMA, "machine": self.machine, **rates}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Rates:
         """Read what :meth:`to_json` wrote."""
         fields = ("machine", "flops", "read", "written", "task")
-        return cls(**{key: document[key] for key in fields})
+        return cls(**{key: document[key] for key in fields}, first=document.get("first", {}))
 
 
 @dataclass(frozen=True)
@@ -66,9 +76,27 @@ class Hours:
         return Hours(self.core + other.core, self.low + other.low, self.high + other.high, self.io + other.io)
 
 
-def key_of(operators: Iterable[str]) -> str:
-    """Return the key under which the rate of a stage is kept: its operators, sorted."""
-    return "+".join(sorted(set(operators)))
+def key_of(stage: Stage) -> str:
+    """Return the key under which the rate of a stage is kept: its operators, and the octave of bytes that a task needs.
+
+    What fits a cache runs several times faster than what does not, so a rate holds for tasks of its own size.
+    """
+    operators = "+".join(sorted({step.kernel.operator.name for step in stage.graph.steps}))
+    return f"{operators}@{round(math.log2(max(1, stage.projection.peak)))}"
+
+
+def speed(stage: Stage, rates: Rates) -> tuple[float, tuple[float, float]]:
+    """Return flops per second of a stage, and the factors between which its time will lie.
+
+    A rate of the same operators at the nearest other size, or of transforms alone, is a guess.
+    """
+    key = key_of(stage)
+    if key in rates.flops:
+        return rates.flops[key], MEASURED
+    operators, _, octave = key.rpartition("@")
+    others = {int(other.rpartition("@")[2]): rate for other, rate in rates.flops.items() if other.rpartition("@")[0] == operators}
+    nearest = min(others, key=lambda size: abs(size - int(octave)), default=None)
+    return (rates.flops[ANY] if nearest is None else others[nearest]), GUESSED
 
 
 def hours(stage: Stage, rates: Rates, workers: int, threads: int) -> Hours:
@@ -90,14 +118,13 @@ def hours(stage: Stage, rates: Rates, workers: int, threads: int) -> Hours:
         that reading and writing take on one disk.
     """
     count = len(stage.regions) + (len(stage.finals) if stage.finals else 0)
-    key = key_of(step.kernel.operator.name for step in stage.graph.steps)
-    speed = rates.flops.get(key) or rates.flops[ANY]
-    core = stage.projection.flops * len(stage.regions) / speed + rates.task * count
+    rate, (low, high) = speed(stage, rates)
+    core = stage.projection.flops * len(stage.regions) / rate + rates.task * count
+    first = rates.first.get(key_of(stage), 0.0)
     written = sum(target.own.nbytes for target in stage.targets)
     io = stage.projection.read * len(stage.regions) / rates.read + written / rates.written
-    low, high = MEASURED if key in rates.flops else GUESSED
     # The last regions keep only some of the lanes busy.
     lanes = min(workers * threads, count)
     rounds = -(-count // lanes) * lanes / count
-    wall = core / lanes * rounds
-    return Hours(core, max(low * wall, io), max(high * wall, io), io)
+    wall = core / lanes * rounds + first
+    return Hours(core + first * min(workers, count), max(low * wall, io), max(high * wall, io), io)

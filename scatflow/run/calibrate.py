@@ -48,15 +48,15 @@ def calibrate(plan: Plan, folder: str | Path = ".") -> Rates:
         Merged with what was measured before on this machine, and stored in :func:`rates_file`.
     """
     known = load_rates()
-    flops = dict(known.flops) if known else {}
+    flops, first = (dict(known.flops), dict(known.first)) if known else ({}, {})
     flops[ANY] = _transforms(plan.limits.fft)
     for stage in plan.stages:
         if stage.graph.steps and stage.projection.flops:
-            key = key_of(step.kernel.operator.name for step in stage.graph.steps)
-            flops[key] = stage.projection.flops / _seconds(functools.partial(_evaluate, plan, stage))
+            whole, once = _seconds(functools.partial(_evaluate, plan, stage))
+            flops[key_of(stage)], first[key_of(stage)] = stage.projection.flops / once, max(0.0, whole - once)
     with tempfile.TemporaryDirectory(dir=folder, prefix="scatflow-calibrate-") as place:
         read, written, task = measure_io(Path(place))
-    rates = Rates(machine(), flops, read, written, task)
+    rates = Rates(machine(), flops, read, written, task, first)
     _store(rates)
     return rates
 
@@ -71,8 +71,9 @@ def machine() -> str:
 
 
 def rates_file() -> Path:
-    """Return the file of measured rates: ``scatflow/rates.json`` in the user's cache folder (``XDG_CACHE_HOME``)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scatflow" / "rates.json"
+    """Return the file of measured rates: in the folder ``SCATFLOW_CACHE``, by default the user's cache folder of scatflow."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("SCATFLOW_CACHE") or Path(cache) / "scatflow") / "rates.json"
 
 
 def load_rates() -> Rates | None:
@@ -112,15 +113,17 @@ def _store(rates: Rates) -> None:
     os.replace(temporary, file)
 
 
-def _seconds(work: Callable[[], Any]) -> float:
-    """Return the processor time of one call: the median of calls over about a second, after one that does not count."""
+def _seconds(work: Callable[[], Any]) -> tuple[float, float]:
+    """Return the processor time of the first call, and the median of calls over about a second after it."""
+    began = time.process_time()
     work()
+    first = time.process_time() - began
     times: list[float] = []
     while sum(times) < SECONDS or len(times) < 3:
         began = time.process_time()
         work()
         times.append(max(time.process_time() - began, 1e-9))
-    return float(np.median(times))
+    return first, float(np.median(times))
 
 
 def _evaluate(plan: Plan, stage: Stage) -> None:
@@ -151,4 +154,4 @@ def _transforms(fft: str) -> float:
     def there_and_back() -> None:
         xp.fft.irfftn(xp.fft.rfftn(planes, axes=(-2, -1)), s=(SIZE, SIZE), axes=(-2, -1))
 
-    return count / _seconds(there_and_back)
+    return count / _seconds(there_and_back)[1]

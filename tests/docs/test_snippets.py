@@ -24,7 +24,9 @@ PAGES = [
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "generated" not in path.parts),
     *sorted(ROOT.glob("plugins/*/README.md")),
 ]
-NOTEBOOKS = sorted(path for folder in ("docs", "examples") for path in (ROOT / folder).rglob("*.ipynb"))
+NOTEBOOKS = sorted(
+    path for folder in ("docs", "examples") for path in (ROOT / folder).rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
+)
 FENCE = re.compile(r"^(?P<skip><!-- not run: \S.* -->\n+)?```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 #: Compiles every piece under the name of the place it comes from, so that a traceback points into the page.
@@ -77,6 +79,15 @@ def test_page(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_notebook(notebook: Path, tmp_path: Path) -> None:
     run(cells(notebook), tmp_path)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_notebooks_are_committed_without_outputs(notebook: Path) -> None:
+    document = json.loads(notebook.read_text())
+    code = [cell for cell in document["cells"] if cell["cell_type"] == "code"]
+    assert code and not any(cell["outputs"] or cell["execution_count"] for cell in code)
+    assert not any(cell["metadata"] for cell in document["cells"])
+    assert set(document["metadata"]) == {"kernelspec", "language_info"}
 
 
 def test_the_runner_keeps_names_between_fences_and_points_into_the_page(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from scatflow.pipeline import Pipeline
 from scatflow.plan import Plan, Rates
 from scatflow.plan import plan as make_plan
 from scatflow.plan.plan import Limits
-from scatflow.plan.rates import ANY, GUESSED, MEASURED, hours
+from scatflow.plan.rates import ANY, GUESSED, MEASURED, hours, key_of
 from scatflow.plan.table import span
 from scatflow.registry import Registry, using
 from scatflow.run import load_rates
@@ -31,7 +31,7 @@ def toys() -> Iterator[Registry]:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("SCATFLOW_CACHE", str(tmp_path))
     return tmp_path
 
 
@@ -40,13 +40,19 @@ def planned(rates: Rates | None = None, **limits: int) -> Plan:
 
 
 def test_times_follow_from_rates() -> None:
-    rates = Rates("m", {ANY: 1e6, "toy_smooth": 1e3}, read=1e9, written=1e9, task=0.5)
+    key = key_of(planned().stages[0])
+    operators, octave = key.split("@")
+    assert operators == "toy_smooth"
+    rates = Rates("m", {ANY: 1e6, key: 1e3}, read=1e9, written=1e9, task=0.5)
     smooth, mean, _ = planned(rates).stages
     cost = hours(smooth, rates, workers=2, threads=1)
     assert cost.core == pytest.approx(70 * smooth.projection.flops / 1e3 + 70 * 0.5)
     assert cost.low == pytest.approx(MEASURED[0] * cost.core / 2) and cost.high == pytest.approx(MEASURED[1] * cost.core / 2)
     other = hours(mean, rates, workers=1, threads=1)
     assert other.low == pytest.approx(GUESSED[0] * other.core)
+    larger = Rates("m", {ANY: 1e6, f"toy_smooth@{int(octave) + 4}": 1e3, "toy_smooth@99": 7.0}, read=1e9, written=1e9, task=0.5)
+    guess = hours(smooth, larger, workers=2, threads=1)
+    assert guess.core == cost.core and guess.low == pytest.approx(GUESSED[0] * cost.core / 2)
     odd = hours(smooth, rates, workers=4, threads=1)  # 70 regions on 4 lanes: 18 rounds
     assert odd.low == pytest.approx(MEASURED[0] * cost.core / 70 * 18)
 
@@ -70,7 +76,7 @@ def test_measured_rates_are_kept_and_predict_the_job(tmp_path: Path) -> None:
     made = job.plan(region=REGION, measure=True)
     kept = load_rates()
     assert kept is not None and kept == made.rates and kept.machine == machine()
-    assert {ANY, "toy_smooth", "toy_mean", "toy_divide"} <= set(kept.flops)
+    assert {ANY, *(key_of(stage) for stage in made.stages)} == set(kept.flops)
     assert [path.name for path in Path.cwd().glob("scatflow-calibrate-*")] == []
     again = job.plan(region=REGION)
     assert again.time == made.time and again.time is not None
@@ -82,7 +88,6 @@ def test_measured_rates_are_kept_and_predict_the_job(tmp_path: Path) -> None:
 
 
 def test_a_damaged_or_newer_file_is_named(cache: Path) -> None:
-    rates_file().parent.mkdir(parents=True)
     rates_file().write_text("{")
     with pytest.raises(StoreError, match=r"rates\.json.*\n?.*measured rates"):
         load_rates()
