@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.special import ellipk
 
-from averages import Toy
+from averages import Toy, fgn, swendsen_wang
 from scatflow import apply
 from scatflow.contract.autocorrelation import autocorrelation_time
 from scatflow.contract.estimate import estimate, quantile
@@ -28,15 +26,6 @@ def covered(result: Any, truth: float | Floats, level: float = 0.95) -> Floats:
     return np.asarray((np.abs(get("mean") - truth) <= half).mean(axis=0))
 
 
-def fgn(repeats: int, n: int, hurst: float, rng: np.random.Generator) -> Floats:
-    """Fractional Gaussian noise of unit variance, exact: Davies & Harte 1987."""
-    lag = np.arange(n + 1)
-    rho = 0.5 * ((lag + 1) ** (2 * hurst) - 2 * lag ** (2 * hurst) + np.abs(lag - 1) ** (2 * hurst))
-    power = np.fft.fft(np.concatenate([rho, rho[-2:0:-1]])).real
-    noise = rng.standard_normal((repeats, 2 * n)) + 1j * rng.standard_normal((repeats, 2 * n))
-    return np.asarray(np.fft.fft(np.sqrt(power / (2 * n)) * noise, axis=1).real[:, :n])
-
-
 def fgn_means(hurst: float) -> Floats:
     """Means of the toy's statistics under fractional Gaussian noise."""
 
@@ -45,24 +34,6 @@ def fgn_means(hurst: float) -> Floats:
 
     haar = [modulus(step ** (2 * hurst) * (4 - 2 ** (2 * hurst))) / step for step in (1, 4)]
     return np.array([0.0, modulus(1.0), 2 ** (2 * hurst - 1) - 1, *haar])
-
-
-def swendsen_wang(n: int, temperature: float, shape: tuple[int, int], apart: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Return configurations on the n x n torus: ``shape`` = (independent chains, samples ``apart`` sweeps from another)."""
-    chains, count = shape
-    site = np.arange(chains * n * n).reshape(chains, n, n)
-    ends = np.concatenate([np.roll(site, -1, axis).ravel() for axis in (1, 2)])
-    starts = np.concatenate([site.ravel()] * 2)
-    spins = np.ones(site.size, dtype=np.int8)
-    found = np.empty((chains, count, n, n), dtype=np.int8)
-    for sweep in range(-15, count * apart):
-        bond = (spins[starts] == spins[ends]) & (rng.random(ends.size) < -math.expm1(-2 / temperature))
-        graph = coo_array((np.ones(bond.sum(), dtype=np.int8), (starts[bond], ends[bond])), shape=(site.size,) * 2)
-        clusters, label = connected_components(graph, directed=False)
-        spins = (2 * rng.integers(0, 2, clusters) - 1).astype(np.int8)[label]
-        if sweep >= 0 and sweep % apart == 0:
-            found[:, sweep // apart] = spins.reshape(site.shape)
-    return found
 
 
 def ising_bond(temperature: float) -> float:
