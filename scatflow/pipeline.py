@@ -65,8 +65,10 @@ class Pipeline:
 
     @classmethod
     def from_source(cls, name: str, /, **arguments: Any) -> Pipeline:
-        """Return the pipeline that only delivers a source: ``scatflow data NAME``."""
-        return cls({"process_graph": {name: {"process_id": name, "arguments": arguments, "result": True}}})
+        """Return the pipeline that only delivers a source, ``name`` or ``distribution:name``: ``scatflow data NAME``."""
+        namespace, _, short = name.rpartition(":")
+        node = {"process_id": short, "arguments": arguments, "result": True} | ({"namespace": namespace} if namespace else {})
+        return cls({"process_graph": {short: node}})
 
     @classmethod
     def sweep(cls, pipeline: Mapping[str, Any] | str | Path, over: Mapping[str, Sequence[Any]], /, **parameters: Any) -> Pipeline:

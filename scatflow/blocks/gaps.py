@@ -42,7 +42,7 @@ def evaluate(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense
         part = xp.take(items, index, axis=0)[:, first:last]
         for name, whole in _policy(xp, kernel, _batched(xp, part, batch), inner, dense).items():
             value = xp.reshape(whole, (len(members), *whole.shape[batch:]))
-            out.setdefault(name, _blank(xp, kernel, name, value, len(items), ranges))
+            out.setdefault(name, _blank(xp, kernel, name, value, items.shape[0], ranges))
             _place(kernel, out[name], name, value, members, inner, ranges)
     if not out:
         sample = dict(dense(_batched(xp, xp.zeros_like(items[:1]), batch), ranges))
@@ -50,13 +50,13 @@ def evaluate(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense
             sample[FRACTION] = fraction(xp, kernel, _batched(xp, xp.isnan(items[:1]), batch), ranges)
         for name, value in sample.items():
             one = xp.reshape(value, (1, *value.shape[batch:]))
-            out[name] = _blank(xp, kernel, name, one, len(items), ranges)
+            out[name] = _blank(xp, kernel, name, one, items.shape[0], ranges)
     return {name: xp.reshape(value, (*block.shape[:-1], *value.shape[1:])) for name, value in out.items()}
 
 
 def _batched(xp: Any, items: Array, batch: int) -> Array:
     """Return (k, n) items with as many batch axes as the kernel's labels have."""
-    return xp.reshape(items, (*((len(items),) + (1,) * (batch - 1))[:batch], items.shape[-1]))
+    return xp.reshape(items, (*((items.shape[0],) + (1,) * (batch - 1))[:batch], items.shape[-1]))
 
 
 def _groups(valid: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
@@ -100,7 +100,7 @@ def _place(kernel: Kernel, out: Array, name: str, value: Array, members: np.ndar
         here, whole = _samples(kernel, name, inner), _samples(kernel, name, ranges)
         window[axis] = slice(here.start - whole.start, here.stop - whole.start)
     for row, member in enumerate(members.tolist()):
-        out[(member, *window)] = value[row]
+        out[(member, *window)] = value[row, ...]
 
 
 def _policy(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense) -> Mapping[str, Array]:
@@ -181,7 +181,7 @@ def _poison(xp: Any, kernel: Kernel, name: str, value: Array, hole: Array, range
     except ChunkError:  # no usable decay: a NaN reaches the whole span
         depth = {role: (place.size[role] * 8, place.size[role] * 8) for role in kernel.roles}
     widths = [(place.core[r][0] - place.start[r], place.stop[r] - place.core[r][1]) for r in kernel.roles]
-    count = extend(xp, xp.astype(hole, xp.float32), widths, kernel.boundary)
+    count = extend(xp, xp.astype(hole, xp.float64), widths, kernel.boundary)
     port = _port(kernel, name)
     for offset, (role, axis) in enumerate(zip(kernel.roles, kernel.axes, strict=True)):
         where = count.ndim - len(kernel.roles) + offset

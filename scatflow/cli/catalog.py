@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Kinds in the catalogue; an operator comes before a source of the same name.
 _KINDS: tuple[Kind, ...] = ("operators", "sources", "filters")
+#: Values of a list from which a description shows its ends only.
+LONG_LIST = 8
 _SINGULAR = {"operators": "operator", "sources": "source", "filters": "filters"}
 
 
@@ -157,9 +159,17 @@ def _print_description(found: Mapping[str, Any]) -> None:
 
 
 def _parameter(entry: Mapping[str, Any]) -> str:
-    default = "required" if entry["required"] else f"default {json.dumps(entry.get('default'))}"
-    facts = ", ".join(fact for fact in (entry["type"], _range(entry), default) if fact)
+    default = "required" if entry["required"] else f"default {_short(entry.get('default'))}"
+    limits = _range(entry)
+    facts = ", ".join(fact for fact in (entry["type"], "" if entry["type"].endswith(limits) else limits, default) if fact)
     return "\n".join(line for line in (facts, _terminal(entry.get("description", ""))) if line)
+
+
+def _short(value: Any) -> str:
+    """Return a default as JSON, of a long list its ends."""
+    if isinstance(value, list) and len(value) > LONG_LIST:
+        return f"[{json.dumps(value[0])}, {json.dumps(value[1])}, …, {json.dumps(value[-1])}] ({len(value)} values)"
+    return json.dumps(value)
 
 
 def _terminal(words: str) -> str:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import array_api_strict as strict
 import numpy as np
 import pytest
+import xarray as xr
 
+from scatflow import blocks
 from scatflow.arrays import asnumpy
+from scatflow.graph import bind
+from scatflow.labels import spec_of
+from scatflow_scattering.moments import ScatteringMoments
 from scatflow_scattering.scattering import Scattering
 from scatflow_wavelet.tight import Tight
 
@@ -47,3 +52,34 @@ def test_same_bytes_whatever_comes_after_in_the_batch(bench, rng):
     again = bench(operator, data)
     assert whole.tobytes() == again.tobytes()
     np.testing.assert_allclose(bench(operator, data[:7]), whole[:7], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("dims", "shape", "kw"), [
+    (("x",), (2, 200), {"J": 3, "Q": 2}),
+    (("y", "x"), (2, 40, 48), {"J": 2, "L": 3, "covariance": True}),
+    (("y", "x"), (5, 32, 32), {"J": 2, "L": 2, "over": ("t",), "normalize": "ensemble"}),
+    (("x",), (2, 128), {"J": 3, "normalize": "each", "nan": "mask"}),
+])  # fmt: skip
+def test_moments_on_another_device(rng, dims, shape, kw):
+    data = rng.standard_normal(shape)
+    if kw.get("nan") == "mask":
+        data[0, 40:44] = np.nan
+    call = bind(ScatteringMoments(dims=dims, **kw), spec_of(xr.DataArray(data, dims=("t", *dims))))
+    device = strict.Device("device1")
+    there = blocks.finalize(call.kernel, blocks.partial(call.kernel, [strict.asarray(data, device=device)]))
+    here = blocks.finalize(call.kernel, blocks.partial(call.kernel, [data]))
+    for name, value in here.items():
+        assert there[name].device == device
+        np.testing.assert_allclose(asnumpy(there[name]), value, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("policy", ["propagate", "mask"])
+def test_gaps_on_another_device(rng, policy):
+    data = rng.standard_normal((3, 80))
+    data[0, 30:33], data[1, :7] = np.nan, np.nan
+    call = bind(Scattering(dims=("x",), J=3, nan=policy), spec_of(xr.DataArray(data, dims=("t", "x"))))
+    device = strict.Device("device1")
+    there = blocks.evaluate(call.kernel, [strict.asarray(data, device=device)])
+    for name, value in blocks.evaluate(call.kernel, [data]).items():
+        assert there[name].device == device
+        np.testing.assert_allclose(asnumpy(there[name]), value, atol=1e-10)
