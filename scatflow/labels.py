@@ -251,18 +251,17 @@ def rename(spec: ArraySpec, name: str | None) -> ArraySpec:
     return replace(spec, name=name)
 
 
-def assemble(results: Mapping[str, xr.DataArray]) -> Any:
-    """Return one DataArray, a Dataset of named results, or a DataTree where their sizes or labels differ."""
+def assemble(results: Mapping[str, xr.DataArray], attrs: Mapping[str, Any] | None = None) -> Any:
+    """Return one DataArray, a Dataset of named results, or a DataTree where their sizes differ; ``attrs`` are for the latter."""
     if list(results) == [""]:
         return results[""]
     sizes: dict[Any, int] = {}
     for result in results.values():
         for dim, size in result.sizes.items():
             if sizes.setdefault(dim, size) != size:
-                return xr.DataTree.from_dict({f"/{name}": xr.Dataset({str(r.name): r}) for name, r in results.items()})
-    dataset = xr.Dataset({name: result.rename(name) for name, result in results.items()})
-    first = next(iter(results.values()))
-    return dataset.assign_attrs({key: first.attrs[key] for key in ("scatflow",) if key in first.attrs})
+                groups = {f"/{name}": xr.Dataset({str(r.name): r}) for name, r in results.items()}
+                return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
+    return xr.Dataset({name: result.rename(name) for name, result in results.items()}, attrs=attrs)
 
 
 def same_labels(a: ArraySpec, b: ArraySpec) -> bool:

@@ -222,9 +222,10 @@ class Pipeline:
             name: wrap(values[ref], bound.results[name].with_attrs(scatflow=provenance(self.graph, bound, result=ref)))
             for name, ref in bound.targets.items()
         }
+        record = self._record(provenance(self.graph, bound))
         if self.swept is not None:
-            return remember(gathered(arrange(self.swept, bound), results, self._record(provenance(self.graph, bound))))
-        return remember(next(iter(results.values())) if len(results) == 1 else assemble(results))
+            return remember(gathered(arrange(self.swept, bound), results, record))
+        return remember(next(iter(results.values())) if len(results) == 1 else assemble(results, record))
 
     def run(
         self,

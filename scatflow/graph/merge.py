@@ -15,7 +15,7 @@ from scatflow.contract import Operator, Ref, Source
 from scatflow.errors import GraphError, ParameterError, StoreError
 from scatflow.graph.canonical import Kind, canonical, substitute
 from scatflow.graph.inline import inline
-from scatflow.graph.model import DATASET, Given, Graph, Node, array_parameter, fresh
+from scatflow.graph.model import DATASET, NAMESPACE, Given, Graph, Node, array_parameter, fresh
 from scatflow.graph.record import ATTRIBUTE, Provenance, distributions, parse_provenance, stack
 
 
@@ -89,6 +89,22 @@ def extend(inputs: Sequence[Any], operator: Operator, output: str = "") -> dict[
             seen[id(item)] = merge.take(name, item)
         arguments.append(seen[id(item)])
     return {ATTRIBUTE: merge.apply(operator, arguments, output).to_json()}
+
+
+def bundle(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return the attribute for a dataset of arrays that carry records; empty where one of them has none.
+
+    Parameters
+    ----------
+    variables : mapping
+        Name -> array with attributes, its attributes alone, or an :class:`Origin`.
+    """
+    merge = _Merge()
+    taken = {name: merge.take(name, item) for name, item in variables.items()}
+    named = all(name and "/" not in name and not name.startswith("_") for name in taken)
+    if not named or not taken or not all(isinstance(item, dict) and "from_node" in item for item in taken.values()):
+        return {}
+    return {ATTRIBUTE: merge.bundle(taken).to_json()}
 
 
 class _Merge:
@@ -184,12 +200,22 @@ class _Merge:
 
         for name, node in own.items():
             self._nodes[f"0/{name}"] = {**node, "arguments": substitute(node["arguments"], change)}
-        merged = {"process_graph": self._nodes, "parameters": list(self._declared.values())}
-        document, names = canonical(merged)
         seed = {f"0/{n.id}": n.value.parameters()["seed"] for n in graph.nodes if "seed" in type(n.value).model_fields}
         versions = {name: (number,) for name, number in graph.versions.items()}
         self._note(Provenance({}, versions, distributions(graph), seeds=seed), str)
-        assert names[f"0/{result}"] in document["process_graph"]
+        assert f"0/{result}" in self._nodes
+        return self._finished()
+
+    def bundle(self, variables: Mapping[str, Any]) -> Provenance:
+        """Return the record of several results under names."""
+        self._nodes["0/result"] = {
+            "process_id": DATASET, "namespace": NAMESPACE, "arguments": {"variables": dict(variables)}, "result": True,
+        }  # fmt: skip
+        return self._finished()
+
+    def _finished(self) -> Provenance:
+        merged = {"process_graph": self._nodes, "parameters": list(self._declared.values())}
+        document, names = canonical(merged)
         return replace(
             self._record,
             document=document,

@@ -8,12 +8,12 @@ from typing import Any
 from scatflow.contract import Ref
 from scatflow.contract.declared import plain
 from scatflow.graph.lift import lift
-from scatflow.graph.merge import Origin, extend
+from scatflow.graph.merge import Origin, bundle, extend
 from scatflow.graph.model import Given, Graph
 from scatflow.graph.record import ATTRIBUTE, SCHEMA, Provenance, distributions, parse_provenance, stack
 from scatflow.graph.validate import Bound
 
-__all__ = ["ATTRIBUTE", "SCHEMA", "Origin", "Provenance", "extend", "graph_of", "parse_provenance", "provenance"]
+__all__ = ["ATTRIBUTE", "SCHEMA", "Origin", "Provenance", "bundle", "extend", "graph_of", "parse_provenance", "provenance"]
 
 
 def provenance(

@@ -13,7 +13,7 @@ from scatflow.contract import Composite, Operator, Program, Reduce, Ref, Source,
 from scatflow.errors import ParameterError, PlanError, near
 from scatflow.graph import Call, bind
 from scatflow.graph.delivered import relabeled, remember, unchanged
-from scatflow.graph.provenance import Origin, extend
+from scatflow.graph.provenance import Origin, bundle, extend
 from scatflow.labels import assemble, spec_of, wrap
 from scatflow.registry import registry
 
@@ -47,7 +47,14 @@ def apply(operator: Operator, *data: Any, rechunk: str | None = None, labels: bo
     if bare and not labels:
         values = {name: result.data for name, result in results.items()}
         return values[""] if list(values) == [""] else values
-    return remember(assemble(results))
+    return remember(assemble(results, _record(operator, arrays, results)))
+
+
+def _record(operator: Operator, arrays: Sequence[Any], results: Mapping[str, xr.DataArray]) -> dict[str, str] | None:
+    """Return the record of several results together; a single one has its own."""
+    if list(results) == [""]:
+        return None
+    return bundle(results) if isinstance(operator, Composite) else extend(_origins(arrays), operator)
 
 
 def _labelled(item: Any) -> Any:
@@ -74,7 +81,8 @@ def _over_variables(operator: Operator, data: Sequence[Any], rechunk: str | None
         raise ParameterError(f"{operator.name} input", "no variable has the core dims", expected=sorted(dims), got=dict(dataset.sizes),
                              remedy=None if missing is None else near(missing, present), code="DimensionMissing")  # fmt: skip
     mapped = {name: apply(operator, dataset[name].rename(name), rechunk=rechunk).rename(name) for name in eligible}
-    return remember(xr.Dataset(mapped))
+    arrays = {str(name): array for name, array in mapped.items() if isinstance(array, xr.DataArray)}
+    return remember(xr.Dataset(mapped, attrs=bundle(arrays) if len(arrays) == len(mapped) else None))
 
 
 def _evaluate(operator: Operator, arrays: Sequence[Any], rechunk: str | None) -> dict[str, xr.DataArray]:
