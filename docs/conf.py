@@ -4,6 +4,8 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+import myst_nb.sphinx_ext
+
 sys.path.insert(0, str(Path(__file__).parent))  # for catalog.py, which lists the operators
 
 project = "scatflow"
@@ -11,7 +13,7 @@ author = "The scatflow developers"
 copyright = "The scatflow developers"
 version = release = installed_version("scatflow")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "catalog"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "catalog"]
 root_doc = "index"
 exclude_patterns = ["**/.ipynb_checkpoints"]
 html_theme = "furo"
@@ -21,6 +23,14 @@ html_show_copyright = False
 
 myst_enable_extensions = ["amsmath", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
+
+nb_execution_mode = "force"  # notebooks are committed without outputs
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_output_stderr = "error"  # a warning of a cell fails the build as any other
+nb_merge_streams = True
+myst_nb.sphinx_ext.OUTPUT_FOLDER = "build/jupyter_execute"  # beside site/; it has no option
 
 napoleon_google_docstring = False
 autodoc_member_order = "bysource"

@@ -44,7 +44,7 @@ def local(workers: int = 2, threads: int = 1, memory: int | str | None = None) -
     limit = memory or int(psutil.virtual_memory().total / workers)
     with (
         dask.config.set(SETTINGS),
-        LocalCluster(n_workers=workers, threads_per_worker=threads, memory_limit=limit, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=workers, threads_per_worker=threads, memory_limit=limit, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         yield client

@@ -335,7 +335,11 @@ def open_source(
     if variable is not None:
         arguments |= {"columns": [variable]} if process == "open_parquet" else {"variable": variable}
     lengths = isinstance(chunks, Mapping) and all(isinstance(length, int) and length > 0 for length in chunks.values())
-    array: xr.DataArray = Pipeline.from_source(process, **arguments, chunks=dict(chunks) if lengths else None).lazy()
+    pipeline = Pipeline.from_source(process, **arguments, chunks=dict(chunks) if lengths else None)
+    for node in pipeline.graph.nodes:
+        if isinstance(node.value, Source):
+            node.value.describe()  # what is wrong with a file is said as such, not as a finding about a graph
+    array: xr.DataArray = pipeline.lazy()
     return array if chunks is None or lengths else array.chunk(chunks)
 
 

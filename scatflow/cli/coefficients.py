@@ -45,7 +45,8 @@ def coefficient_table(tree: Paths, units: str) -> tuple[list[str], list[list[str
         first = _mean(tree.one[band])
         row = [str(j), _number(float(np.exp(np.log(tree.first.scale[band]).mean()))), _number(first)]
         row += [_number(_mean(tree.one_se[band]))] if with_error else []
-        row += [_number(_mean(tree.two[np.ix_(band, tree.second.j == second)]) / first) for second in seconds]
+        divisor = 1.0 if tree.normalized else first
+        row += [_number(_mean(tree.two[np.ix_(band, tree.second.j == second)]) / divisor) for second in seconds]
         rows.append(row)
     return header, rows
 

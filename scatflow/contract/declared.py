@@ -42,7 +42,7 @@ def param(
 
 def plain(value: Any) -> Any:
     """Return ``value`` with NumPy scalars as Python numbers and sequences as tuples, recursively."""
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, range)):
         return tuple(plain(item) for item in value)
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}

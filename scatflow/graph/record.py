@@ -79,7 +79,8 @@ def parse_provenance(attrs: Mapping[str, Any]) -> Provenance:
     """
     if ATTRIBUTE not in attrs:
         raise StoreError("attribute 'scatflow'", "there is none, so nothing is known of how the array was made",
-                         remedy="Operators of scatflow set it; xarray drops attributes where keep_attrs is False.",
+                         remedy="Operators of scatflow set it, and of a stored result the whole has it: pass the Dataset that "
+                         "open_result returns, not one of its variables.",
                          code="ProvenanceMissing")  # fmt: skip
     text = attrs[ATTRIBUTE]
     if isinstance(text, Provenance):

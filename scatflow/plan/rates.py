@@ -94,7 +94,8 @@ def speed(stage: Stage, rates: Rates) -> tuple[float, tuple[float, float]]:
     if key in rates.flops:
         return rates.flops[key], MEASURED
     operators, _, octave = key.rpartition("@")
-    others = {int(other.rpartition("@")[2]): rate for other, rate in rates.flops.items() if other.rpartition("@")[0] == operators}
+    known = ((other.rpartition("@"), rate) for other, rate in rates.flops.items() if other != ANY)
+    others = {int(size): rate for (name, _, size), rate in known if name == operators}
     nearest = min(others, key=lambda size: abs(size - int(octave)), default=None)
     return (rates.flops[ANY] if nearest is None else others[nearest]), GUESSED
 

@@ -147,11 +147,12 @@ def _too_large(subject: str, peak: int, memory: int, steps: Mapping[str, int], c
     big = {dim: step for dim, step in steps.items() if step > 1 and chunks.get(dim, 1) > 1}
     remedies = []
     if big:
-        call = ", ".join(f'"{dim}": {max(1, step * memory // (2 * peak))}' for dim, step in big.items())
+        call = ", ".join(f'"{dim}": {max(1, step * max(memory, 0) // (2 * peak))}' for dim, step in big.items())
         remedies.append(f"rechunk the input, for example .chunk({{{call}}}) before writing it")
     remedies += ["use fewer threads or more memory per worker", "lower J, order or L, or select paths"]
+    room = f"at most {memory / 2**30:.3g} GiB" if memory > 0 else "more memory per worker than it holds after its imports"
     return PlanError(
-        f"stage {subject}", "one region task does not fit memory", expected=f"at most {memory / 2**30:.3g} GiB",
+        f"stage {subject}", "one region task does not fit memory", expected=room,
         got=f"{peak / 2**30:.3g} GiB projected for a region of {dict(steps)}", remedy="Remedies: " + "; ".join(remedies) + ".",
     )  # fmt: skip
 

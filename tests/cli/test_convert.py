@@ -15,7 +15,7 @@ import zarr
 
 import scatflow as sf
 from cli.conftest import Program
-from scatflow.errors import GraphError, StoreError
+from scatflow.errors import StoreError
 
 
 @pytest.fixture
@@ -235,9 +235,9 @@ def test_broken_files_leave_nothing_behind(scatflow: Program, tmp_path: Path, we
 
 def test_open_source_tells_what_is_wrong(tmp_path: Path, weather: xr.Dataset) -> None:
     path = version2(tmp_path / "a.zarr", weather)
-    with pytest.raises(GraphError, match="Did you mean 't2m'"):
+    with pytest.raises(StoreError, match="Did you mean 't2m'"):
         sf.open_source(path, "t2n")
-    with pytest.raises(GraphError, match="holds several variables"):
+    with pytest.raises(StoreError, match="holds several variables"):
         sf.open_source(path)
     (path / "count" / "1").write_bytes(b"")
     with pytest.raises(StoreError, match="truncated"):

@@ -92,6 +92,11 @@ def test_memory_is_a_number_of_bytes() -> None:
             job.plan(memory=wrong)
 
 
+def test_too_little_memory_for_a_worker_is_said_as_such() -> None:
+    with pytest.raises(PlanError, match="more memory per worker than it holds after its imports"):
+        Pipeline.from_source("toy_noise", items=4).plan(memory="100 MiB")
+
+
 def test_a_write_off_the_chunk_grid_is_refused(tmp_path: Path) -> None:
     plan = Pipeline.from_source("toy_noise", items=12, size=8).plan(region={"item": 4})
     prepare(tmp_path / "out.zarr", plan, {}, resume=False, overwrite=False)

@@ -57,6 +57,11 @@ def test_times_follow_from_rates() -> None:
     assert odd.low == pytest.approx(MEASURED[0] * cost.core / 70 * 18)
 
 
+def test_a_stage_without_operators_has_a_time_too() -> None:
+    copied = make_plan(Pipeline.from_source("toy_noise", items=8).check(), Limits(), Rates("m", {ANY: 1e9}, 1e9, 1e9, 0.5))
+    assert copied.time is not None and copied.time.core == 0.5 * copied.tasks
+
+
 def test_the_disk_bounds_the_wall_time() -> None:
     rates = Rates("m", {ANY: 1e15}, read=1e3, written=1e3, task=0.0)
     whole = planned(rates, workers=64).time

@@ -18,6 +18,7 @@ from scatflow.accessor import plots
 from scatflow.accessor.plots import disc, ruler, spectrum, text
 from scatflow.accessor.plots.field import spin_levels
 from scatflow.accessor.plots.paths import paths
+from scatflow.cli.coefficients import coefficient_table
 from scatflow.errors import DimensionError, ParameterError, UnknownParameterError
 
 
@@ -52,6 +53,24 @@ def test_without_axes_a_new_figure_is_made(monkeypatch):
     axes = plots.plot(samples.market(50))
     assert axes.figure.number in plt.get_fignums()
     plt.close(axes.figure)
+
+
+def test_what_waking_the_backend_sets_is_kept(monkeypatch):
+    import matplotlib.pyplot as plt
+
+    real = plt.subplots
+
+    def waking(*args, **options):
+        mpl.interactive(True)  # as the inline backend of notebooks does when its first figure is made
+        return real(*args, **options)
+
+    monkeypatch.setattr(plt, "subplots", waking)
+    try:
+        axes = plots.plot(samples.market(50))
+        assert mpl.is_interactive()
+        plt.close(axes.figure)
+    finally:
+        mpl.interactive(False)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +288,20 @@ class TestPaths:
     def test_arrays_without_labels_are_refused(self):
         with pytest.raises(DimensionError, match="j1"):
             paths(samples.scattering2d(J=2, L=2).drop_vars("j1"))
+
+    def test_quotients_are_not_divided_again(self, ax):
+        array = samples.scattering2d(J=3, L=4)
+        given = array.assign_attrs(normalization="ensemble: S2 over S1", units="1")
+        tree = paths(given)
+        assert tree.normalized and not paths(array).normalized
+        drawn = plots.plot(given, "spectrum", ax)
+        values = np.concatenate([line.get_ydata() for line in drawn.child_axes[1].lines])
+        two = [
+            array.values[(array.order == 2) & (array.j1 == i) & (array.j2 == k)].mean() for i in range(3) for k in range(i + 1, 3)
+        ]
+        np.testing.assert_allclose(np.sort(values), np.sort(two), rtol=1e-6)
+        _, rows = coefficient_table(tree, "")
+        assert float(rows[0][3]) == pytest.approx(two[0], rel=1e-3)
 
 
 class TestSlope:

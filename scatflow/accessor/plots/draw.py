@@ -102,7 +102,10 @@ def plot(
             import matplotlib.pyplot as plt
 
             _, ax = plt.subplots(figsize=KINDS[name].size, layout="constrained")
+        # The first figure of a session wakes the backend, which may set this: that is not ours to undo.
+        interactive = matplotlib.is_interactive()
         function(drawn, ax, axes, **own)
+    matplotlib.interactive(interactive)
     return ax
 
 

@@ -67,6 +67,8 @@ class Paths:
         First-order values, NaN where there is none.
     two : ndarray, shape (len(first), len(second))
         Second-order values, NaN where there is no such path.
+    normalized : bool
+        Whether values are quotients already (attribute ``normalization``), those of order two by their first order.
     """
 
     first: Bands
@@ -75,6 +77,7 @@ class Paths:
     two: Reals
     one_se: Reals
     two_se: Reals
+    normalized: bool = False
 
     @property
     def has_second(self) -> bool:
@@ -105,7 +108,7 @@ def paths(array: xr.DataArray, se: xr.DataArray | None = None) -> Paths:
     one[row], one_se[row] = values[is_one], errors[is_one]
     where = (first.row(j1[deep], l1[deep]), second.row(j2[deep], l2[deep]))
     two[where], two_se[where] = values[deep], errors[deep]
-    return Paths(first, second, one, two, one_se, two_se)
+    return Paths(first, second, one, two, one_se, two_se, "normalization" in array.attrs)
 
 
 def check(array: xr.DataArray) -> None:

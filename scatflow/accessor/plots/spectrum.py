@@ -111,7 +111,7 @@ def _first(ax: Axes, tree: Paths, array: xr.DataArray, fit: tuple[float, float] 
     if found is not None:
         ax.plot(x[inside], found(x[inside]), "--", color=style.FIT, linewidth=1.3, label=str(found))
         ax.legend(loc="best", handlelength=1.8)
-    _axes(ax, x, label, text.labelled("S₁", array.attrs.get("units")))
+    _axes(ax, x, label, "S₁, normalized" if tree.normalized else text.labelled("S₁", array.attrs.get("units")))
 
 
 def _second(ax: Axes, tree: Paths, array: xr.DataArray) -> None:
@@ -144,6 +144,8 @@ def _ratio(tree: Paths, rows: npt.NDArray[np.bool_]) -> tuple[Reals, Reals]:
     """Return S2/S1 per second band, both averaged over the first octave's bands, with its standard error."""
     one, two = _mean(tree.one[rows]), _column_means(tree.two[rows])
     one_se, two_se = _mean(tree.one_se[rows]), _column_means(tree.two_se[rows])
+    if tree.normalized:
+        return two, two_se
     ratio = two / one
     return ratio, np.abs(ratio) * np.sqrt((two_se / two) ** 2 + (one_se / one) ** 2)
 
