@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-OPERATORS = ("Smooth", "Bands", "Mean", "Divide", "Flip", "Every", "Anomaly")
+OPERATORS = ("Smooth", "Bands", "Mean", "Divide", "Flip", "Every", "Anomaly", "Greedy")
 
 
 def scatflow_operators() -> dict[str, str]:
-    names = ("toy_smooth", "toy_bands", "toy_mean", "toy_divide", "toy_flip", "toy_every", "toy_anomaly")
+    names = ("toy_smooth", "toy_bands", "toy_mean", "toy_divide", "toy_flip", "toy_every", "toy_anomaly", "toy_greedy")
     return {name: f"toys:{cls}" for name, cls in zip(names, OPERATORS, strict=True)}
 
 

@@ -117,6 +117,17 @@ class Divide(Pointwise):
         return max((spec for spec in specs if isinstance(spec, ArraySpec)), key=lambda spec: len(spec.dims))
 
 
+@operator("toy_greedy", version=1, signature="()->()")
+class Greedy(Pointwise):
+    """Takes much more memory than it declares."""
+
+    bytes: int = param(2**32, "What it takes.", ge=1)
+
+    def apply(self, xp: Any, *blocks: Any) -> Any:
+        taken = np.ones(self.bytes // 8)
+        return blocks[0] + blocks[0].dtype.type(taken[0])
+
+
 @operator("toy_flip", version=1, signature="(x)->(x)")
 class Flip(Whole):
     """Reverse a whole axis."""

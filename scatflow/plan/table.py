@@ -60,7 +60,8 @@ def text(plan: Plan) -> str:
 def _row(stage: Stage, plan: Plan) -> dict[str, Any]:
     projection, count, limits = stage.projection, len(stage.regions), plan.limits
     row = {
-        "stage": stage.number, "target": stage.name, "kind": stage.kind, "device": limits.device, "strategy": stage.why,
+        "stage": stage.number, "target": stage.name, "kind": stage.kind,
+        "nodes": " → ".join(step.node for step in stage.graph.steps) or "copy", "device": limits.device, "strategy": stage.why,
         "regions": count, "region": " ".join(f"{dim}={step}" for dim, step in stage.regions.steps) or "whole",
         "peak/task": size(projection.peak), "peak/worker": size(RESERVED_BYTES + projection.peak * limits.threads),
         "read": size(projection.read * count), "written": size(sum(t.own.nbytes for t in stage.targets)),

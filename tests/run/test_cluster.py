@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scatflow import cluster
+from scatflow.errors import JobError
+from scatflow.pipeline import Pipeline
+from scatflow.store import state
 
 
 def _faults() -> int:
@@ -29,3 +33,17 @@ def test_workers_keep_large_temporaries() -> None:
         assert {name: found[name] for name in cluster.MALLOC} == {name: str(value) for name, value in cluster.MALLOC.items()}
         assert found["OMP_NUM_THREADS"] == "1"  # Dask's own settings stay
     assert faults < 50 * 4096 / 4
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("toys")
+def test_memory_beyond_the_limit_ends_in_an_error_that_names_the_region(tmp_path: Path) -> None:
+    """Workers die of it again and again; the job ends, keeps what others finished, and says what to do."""
+    job = Pipeline({"process_graph": {
+        "u": {"process_id": "toy_noise", "arguments": {"items": 4, "size": 64}},
+        "g": {"process_id": "toy_greedy", "arguments": {"data": {"from_node": "u"}, "bytes": 2**32}, "result": True},
+    }})  # fmt: skip
+    with cluster.local(workers=1, memory="1 GiB") as client, pytest.raises(JobError, match="out of memory") as caught:
+        job.run(tmp_path / "out.zarr", client=client, region={"item": 1})
+    assert caught.value.code == "WorkerOutOfMemory" and "region" in str(caught.value)
+    assert state(tmp_path / "out.zarr")["state"] == "error"
