@@ -257,7 +257,12 @@ def set_state(root: Path, value: str, **attrs: Any) -> None:
 
 
 def finish(root: Path) -> None:
-    """Mark the result complete, drop the work group, consolidate metadata: in this order, so a crash between is harmless."""
+    """Mark the result complete, drop the work group, consolidate metadata: in this order, so a crash between is harmless.
+
+    Before that, what killed writers left of chunks they had not renamed yet is removed.
+    """
+    for left in root.rglob("*.partial"):
+        left.unlink(missing_ok=True)
     set_state(root, "complete")
     shutil.rmtree(root / INTERNAL / "work", ignore_errors=True)
     with warnings.catch_warnings():

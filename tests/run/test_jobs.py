@@ -202,3 +202,18 @@ def test_a_stopped_job_keeps_its_store(job: Pipeline, tmp_path: Path, undisturbe
     job.run(out, region=three_stages.REGION, resume=True)
     assert chunk_bytes(out) == undisturbed
     shutil.rmtree(out)
+
+
+def test_what_a_killed_writer_left_is_removed(job: Pipeline, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+    out = tmp_path / "out.zarr"
+
+    def stop(event: Any) -> None:
+        if event["done"] == 150:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job.run(out, region=three_stages.REGION, progress=stop)
+    folder = next(path for path in out.rglob("c") if path.is_dir() and "_scatflow" not in path.parts)
+    (folder / "0.5dfca19f.partial").write_bytes(b"half a chunk")
+    job.run(out, region=three_stages.REGION, resume=True)
+    assert chunk_bytes(out) == undisturbed
