@@ -261,7 +261,7 @@ def finish(root: Path) -> None:
 
     Before that, what killed writers left of chunks they had not renamed yet is removed.
     """
-    for left in root.rglob("*.partial"):
+    for left in [path for path in root.rglob("*.partial") if path.is_file()]:  # an array may have such a name, too
         left.unlink(missing_ok=True)
     set_state(root, "complete")
     shutil.rmtree(root / INTERNAL / "work", ignore_errors=True)
