@@ -49,6 +49,12 @@ def keywords(xp: Any, kernel: Kernel, blocks: Sequence[Any], place: Place, metho
 
 
 def call_kernel(xp: Any, kernel: Kernel, blocks: Sequence[Any], place: Place) -> Mapping[str, Array]:
-    """Call ``apply`` on blocks in kernel order."""
-    operator: Any = kernel.operator
-    return named(kernel, operator.apply(xp, *blocks, **keywords(xp, kernel, blocks, place, "apply")))
+    """Call the kernel on blocks in kernel order."""
+    method = method_for(xp, kernel.operator)
+    return named(kernel, getattr(kernel.operator, method)(xp, *blocks, **keywords(xp, kernel, blocks, place, method)))
+
+
+def method_for(xp: Any, operator: Operator) -> str:
+    """Return the name of the operator's kernel for an array library: ``apply_numpy`` or ``apply_cupy`` where it has one."""
+    library = str(xp.__name__).rpartition(".")[2]
+    return f"apply_{library}" if hasattr(operator, f"apply_{library}") else "apply"

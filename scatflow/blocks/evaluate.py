@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scatflow.arrays import namespace
-from scatflow.blocks.call import call_kernel, keywords, named, with_batch
+from scatflow.blocks.call import call_kernel, keywords, method_for, named, with_batch
 from scatflow.blocks.window import reduce_spans, windowed
 from scatflow.contract import Extended, Reduce, Select, Whole, Window
 from scatflow.graph.kernel import Kernel, Port
@@ -54,7 +54,7 @@ def evaluate(
     elif isinstance(operator, Whole):
         results = call_kernel(xp, kernel, ready, with_batch(kernel, kernel.place(), batch))
     else:
-        results = named(kernel, operator.apply(xp, *aligned(xp, kernel, ready)))  # type: ignore[attr-defined]
+        results = named(kernel, getattr(operator, method_for(xp, operator))(xp, *aligned(xp, kernel, ready)))
     return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
 
 

@@ -73,7 +73,7 @@ def ops(name: str | None, as_json: bool) -> None:
                 book.provider("operators", name)  # raises, with the nearest names and how to install it
         _print_catalogue(rows, as_json)
         return
-    found = described(book.find(kind, name), book.provider(kind, name).canonical, _SINGULAR[kind])
+    found = described(book.find(kind, name), book.provider(kind, name).canonical)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -82,6 +82,7 @@ def ops(name: str | None, as_json: bool) -> None:
 
 def catalogue(book: Registry) -> list[dict[str, Any]]:
     """Return one row per name; what cannot be imported is listed with the reason."""
+    from scatflow.contract.info import summary_of
     from scatflow.errors import RegistryError
 
     rows = []
@@ -91,35 +92,18 @@ def catalogue(book: Registry) -> list[dict[str, Any]]:
             try:
                 row["provider"] = book.provider(kind, name).dist
                 cls = book.find(kind, name)
-                row |= {"summary": _summary(cls), "aliases": list(getattr(cls, "aliases", ()))}
+                row |= {"summary": summary_of(cls), "aliases": list(getattr(cls, "aliases", ()))}
             except RegistryError as error:
                 row["summary"] = f"unusable: {error.rule}" + (f" ({error.got})" if error.got else "")
             rows.append(row)
     return rows
 
 
-def described(cls: type[Any], canonical: str, kind: str) -> dict[str, Any]:
-    """Return a declaration as plain JSON: what a form or a table needs."""
-    schema = cls.model_json_schema()
-    shared = schema.get("$defs", {})
-    signature = getattr(cls, "signature", None)
-    required = schema.get("required", ())
-    # What the author declared comes first; parameters that all operators share come last.
-    own = {
-        name
-        for base in cls.__mro__
-        if not base.__module__.startswith("scatflow.")
-        for name in vars(base).get("__annotations__", ())
-    }
-    return {
-        "id": canonical, "kind": kind, "version": cls.version, "summary": _summary(cls), "description": _description(cls),
-        "signature": signature.text if signature else None, "inputs": list(getattr(cls, "inputs", ())),
-        "parameters": {
-            name: {**_plain(entry), "type": _type(entry, shared), "required": name in required}
-            for name, entry in sorted(schema.get("properties", {}).items(), key=lambda item: item[0] not in own)
-        },
-        "references": list(map(str, cls.references)), "aliases": list(getattr(cls, "aliases", ())),
-    }  # fmt: skip
+def described(cls: type[Any], canonical: str) -> dict[str, Any]:
+    """Return a declaration as plain JSON under its canonical name: what a form or a table needs."""
+    from scatflow.contract import Info
+
+    return {"id": canonical, **Info.of(cls).to_json()}
 
 
 def _kind_of(book: Registry, name: str) -> Kind | None:
@@ -148,9 +132,14 @@ def _print_catalogue(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
 def _print_description(found: Mapping[str, Any]) -> None:
     from scatflow.cli.screen import print_heading, print_pairs
 
-    print_heading(f"{found['id']}: {found['kind']}, version {found['version']}")
+    kind = found["kind"] if found["signature"] is None else f"operator ({found['kind']})"
+    print_heading(f"{found['id']}: {kind}, version {found['version']}")
     click.echo(f"\n{_terminal(found['description'])}\n")
-    facts = [("axes", found["signature"] or ""), ("inputs", ", ".join(found["inputs"])), ("also", ", ".join(found["aliases"]))]
+    facts = [
+        ("equation", found["equation"]), ("axes", found["signature"] or ""), ("inputs", ", ".join(found["inputs"])),
+        ("dtypes", found["dtypes"]), ("boundaries", ", ".join(found["boundaries"])), ("claims", ", ".join(found["claims"])),
+        ("also", ", ".join(found["aliases"])),
+    ]  # fmt: skip
     facts += [("reference", reference) for reference in found["references"]]
     print_pairs([(name, value) for name, value in facts if value], indent=0)
     if found["parameters"]:
@@ -159,9 +148,11 @@ def _print_description(found: Mapping[str, Any]) -> None:
 
 
 def _parameter(entry: Mapping[str, Any]) -> str:
+    from scatflow.contract.info import limits
+
     default = "required" if entry["required"] else f"default {_short(entry.get('default'))}"
-    limits = _range(entry)
-    facts = ", ".join(fact for fact in (entry["type"], "" if entry["type"].endswith(limits) else limits, default) if fact)
+    bounds = limits(entry)
+    facts = ", ".join(fact for fact in (entry["type"], "" if entry["type"].endswith(bounds) else bounds, default) if fact)
     return "\n".join(line for line in (facts, _terminal(entry.get("description", ""))) if line)
 
 
@@ -175,46 +166,3 @@ def _short(value: Any) -> str:
 def _terminal(words: str) -> str:
     """Return a docstring's words without the quotes of reStructuredText."""
     return words.replace("``", "")
-
-
-def _summary(cls: type[Any]) -> str:
-    return (cls.__doc__ or "").strip().partition("\n")[0]
-
-
-def _description(cls: type[Any]) -> str:
-    """Return the docstring up to its sections: parameters are shown as a table."""
-    import inspect
-
-    lines = inspect.cleandoc(cls.__doc__ or "").splitlines()
-    rules = [number for number, line in enumerate(lines) if line and set(line) == {"-"}]
-    return "\n".join(lines[: rules[0] - 1] if rules else lines).strip()
-
-
-def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key != "title"}
-
-
-def _type(entry: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
-    """Return the type of a JSON Schema in words."""
-    if "$ref" in entry:
-        return str(entry["$ref"]).rpartition("/")[2]
-    if "anyOf" in entry:
-        return " or ".join(dict.fromkeys(_type(part, shared) for part in entry["anyOf"]))
-    if "enum" in entry:
-        return "one of " + ", ".join(map(str, entry["enum"]))
-    if "const" in entry:
-        return json.dumps(entry["const"])
-    if entry.get("type") == "array":
-        inside = entry.get("items") or {}
-        return f"list of {_type(inside, shared)}" if inside else "list"
-    return str(entry.get("type", "any"))
-
-
-def _range(entry: Mapping[str, Any]) -> str:
-    """Return limits, choices and unit of a parameter, of each alternative where there are several."""
-    parts = [entry, *entry.get("anyOf", ())]
-    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {part[key]:g}" for part in parts for key, sign in signs.items() if key in part]
-    choices = [", ".join(map(str, part["choices"])) for part in parts if "choices" in part]
-    unit = [f"[{entry['unit']}]"] if "unit" in entry else []
-    return " ".join([*dict.fromkeys(limits), *choices, *unit])

@@ -3,6 +3,7 @@
 from scatflow.contract.average import Average
 from scatflow.contract.cells import Cells, stack
 from scatflow.contract.declared import Declared, canonical_json, digest, param
+from scatflow.contract.info import Info
 from scatflow.contract.operator import (
     API,
     Boundary,
@@ -25,7 +26,7 @@ from scatflow.contract.source import FilterFamily, Filters, Source, family, inst
 from scatflow.contract.wiring import Ref, Wire, wire
 
 __all__ = [
-    "API", "Average", "Boundary", "Cells", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Operator", "Pointwise",
-    "Program", "Reduce", "Ref", "Reference", "Select", "Signature", "Source", "Whole", "Window", "Wire", "canonical_json", "digest", "family",
+    "API", "Average", "Boundary", "Cells", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Info", "Operator",
+    "Pointwise", "Program", "Reduce", "Ref", "Reference", "Select", "Signature", "Source", "Whole", "Window", "Wire", "canonical_json", "digest", "family",
     "install_family_lookup", "operator", "param", "source", "stack", "wire",
 ]  # fmt: skip

@@ -46,6 +46,7 @@ def operator(
     boundaries: tuple[Boundary, ...] = ("reflect", "periodic", "zero", "symmetric"),
     references: tuple[Reference | str, ...] = (),
     aliases: tuple[str, ...] = (),
+    equation: str = "",
 ) -> Callable[[D], D]:
     """Declare an operator class.
 
@@ -69,6 +70,8 @@ def operator(
         Papers or formulas of what is computed (``scatflow show --cite``).
     aliases : tuple of str
         Other names in use in the fields, found by the catalogue's search.
+    equation : str
+        What is computed, as LaTeX without dollar signs; stands in the catalogue.
     """
 
     def declare(cls: D) -> D:
@@ -77,7 +80,7 @@ def operator(
         for key, value in {
             "name": name, "version": version, "signature": parsed, "inputs": inputs or default, "dtypes": dtypes,
             "linear": linear, "stochastic": stochastic, "differentiable": differentiable,
-            "boundaries": boundaries, "references": references, "aliases": aliases,
+            "boundaries": boundaries, "references": references, "aliases": aliases, "equation": equation,
         }.items():  # fmt: skip
             setattr(cls, key, value)
         return cls
@@ -86,7 +89,11 @@ def operator(
 
 
 class Operator(Declared):
-    """Base of all operators: an immutable value whose fields are its parameters."""
+    """Base of all operators: an immutable value whose fields are its parameters.
+
+    A kind with ``apply`` may add ``apply_numpy`` or ``apply_cupy`` with the same arguments: a specialized kernel for that
+    library, which must give the numbers of ``apply``; the conformance kit compares them.
+    """
 
     signature: ClassVar[Signature]
     inputs: ClassVar[tuple[str, ...]] = ("data",)
@@ -97,6 +104,7 @@ class Operator(Declared):
     boundaries: ClassVar[tuple[Boundary, ...]] = ()
     references: ClassVar[tuple[Reference | str, ...]] = ()
     aliases: ClassVar[tuple[str, ...]] = ()
+    equation: ClassVar[str] = ""
 
     dtype: Literal["float32", "float64"] | None = param(None, "Precision to compute in; default the input's own.")
 
@@ -137,6 +145,21 @@ class Operator(Declared):
     def examples(cls) -> Iterator[Operator]:
         """Yield small instances for the conformance kit and the documentation."""
         yield cls()
+
+    def sample_inputs(self, rng: Any) -> tuple[Any, ...]:
+        """Return small labelled inputs for the conformance kit, drawn from a ``numpy.random.Generator``.
+
+        One DataArray (or number) per input, in double precision. Default none: the kit then draws normal numbers on the
+        operator's own dims. Override it where inputs must be positive, need a certain coordinate, or differ in shape.
+        """
+        return ()
+
+    def reference(self, *refs: Any) -> Any:
+        """Wire the same result from simpler operators, as :meth:`Composite.expand` does; None where there is no such way.
+
+        Read by the conformance kit alone, which compares; nothing else calls it.
+        """
+        return None
 
     @classmethod
     def wants_place(cls, method: str) -> bool:

@@ -13,7 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scatflow import apply
+from scatflow.blocks import evaluate
+from scatflow.contract import Pointwise, operator
 from scatflow.errors import ChunkError, DataError, DimensionError, DtypeError, ParameterError
+from scatflow.graph import bind
+from scatflow.labels import spec_of
 from toys import Anomaly, Bands, Divide, Every, Flip, Mean, Smooth
 
 MODES = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap", "zero": "constant"}
@@ -298,3 +302,39 @@ def test_the_same_data_under_other_coordinates_is_another_task() -> None:
     reflected, wrapped = (apply(Smooth(dims="x"), array) for array in (plain, whole))
     assert reflected.data.name != wrapped.data.name
     assert not np.allclose(*dask.compute(reflected, wrapped, scheduler="sync"))
+
+
+@operator("twice", version=1, signature="()->()")
+class Twice(Pointwise):
+    """Says which of its kernels ran."""
+
+    def apply(self, xp: Any, *blocks: Any) -> Any:
+        return 2 * blocks[0]
+
+    def apply_numpy(self, xp: Any, *blocks: Any) -> Any:
+        return -2 * blocks[0]
+
+
+def test_a_specialized_kernel_serves_its_library_alone() -> None:
+    strict = pytest.importorskip("array_api_strict", reason="missing: array-api-strict")
+    kernel = bind(Twice(), spec_of(xr.DataArray(np.ones(2)))).kernel
+    assert evaluate(kernel, [np.ones(2)])[""].tolist() == [-2.0, -2.0]
+    assert np.asarray(evaluate(kernel, [strict.ones(2)])[""]).tolist() == [2.0, 2.0]
+
+
+@operator("thrice", version=1, signature="(x)->(x)")
+class Thrice(Smooth):
+    """A window with a specialized kernel that wants the place and the constants."""
+
+    def prepare(self, xp: Any, block: Any, device: Any) -> dict[str, Any]:
+        return {"factor": 3.0}
+
+    def apply(self, xp: Any, *blocks: Any, factor: float) -> Any:  # type: ignore[override]
+        return factor * blocks[0]
+
+    def apply_numpy(self, xp: Any, *blocks: Any, at: Any, factor: float) -> Any:
+        return -factor * blocks[0] * at.size["x"]
+
+
+def test_a_specialized_kernel_gets_what_it_asks_for() -> None:
+    assert apply(Thrice(dims="x", radius=0), xr.DataArray(np.ones(4), dims="x")).values.tolist() == [-12.0] * 4

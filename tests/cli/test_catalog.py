@@ -54,7 +54,7 @@ def test_one_operator_is_described_from_its_declaration(scatflow: Program) -> No
     code, out, _ = scatflow("ops", "toy_smooth")
     assert code == 0
     for words in (
-        "toy_plugin:toy_smooth: operator, version 1",
+        "toy_plugin:toy_smooth: operator (window), version 1",
         "(y?,x)->(y?,x)",
         "≥ 0 ≤ 1000",
         "[sample]",
