@@ -252,16 +252,27 @@ def rename(spec: ArraySpec, name: str | None) -> ArraySpec:
 
 
 def assemble(results: Mapping[str, xr.DataArray], attrs: Mapping[str, Any] | None = None) -> Any:
-    """Return one DataArray, a Dataset of named results, or a DataTree where their sizes differ; ``attrs`` are for the latter."""
+    """Return one DataArray, a Dataset of named results, or a DataTree where their labels differ; ``attrs`` are for the latter."""
     if list(results) == [""]:
         return results[""]
-    sizes: dict[Any, int] = {}
-    for result in results.values():
-        for dim, size in result.sizes.items():
-            if sizes.setdefault(dim, size) != size:
-                groups = {f"/{name}": xr.Dataset({str(r.name): r}) for name, r in results.items()}
-                return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
+    if not _share_labels(results):
+        groups = {f"/{name}": xr.Dataset({str(result.name): result}) for name, result in results.items()}
+        return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
     return xr.Dataset({name: result.rename(name) for name, result in results.items()}, attrs=attrs)
+
+
+def _share_labels(results: Mapping[str, xr.DataArray]) -> bool:
+    """Tell whether dims of one name have one length, and coordinates of one name the same values, in all results."""
+    sizes: dict[Any, int] = {}
+    coords: dict[Any, xr.DataArray] = {}
+    for result in results.values():
+        if any(sizes.setdefault(dim, size) != size for dim, size in result.sizes.items()):
+            return False
+        for name, coord in result.coords.items():
+            first = coords.setdefault(name, coord)
+            if first.dims != coord.dims or not _same(first.variable.data, coord.variable.data):
+                return False
+    return True
 
 
 def same_labels(a: ArraySpec, b: ArraySpec) -> bool:

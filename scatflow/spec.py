@@ -167,7 +167,8 @@ class Place:
 
     Every mapping goes from axis role (``"y"``) to a number. ``start`` is the absolute index of the block's
     first sample (negative inside an extension), ``stop`` one past its last; ``core`` is the half-open
-    absolute range whose results count (the rest is halo or extension); ``size`` the length of the whole
+    absolute range whose results count (the rest is halo or extension); ``span`` the range between the walls
+    around it, of which the core may be a part (empty: the core is all of it); ``size`` the length of the whole
     axis; ``step`` the signed spacing in ``unit``; ``batch`` the absolute index of the block's first item
     along each batch axis, and ``items`` how many there are along it, in block order.
     """
@@ -181,6 +182,7 @@ class Place:
     periodic: Mapping[str, bool] = field(default_factory=dict)
     batch: tuple[int, ...] = ()
     items: tuple[int, ...] = ()
+    span: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def samples(self, role: str, stride: int) -> range:
         """Return the absolute multiples of ``stride`` inside the block along ``role``."""

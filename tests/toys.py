@@ -59,7 +59,7 @@ class Smooth(Window):
             axis = x.ndim - 1 - offset
             shifts = range(-self.radius, self.radius + 1)
             total = sum(xp.roll(x, shift, axis=axis) for shift in shifts) / (2 * self.radius + 1)
-            keep = np.asarray(at.samples(role, self.stride)) - at.start[role]
+            keep = np.asarray(at.samples(role, self.stride), dtype=np.int64) - at.start[role]
             x = xp.take(total, xp.asarray(keep, device=x.device), axis=axis)
         return x
 

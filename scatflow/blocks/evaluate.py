@@ -6,6 +6,7 @@ the edges, splits at walls, handles absent and missing data, and trims.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,11 +70,7 @@ def partial(
     ready = []
     for block, port in zip(blocks, kernel.inputs, strict=True):
         moved = to_kernel(xp, block, port)
-        if isinstance(port, Port):
-            moved = _pool(
-                xp, moved, len([d for d in port.dims if d in kernel.over]), len([d for d in port.dims if d in kernel.core])
-            )
-        ready.append(moved)
+        ready.append(pooled(xp, kernel, moved, port) if isinstance(port, Port) else moved)
     if isinstance(operator, Extended):
         return reduce_spans(xp, kernel, ready, batch)
     place = with_batch(kernel, kernel.place(), batch)
@@ -118,14 +115,12 @@ def _to_public(xp: Any, block: Any, port: Port) -> Any:
     return xp.permute_dims(block, order) if order != tuple(range(len(order))) else block
 
 
-def _pool(xp: Any, block: Any, pooled: int, core: int) -> Any:
-    """Flatten the pooled batch axes into the one axis ``r`` before the core axes."""
+def pooled(xp: Any, kernel: Kernel, block: Any, port: Port) -> Any:
+    """Return a block in kernel order with the pooled batch axes of a Reduce flattened into one axis before the core axes."""
     shape = block.shape
-    kept = len(shape) - pooled - core
-    count = 1
-    for n in shape[kept : kept + pooled]:
-        count *= n
-    return xp.reshape(block, (*shape[:kept], count, *shape[kept + pooled :]))
+    count, core = (len([dim for dim in port.dims if dim in dims]) for dims in (kernel.over, kernel.core))
+    kept = len(shape) - count - core
+    return xp.reshape(block, (*shape[:kept], math.prod(shape[kept : kept + count]), *shape[kept + count :]))
 
 
 def aligned(xp: Any, kernel: Kernel, blocks: Blocks) -> list[Any]:

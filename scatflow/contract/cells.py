@@ -102,15 +102,13 @@ class Cells:
         values : array of float64 or complex128, shape (..., cells)
             Weighted means; 0 where the weight is.
         weights : array of float64, shape (cells,), or (..., cells) with ``valid``
-            Shares of the whole field, which add up to 1 over all blocks of a field without gaps. Within a block
-            they are proportional to the number of samples, so that the weighted mean over its cells is the plain
-            mean over its samples; blocks (segments between walls) weigh by length.
+            Shares of the whole field, which add up to 1 over all blocks of a field without gaps. Within a segment
+            between walls all samples weigh the same, however it is cut into blocks; segments weigh by length.
         """
         strides = (stride,) * len(self.edges) if isinstance(stride, int) else tuple(stride)
         spans = [self._spans(role, step) for role, step in zip(self.edges, strides, strict=True)]
         counts = [math.prod(choice) for choice in itertools.product(*([b - a for a, b in part] for part in spans))]
-        total = sum(counts)
-        scale = 0.0 if total == 0 else sum(self.volume()) / total
+        scale = math.prod(self._weight(role, step) for role, step in zip(self.edges, strides, strict=True))
         device = getattr(plane, "device", None)
         if valid is None:
             number = xp.asarray([float(max(1, n)) for n in counts], dtype=xp.float64, device=device)
@@ -120,6 +118,12 @@ class Cells:
         number = _sums(xp, share, spans)
         safe = xp.where(number > 0, number, xp.ones_like(number))
         return _sums(xp, share * plane, spans) / safe, number * scale
+
+    def _weight(self, role: str, stride: int) -> float:
+        """Return the share of the axis that one sample stands for: its segment's, divided among the segment's samples."""
+        low, high = self.at.span.get(role, self.at.core[role])
+        count = -(-high // stride) - -(-low // stride)
+        return 0.0 if count == 0 else (high - low) / (self.at.size[role] * count)
 
     def _spans(self, role: str, stride: int) -> list[tuple[int, int]]:
         """Return, per cell along a role, the plane's samples inside both the cell and the core."""

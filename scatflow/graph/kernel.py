@@ -169,7 +169,7 @@ def extended_place(kernel: Kernel, ranges: Mapping[str, tuple[int, int]]) -> Pla
             continue
         start[role] = (low - before) // grid * grid
         stop[role] = start[role] + fast_length(high + after - start[role], multiple=grid)
-    return replace(place, start=start, stop=stop)
+    return replace(place, start=start, stop=stop, span=place.core)
 
 
 def trim(block: Any, place: Place, role: str, stride: int, core: tuple[int, int], axis: int = 0) -> Any:
@@ -177,5 +177,4 @@ def trim(block: Any, place: Place, role: str, stride: int, core: tuple[int, int]
     samples = place.samples(role, stride)
     wanted = range(-(-core[0] // stride) * stride, core[1], stride)
     first = (wanted.start - samples.start) // stride
-    index = (slice(None),) * axis + (slice(first, first + len(wanted)),)
-    return block[index]
+    return block[(*(slice(None),) * axis, slice(first, first + len(wanted)), ...)]

@@ -11,6 +11,7 @@ import numpy as np
 from scatflow.contract import Select
 from scatflow.errors import DimensionError
 from scatflow.graph.kernel import Kernel, Port
+from scatflow.labels import check_dtype
 from scatflow.spec import ArraySpec, Coord
 
 Index = int | slice | tuple[int, ...]
@@ -25,6 +26,8 @@ def positions(index: Index, size: int) -> Any:
 
 def bind_select(operator: Select, spec: ArraySpec) -> tuple[Kernel, ArraySpec]:
     """Return the kernel and the labelled result of a selection (labels already turned into positions)."""
+    if np.dtype(spec.dtype).kind not in "mMSU":  # dates and texts are passed on as they are
+        check_dtype(spec, operator.dtypes, None, operator.name)
     resolved = operator.resolve(spec)
     assert isinstance(resolved, Select)
     indexers = {dim: _normal(dim, index, spec, operator.name) for dim, index in resolved.indexers(spec).items()}

@@ -86,6 +86,8 @@ def _over_variables(operator: Operator, data: Sequence[Any], rechunk: str | None
 
 
 def _evaluate(operator: Operator, arrays: Sequence[Any], rechunk: str | None) -> dict[str, xr.DataArray]:
+    if len(arrays) != len(operator.inputs):
+        raise ParameterError(operator.name, "wrong number of inputs", expected=", ".join(operator.inputs), got=len(arrays))
     if isinstance(operator, Program):
         raise PlanError(f"operator {operator.name}", "an eager program runs as a job", remedy="Use Pipeline.run.")
     if isinstance(operator, Composite):

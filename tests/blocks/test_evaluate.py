@@ -17,7 +17,7 @@ from scatflow.blocks import evaluate
 from scatflow.contract import Pointwise, operator
 from scatflow.errors import ChunkError, DataError, DimensionError, DtypeError, ParameterError
 from scatflow.graph import bind
-from scatflow.labels import spec_of
+from scatflow.labels import assemble, spec_of
 from toys import Anomaly, Bands, Divide, Every, Flip, Mean, Smooth
 
 MODES = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap", "zero": "constant"}
@@ -338,3 +338,24 @@ class Thrice(Smooth):
 
 def test_a_specialized_kernel_gets_what_it_asks_for() -> None:
     assert apply(Thrice(dims="x", radius=0), xr.DataArray(np.ones(4), dims="x")).values.tolist() == [-12.0] * 4
+
+
+def test_results_with_equal_sizes_and_other_labels_are_no_dataset() -> None:
+    """A dataset has one coordinate per name; results that disagree become groups of a tree."""
+    one = xr.DataArray(np.zeros(2), dims="path", coords={"j1": ("path", [0, 0])}, name="w")
+    groups = assemble({"j0": one, "j1": one.assign_coords(j1=("path", [1, 1]))})
+    assert isinstance(groups, xr.DataTree) and set(groups.children) == {"j0", "j1"}
+    assert groups["j1"]["w"].j1.values.tolist() == [1, 1]
+    assert set(assemble({"a": one, "b": one + 1}).data_vars) == {"a", "b"}
+
+
+def test_a_composite_counts_its_inputs() -> None:
+    with pytest.raises(ParameterError, match="toy_anomaly: wrong number of inputs"):
+        apply(Anomaly(dims=("x",)), signal(2, 5), signal(2, 5))
+
+
+def test_a_selection_takes_the_kinds_that_it_declares_and_what_is_no_number() -> None:
+    with pytest.raises(DtypeError, match="toy_every input"):
+        apply(Every(dim="x"), xr.DataArray(np.array([None, 1, None], dtype=object), dims="x"))
+    dates = xr.DataArray(np.arange("2001-01-01", "2001-01-05", dtype="M8[D]").astype("M8[ns]"), dims="x")
+    assert apply(Every(dim="x"), dates).values.tolist() == dates.values[::2].tolist()

@@ -252,7 +252,7 @@ class Divide(Binary):
     def formula(self, xp: Any, *operands: Any) -> Array:
         x, y = operands
         if not hasattr(y, "shape") and y == 0:  # Python's own division would raise before IEEE 754 is asked
-            y = xp.zeros_like(x)
+            y = xp.full_like(x, y)  # which keeps the sign of a zero
         return x / y
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
