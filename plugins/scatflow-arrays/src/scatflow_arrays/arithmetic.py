@@ -20,6 +20,7 @@ from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec
 from scatflow_arrays import units
 from scatflow_arrays.alignment import joined, relabeled, unit_of
+from scatflow_arrays.samples import positive
 
 Array = Any
 Operand = ArraySpec | float
@@ -37,6 +38,11 @@ def cotangent_of(xp: Any, cotangent: Array, block: Any) -> Any:
         cotangent = xp.sum(cotangent, axis=axes, keepdims=True)
     is_complex = xp.isdtype(cotangent.dtype, "complex floating")
     return xp.real(cotangent) if is_complex and not xp.isdtype(block.dtype, "complex floating") else cotangent
+
+
+def double(dtype: str) -> int:
+    """Return the bytes of a number in double precision, real or complex as ``dtype`` is."""
+    return 16 if dtype.startswith("complex") else 8
 
 
 def conjugate(xp: Any, value: Any) -> Any:
@@ -71,6 +77,10 @@ class Binary(Pointwise):
     def examples(cls) -> Iterator[Operator]:
         """Yield the only instance there is: both operands are inputs."""
         yield cls()
+
+    def sample_inputs(self, rng: Any) -> tuple[Any, ...]:
+        """Return positive operands, of which every formula has a value."""
+        return positive(rng, 2)
 
 
 def _common_unit(name: str, operands: Sequence[Operand]) -> str | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from scatflow.contract import Operator, Whole, operator, param
 from scatflow.errors import DimensionError, near
-from scatflow.spec import ArraySpec
+from scatflow.spec import ArraySpec, Cost
 from scatflow_arrays.alignment import relabeled
+from scatflow_arrays.arithmetic import double
 from scatflow_arrays.segments import Span, spans_along
 
 Array = Any
@@ -103,6 +105,12 @@ class Detrend(Whole):
             where = (..., *(slice(a, b) for a, b in box))
             out[where] = _residual(xp, x[where], sloped)
         return out
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare a product and a difference per function fitted; data, remainder and products in double precision, and a mask."""
+        (spec,) = specs
+        count, core = math.prod(spec.shape), len(self.dims or ("x",))
+        return Cost(6.0 * count * (1 + core), count * (1 + 4 * double(spec.dtype)))
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the detrended cotangent: removing a fit is an orthogonal projection."""

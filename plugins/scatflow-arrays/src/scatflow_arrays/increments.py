@@ -6,6 +6,7 @@ anew behind it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -16,9 +17,9 @@ from pydantic import model_validator
 from scatflow.contract import Composite, Operator, Select, Whole, operator, param, wire
 from scatflow.errors import DimensionError, ParameterError, near
 from scatflow.labels import axis_of
-from scatflow.spec import ArraySpec, Axis
+from scatflow.spec import ArraySpec, Axis, Cost, itemsize
 from scatflow_arrays.alignment import relabeled
-from scatflow_arrays.arithmetic import Subtract
+from scatflow_arrays.arithmetic import Subtract, double
 from scatflow_arrays.positions import Positions, compact
 from scatflow_arrays.relabel import DropLabels
 from scatflow_arrays.segments import Span, by_sample, spans_along
@@ -257,6 +258,12 @@ class Cumsum(Whole):
         filled = xp.where(valid, x, xp.zeros_like(x)) if self.ignore_nodata else x
         total = self._summed(xp, filled)
         return xp.where(valid, total, x) if self.ignore_nodata else total
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare one addition per sample; the data without NaN, their mask, and sums in double precision."""
+        (spec,) = specs
+        count = math.prod(spec.shape)
+        return Cost(float(count), count * (1 + 2 * itemsize(spec.dtype) + double(spec.dtype)))
 
     def _summed(self, xp: Any, x: Array) -> Array:
         wide = xp.complex128 if xp.isdtype(x.dtype, "complex floating") else xp.float64

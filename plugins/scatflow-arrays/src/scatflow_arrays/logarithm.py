@@ -13,6 +13,7 @@ from scatflow.spec import ArraySpec
 from scatflow_arrays import units
 from scatflow_arrays.alignment import relabeled, unit_of
 from scatflow_arrays.arithmetic import Binary, Operand, conjugate, cotangent_of
+from scatflow_arrays.samples import positive
 
 Array = Any
 
@@ -139,6 +140,10 @@ class Ln(Pointwise):
         """Compute one block."""
         with np.errstate(all="ignore"):
             return xp.log(blocks[0])
+
+    def sample_inputs(self, rng: Any) -> tuple[Any, ...]:
+        """Return positive numbers."""
+        return positive(rng, 1)
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the cotangent divided by the conjugate of the block, 0 where the block is 0."""

@@ -6,6 +6,7 @@ agree to rounding: about 1e-15 times the condition of the sum, exactly for minim
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from pydantic import model_validator
 
 from scatflow.contract import Dims, Operator, Reduce, Reference, Whole, operator, param
 from scatflow.errors import DtypeError, ParameterError
-from scatflow.spec import ArraySpec
+from scatflow.spec import ArraySpec, Cost, itemsize
 from scatflow_arrays import units
 from scatflow_arrays.alignment import relabeled, unit_of
 from scatflow_arrays.arithmetic import real_of
@@ -148,16 +149,21 @@ class Reduction(Reduce):
     def chunk(self, xp: Any, *blocks: Array, **prepared: Array) -> State:
         """Return (count, statistic) of one block, or (count, mean, sum of squared deviations)."""
         x = self._wide(xp, blocks[0])
-        valid = ~xp.isnan(x) if self.skipna else xp.ones(x.shape, dtype=xp.bool, device=x.device)
-        n = xp.sum(xp.astype(valid, xp.float64), axis=-1)
+        valid = ~xp.isnan(x) if self.skipna else None
+        if valid is None:
+            n = xp.full(x.shape[:-1], float(x.shape[-1]), dtype=xp.float64, device=x.device)
+        else:
+            n = xp.sum(xp.astype(valid, xp.float64), axis=-1)
         if self.statistic in ("min", "max"):
-            return n, self._extreme(xp, x, valid)
-        filled = xp.where(valid, x, xp.zeros_like(x)) if self.skipna else x
+            return n, self._extreme(xp, x)
+        filled = x if valid is None else xp.where(valid, x, xp.zeros_like(x))
         total = xp.sum(filled, axis=-1)
         if self.statistic in ("mean", "sum"):
             return n, total
         mean = total / _at_least_one(xp, n)
-        deviation = xp.where(valid, xp.abs(filled - mean[..., None]), xp.zeros(x.shape, dtype=xp.float64, device=x.device))
+        deviation = xp.abs(filled - mean[..., None])
+        if valid is not None:
+            deviation = deviation * xp.astype(valid, xp.float64)
         return n, mean, xp.sum(deviation * deviation, axis=-1)
 
     @staticmethod
@@ -165,13 +171,15 @@ class Reduction(Reduce):
         wide = xp.complex128 if xp.isdtype(block.dtype, "complex floating") else xp.float64
         return xp.astype(block, wide)
 
-    def _extreme(self, xp: Any, x: Array, valid: Array) -> Array:
+    def _extreme(self, xp: Any, x: Array) -> Array:
         low = self.statistic == "min"
         # Libraries differ in what a minimum makes of NaN, so it is taken out and put back.
         neutral = xp.asarray(xp.inf if low else -xp.inf, dtype=x.dtype, device=x.device)
         clean = xp.where(xp.isnan(x), neutral, x)
         found = xp.min(clean, axis=-1) if low else xp.max(clean, axis=-1)
-        poisoned = xp.any(xp.isnan(x) & valid, axis=-1)
+        if self.skipna:
+            return found
+        poisoned = xp.any(xp.isnan(x), axis=-1)
         return xp.where(poisoned, xp.asarray(xp.nan, dtype=x.dtype, device=x.device), found)
 
     def combine(self, xp: Any, a: State, b: State) -> State:
@@ -274,6 +282,12 @@ class Norm(Whole):
         scale = xp.where(usable, largest, xp.ones_like(largest))
         scaled = modulus / scale
         return xp.sqrt(xp.sum(scaled * scaled, axis=-1)) * scale[..., 0]
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare a few operations per component; the moduli, scaled and squared."""
+        (spec,) = specs
+        count = math.prod(spec.shape)
+        return Cost(4.0 * count, 3 * count * itemsize(real_of(spec.dtype)))
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the cotangent times the unit vector, 0 where the vector is 0."""

@@ -19,6 +19,7 @@ from scatflow_arrays import units
 from scatflow_arrays.alignment import joined, relabeled, unit_of
 from scatflow_arrays.arithmetic import Operand, conjugate, cotangent_of
 from scatflow_arrays.reduction import Reduction
+from scatflow_arrays.samples import positive
 
 Array = Any
 
@@ -164,8 +165,12 @@ class Rescale(Pointwise):
         data, location, scale = blocks
         with np.errstate(all="ignore"):
             if not hasattr(scale, "shape") and scale == 0:  # Python's own division would raise
-                scale = xp.zeros_like(data)
+                scale = xp.full_like(data, scale)
             return xp.astype((data - location) / scale, data.dtype)
+
+    def sample_inputs(self, rng: Any) -> tuple[Any, ...]:
+        """Return positive numbers: a scale is no zero."""
+        return positive(rng, 3)
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the cotangents of data, location and scale."""

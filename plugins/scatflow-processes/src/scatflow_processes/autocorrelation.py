@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 
 class Average(NamedTuple):
@@ -68,6 +67,8 @@ def autocovariance(series: npt.ArrayLike, max_lag: int) -> npt.NDArray[np.float6
         # Short sums directly: exact zeros stay exact and nothing is padded.
         sums = [(x[..., : n - k] * x[..., k:]).sum(-1) for k in range(max_lag + 1)]
         return np.asarray(np.stack(sums, axis=-1) / n)
+    from scipy import fft  # here: modules of operators load nothing heavy
+
     size = fft.next_fast_len(n + max_lag, real=True)
     power = np.abs(fft.rfft(x, n=size)) ** 2
     return np.asarray(fft.irfft(power, n=size)[..., : max_lag + 1] / n)

@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from scatflow_processes.autocorrelation import finite_series
 from scatflow_processes.stylized_facts import kernels
@@ -175,6 +174,8 @@ def white_noise_band(n: int, probability: float = 0.95) -> float:
     """
     if not 0 < probability < 1:
         raise ValueError(f"probability must lie in (0, 1), got {probability}")
+    from scipy import special  # here: modules of operators load nothing heavy
+
     return float(special.ndtri(0.5 + probability / 2)) / math.sqrt(n)
 
 

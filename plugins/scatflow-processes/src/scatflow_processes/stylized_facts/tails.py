@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from scatflow_processes.autocorrelation import finite_series
 from scatflow_processes.stylized_facts import kernels
@@ -151,6 +150,8 @@ def interval_factors(counts: Sequence[int], probability: float = 0.95) -> tuple[
     if not 0 < probability < 1:
         raise ValueError(f"probability must lie in (0, 1), got {probability}")
     k = np.asarray(counts, dtype=np.float64)
+    from scipy import special  # here: modules of operators load nothing heavy
+
     low, high = (special.gammaincinv(k, 0.5 + side * probability / 2) / k for side in (-1, 1))
     return low, high
 
