@@ -1,13 +1,15 @@
-"""What all tests share, the engine's and the plugins': reproducible randomness, and no cluster left behind."""
+"""What all tests share, the engine's and the plugins': reproducible randomness, no cluster left behind, a table of conformance."""
 
 from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import sys
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,3 +77,25 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         _close_all(leftover)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print(f"\na fixture left running: {names}")
+
+
+#: What the cases of scatflow.testing.parametrize_operators are called.
+_CONFORMANCE = re.compile(r"::test_conformance\[(?P<operator>\w+)-\w+\]$")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what the conformance kit found, one line per operator."""
+    rows: dict[str, Counter[str]] = {}
+    words = {"passed": "passed", "failed": "failed", "xpassed": "failed", "xfailed": "expected", "skipped": "not run"}
+    for outcome, word in words.items():
+        for report in terminalreporter.stats.get(outcome, []):
+            if found := _CONFORMANCE.search(getattr(report, "nodeid", "")):
+                rows.setdefault(found["operator"], Counter())[word] += 1
+    if not rows:
+        return
+    columns = ("passed", "failed", "expected", "not run")
+    rows[f"all {len(rows)}"] = sum(rows.values(), Counter())
+    terminalreporter.section("conformance of operators")
+    terminalreporter.line(f"{'operator':<28}" + "".join(f"{column:>10}" for column in columns))
+    for name, counts in rows.items():
+        terminalreporter.line(f"{name:<28}" + "".join(f"{counts[column]:>10}" for column in columns))

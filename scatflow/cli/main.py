@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "rerun": ("scatflow.cli.rerun", "Repeat a result from its own record and report the difference."),
     "ops": ("scatflow.cli.catalog", "List operators, sources and filter families, or describe one."),
     "plugins": ("scatflow.cli.catalog", "List plugins with their state and reason."),
+    "check": ("scatflow.cli.check", "Hold the operators of a plugin to the contract."),
     "version": ("scatflow.cli.catalog", "Print the version."),
 }
 

@@ -85,7 +85,7 @@ class Info:
         ...     factor: float = param(1.0, "The number c.", ge=0)
         >>> info = Info.of(Gain)
         >>> info.kind, info.summary, info.claims, info.parameters["factor"]["minimum"]
-        ('pointwise', 'An array times a number.', ('linear',), 0.0)
+        ('pointwise', 'An array times a number.', ('linear',), 0)
         """
         kind = next((kind for kind, base in KINDS.items() if issubclass(declared, base)), None)
         if kind is None or not declared.name:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator
@@ -134,8 +134,8 @@ class Operator(Declared):
         return {}
 
     def cost(self, *specs: ArraySpec) -> Cost:
-        """Declare flops and peak bytes beyond inputs and outputs, for blocks in kernel order."""
-        return Cost(flops=float(sum(spec.nbytes for spec in specs)), bytes=sum(spec.nbytes for spec in specs))
+        """Declare flops and peak bytes beyond inputs and outputs, for blocks in kernel order: default one copy of the inputs."""
+        return _copies(specs, 1)
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the cotangents of the blocks, paired by Re sum conj(a) b; 0 at points without a derivative."""
@@ -198,6 +198,10 @@ class Select(Operator):
 class Whole(Core):
     """Core axes arrive unsplit: ``apply(xp, *blocks)``; every other axis is batch."""
 
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare flops and peak bytes beyond inputs and outputs: default four copies of the block."""
+        return _copies(specs, 4)
+
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
         """Compute one block with whole core axes; several results come as a mapping."""
         raise NotImplementedError
@@ -253,6 +257,10 @@ class Window(Extended):
     The kernel treats its block as it likes beyond the reach and returns samples at absolute multiples of the
     output stride inside the block (``at.samples(role, stride)``). New axes and several results are allowed.
     """
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare flops and peak bytes beyond inputs and outputs: default four copies of the extended block."""
+        return _copies(specs, 4)
 
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
         """Compute one extended block."""
@@ -310,3 +318,9 @@ class Program(Operator):
     def run(self, ctx: Any, *inputs: Any) -> Any:
         """Drive other operators to a result, checkpointing through ``ctx``."""
         raise NotImplementedError
+
+
+def _copies(specs: Sequence[ArraySpec], count: int) -> Cost:
+    """Return the cost of a kernel that makes so many copies of its inputs, each with an operation per byte."""
+    size = sum(spec.nbytes for spec in specs)
+    return Cost(flops=float(count * size), bytes=count * size)

@@ -45,10 +45,16 @@ class Block:
     kernel: Kernel
 
     def apply(self, *data: Array) -> Mapping[str, Array]:
-        """Return the kernel's results by name, untrimmed; ``data`` replaces the block's own arrays."""
-        blocks = data or self.data
+        """Return the kernel's results by name, untrimmed; ``data`` replaces the block's own arrays, of which copies are taken."""
+        blocks = data or tuple(self.xp.asarray(array, copy=True) for array in self.data)
         author: Any = self.operator
         return named(self.kernel, author.apply(self.xp, *blocks, **keywords(self.xp, self.kernel, blocks, self.at, "apply")))
+
+    def apply_for(self, library: str) -> Mapping[str, Array]:
+        """Return the results of the kernel that the operator has for one library: ``numpy`` or ``cupy``."""
+        method = f"apply_{library}"
+        kernel = getattr(self.operator, method)
+        return named(self.kernel, kernel(self.xp, *self.data, **keywords(self.xp, self.kernel, self.data, self.at, method)))
 
     def vjp(self, cotangent: Any) -> tuple[Array, ...]:
         """Return the cotangents of the block's arrays for a cotangent of the untrimmed results.

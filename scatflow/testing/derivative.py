@@ -57,12 +57,12 @@ def adjoint_error(block: Block, seed: int = 0) -> float:
     cotangent = {name: _random(rng, array) for name, array in results.items()}
     pulled = Block(block.operator, block.xp, moved, block.at, block.kernel).vjp(_cotangent(block, cotangent, results))
     left = _dot(cotangent, results)
-    right = sum(_inner(values, asnumpy(array)) for values, array in zip(inputs, pulled, strict=True))
-    scale = _norm(cotangent.values()) * _norm(asnumpy(array) for array in results.values())
+    right = sum(inner(values, asnumpy(array)) for values, array in zip(inputs, pulled, strict=True))
+    scale = norm(cotangent.values()) * norm(asnumpy(array) for array in results.values())
     return abs(left - right) / scale
 
 
-def derivative_error(block: Block, seed: int = 0) -> float:
+def derivative_error(block: Block, seed: int = 0, step: float = STEP) -> float:
     """Return how far ``vjp`` is from central differences of the kernel along a random direction.
 
     ``|Re<J v, c> - Re<v, J* c>| / (|J v| |c|)`` with J v from two evaluations in float64 at ``x +- h v``.
@@ -73,6 +73,8 @@ def derivative_error(block: Block, seed: int = 0) -> float:
         A block in float64 or complex128, away from points without a derivative.
     seed : int
         Seed of v and c.
+    step : float
+        Step h relative to the block's norm.
 
     Returns
     -------
@@ -90,19 +92,19 @@ def derivative_error(block: Block, seed: int = 0) -> float:
     rng = np.random.default_rng(seed)
     directions = tuple(_random(rng, array) for array in block.data)
     values = tuple(asnumpy(array) for array in block.data)
-    step = STEP * max(1.0, _norm(values)) / _norm(directions)
+    length = step * max(1.0, norm(values)) / norm(directions)
 
     def at(sign: int) -> Mapping[str, np.ndarray]:
-        moved = (v + sign * step * d for v, d in zip(values, directions, strict=True))
+        moved = (v + sign * length * d for v, d in zip(values, directions, strict=True))
         results = block.apply(*(_like(block, m, array) for m, array in zip(moved, block.data, strict=True)))
         return {name: asnumpy(array) for name, array in results.items()}
 
     after, before = at(1), at(-1)
-    slope = {name: (after[name] - before[name]) / (2 * step) for name in after}
+    slope = {name: (after[name] - before[name]) / (2 * length) for name in after}
     cotangent = {name: _random(rng, array) for name, array in slope.items()}
     pulled = block.vjp(_cotangent(block, cotangent, block.apply()))
-    right = sum(_inner(d, asnumpy(array)) for d, array in zip(directions, pulled, strict=True))
-    return abs(_dot(cotangent, slope) - right) / (_norm(cotangent.values()) * _norm(slope.values()))
+    right = sum(inner(d, asnumpy(array)) for d, array in zip(directions, pulled, strict=True))
+    return abs(_dot(cotangent, slope) - right) / (norm(cotangent.values()) * norm(slope.values()))
 
 
 def _random(rng: np.random.Generator, array: Any) -> np.ndarray:
@@ -122,15 +124,16 @@ def _cotangent(block: Block, cotangent: Mapping[str, np.ndarray], results: Mappi
     return moved if len(moved) > 1 else next(iter(moved.values()))
 
 
-def _inner(a: np.ndarray, b: np.ndarray) -> float:
+def inner(a: np.ndarray, b: np.ndarray) -> float:
     """Return Re sum conj(a) b, summed in double precision."""
     wide = np.complex128 if np.iscomplexobj(a) or np.iscomplexobj(b) else np.float64
     return float(np.vdot(a.astype(wide), b.astype(wide)).real)
 
 
 def _dot(a: Mapping[str, np.ndarray], b: Mapping[str, Any]) -> float:
-    return sum(_inner(values, asnumpy(b[name])) for name, values in a.items())
+    return sum(inner(values, asnumpy(b[name])) for name, values in a.items())
 
 
-def _norm(arrays: Any) -> float:
-    return float(np.sqrt(sum(_inner(array, array) for array in arrays)))
+def norm(arrays: Any) -> float:
+    """Return the norm of all arrays together."""
+    return float(np.sqrt(sum(inner(array, array) for array in arrays)))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from scatflow.contract import Operator, Reference, Whole, operator, param
-from scatflow.spec import ArraySpec
+from scatflow.spec import ArraySpec, Cost
 from scatflow_arrays.alignment import relabeled
 from scatflow_arrays.segments import Span, spans_along
 
@@ -120,6 +120,12 @@ class Taper(Whole):
             window = xp.astype(self._window(xp, xp.concat(phases, axis=-1)), real)
             x = x * (window if absent else xp.reshape(window, (-1, *(1,) * (x.ndim - 1 - axis))))
         return x
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare a product per axis; one product beside the result, and windows of every item where some are shorter."""
+        (spec,) = specs
+        count = math.prod(spec.shape)
+        return Cost(2.0 * count * len(self.dims or ("x",)), 2 * spec.nbytes)
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the tapered cotangent."""

@@ -1,0 +1,103 @@
+"""Group *cost*: declared memory against memory measured, since plans trust the declaration."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from scatflow.arrays import namespace, prepared_cache
+from scatflow.blocks.evaluate import pooled
+from scatflow.contract import Operator, Reduce
+from scatflow.graph.kernel import Port
+from scatflow.spec import ArraySpec
+from scatflow.testing.block import block
+from scatflow.testing.case import Case
+from scatflow.testing.check import Check, Failure, NotApplicable, check
+from scatflow.testing.checks.lazy import has_kernel
+
+#: How far memory may exceed the declaration, and how far it may fall short of it.
+OVER, UNDER = 1.5, 0.25
+#: Bytes that small objects take, which no declaration counts.
+SLACK = 2**16
+#: Bytes of input that a measurement is made on, by repeating items of a batch.
+INPUT_BYTES = 2**19
+
+
+def declares_cost(declared: type[Operator]) -> str:
+    """Only kernels whose author declared a cost."""
+    if has_kernel(declared):
+        return has_kernel(declared)
+    own = any("cost" in vars(base) for base in declared.__mro__ if not base.__module__.startswith("scatflow."))
+    return "" if own else "declares no cost of its own"
+
+
+@check("cost", applies=has_kernel)
+def cost_bound(case: Case) -> None:
+    """Peak memory beyond inputs and results is at most 1.5 times what cost() declares."""
+    declared, measured = _measured(case)
+    if measured > OVER * declared + SLACK:
+        raise Failure("the kernel takes more memory than cost() declares", expected=f"at most {OVER} times {declared} bytes",
+                      got=f"{measured} bytes", remedy="Declare the largest temporaries that live at once, and constants.")  # fmt: skip
+
+
+@check("cost", level=2, applies=declares_cost)
+def cost_slack(case: Case) -> None:
+    """Peak memory is not less than a quarter of what cost() declares, so that plans do not refuse what fits."""
+    declared, measured = _measured(case)
+    if declared > 4 * SLACK and measured < UNDER * declared - SLACK:
+        raise Failure("cost() declares far more than the kernel takes", expected=f"at least {UNDER} times {declared} bytes",
+                      got=f"{measured} bytes")  # fmt: skip
+
+
+@functools.lru_cache(maxsize=8)
+def _measured(case: Case) -> tuple[int, int]:
+    """Return declared and measured bytes of one evaluation on a batch, beyond inputs and results."""
+    size = sum(array.nbytes for array in case.arrays)
+    if size == 0:
+        raise NotApplicable("the sample is empty")
+    many = case.replaced(lambda array: array.expand_dims(extra=max(1, INPUT_BYTES // size)).copy(deep=True))
+    work, blocks, kept = _reduction(many) if isinstance(case.operator, Reduce) else _kernel(many)
+    kernel = many.call.kernel
+    ports = [port for port in kernel.inputs if isinstance(port, Port)]
+    specs = [ArraySpec(port.kernel_dims if block.ndim == len(port.kernel_dims) else tuple(f"d{i}" for i in range(block.ndim)),
+                       tuple(block.shape), str(block.dtype)) for port, block in zip(ports, blocks, strict=True)]  # fmt: skip
+    declared = int(kernel.operator.cost(*specs).bytes)
+    prepared_cache().clear()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        result = work()
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    del result
+    return declared, max(0, peak - kept)
+
+
+def _kernel(many: Case) -> tuple[Any, list[np.ndarray], int]:
+    one = block(many.operator, *many.inputs)
+    kept = sum(spec.nbytes for spec in many.call.outputs.values())
+    return functools.partial(one.apply, *one.data), [np.asarray(array) for array in one.data], kept
+
+
+def _reduction(many: Case) -> tuple[Any, list[np.ndarray], int]:
+    from scatflow.blocks import partial
+
+    kernel = many.call.kernel
+    raw = [np.ascontiguousarray(item.values) for item in many.inputs if isinstance(item, xr.DataArray)]
+    xp = namespace(*raw)
+    blocks = [
+        pooled(xp, kernel, block, port)
+        for block, port in zip(many.kernel_blocks(), kernel.inputs, strict=True)
+        if isinstance(port, Port)
+    ]
+    return (lambda: partial(kernel, raw)), blocks, 0
+
+
+CHECKS: tuple[Check, ...] = (cost_bound, cost_slack)

@@ -1,0 +1,227 @@
+"""Group *declare*: what the declaration says, before any data."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scatflow.contract import Info, Operator, Reference
+from scatflow.contract.info import own_parameters
+from scatflow.errors import ParameterError, ScatflowError, UnknownParameterError
+from scatflow.testing import probe
+from scatflow.testing.check import Check, Failure, NotApplicable, Subject, check
+
+#: Seconds that importing the module of an operator may take beyond what every operator needs.
+IMPORT_SECONDS = 0.15
+_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+
+
+@check("declare", per_case=False)
+def info_json(subject: Subject) -> None:
+    """The declaration survives JSON; the operator and every parameter of its own are documented."""
+    info = Info.of(subject.declared)
+    text = json.dumps(info.to_json())
+    if Info.from_json(json.loads(text)).to_json() != info.to_json():
+        raise Failure("the declaration does not survive JSON")
+    if not _NAME.match(info.name):
+        raise Failure("the name is no identifier", expected=_NAME.pattern, got=repr(info.name))
+    if isinstance(info.version, bool) or not isinstance(info.version, int) or info.version < 1:
+        raise Failure("the version is a positive integer", got=repr(info.version))
+    if not info.summary:
+        raise Failure("the class has no docstring", remedy="Its first line is what the catalogue shows.")
+    silent = [name for name in own_parameters(subject.declared) if not info.parameters[name].get("description")]
+    if silent:
+        raise Failure("parameters have no description", got=silent, remedy='Give one: param(default, "What it means.").')
+    strange = [item for item in subject.declared.references if not isinstance(item, (Reference, str))]
+    if strange:
+        raise Failure("references are Reference values or texts", got=strange)
+
+
+@check("declare", per_case=False)
+def examples(subject: Subject) -> None:
+    """There is at least one example, and each gives a result on its sample inputs."""
+    for example in subject.examples:
+        if type(example) is not subject.declared:
+            raise Failure("an example is of another class", expected=subject.declared.__name__, got=type(example).__name__)
+    for case in subject.cases:
+        try:
+            found = case.whole
+        except Exception as error:
+            raise Failure(f"{case.label} fails on its sample inputs", got=f"{type(error).__name__}: {error}",
+                          remedy="Yield instances that work, or define sample_inputs(rng).") from error  # fmt: skip
+        if not found:
+            raise Failure(f"{case.label} delivers no result")
+
+
+@check("declare", per_case=False)
+def attributes(subject: Subject) -> None:
+    """Every public attribute that the author added can be read."""
+    own = [base for base in subject.declared.__mro__ if not base.__module__.startswith(("pydantic", "scatflow."))]
+    names = sorted({name for base in own for name in vars(base) if not name.startswith("_")})
+    for example in subject.examples:
+        for name in names:
+            try:
+                getattr(example, name)
+            except Exception as error:
+                raise Failure(f"attribute {name!r} cannot be read", got=f"{type(error).__name__}: {error}",
+                              remedy="Plugins, completion and documentation read attributes.") from error  # fmt: skip
+
+
+@check("declare", per_case=False)
+def params_reject(subject: Subject) -> None:
+    """Values outside what is declared raise ParameterError, naming operator and parameter; so do unknown parameters."""
+    example, parameters = subject.examples[0], Info.of(subject.declared).parameters
+    for name in own_parameters(subject.declared):
+        for value, why in invalid(parameters[name]):
+            _refused(example, {name: value}, f"{subject.declared.name}.{name}", why)
+    try:
+        example.replace(no_such_parameter=1)
+    except UnknownParameterError:
+        return
+    except Exception as error:
+        raise Failure("an unknown parameter", expected="UnknownParameterError", got=f"{type(error).__name__}: {error}") from error
+    raise Failure("an unknown parameter is accepted")
+
+
+def _refused(example: Operator, change: Mapping[str, Any], subject: str, why: str) -> None:
+    try:
+        example.replace(**change)
+    except ParameterError as error:
+        if subject not in str(error):
+            raise Failure(f"the error for {change} does not name the parameter", expected=subject, got=str(error)) from error
+    except Exception as error:
+        raise Failure(f"{change} ({why})", expected="ParameterError", got=f"{type(error).__name__}: {error}") from error
+    else:
+        raise Failure(f"{change} is accepted", expected=f"ParameterError: {why}",
+                      remedy="Do not change or swallow values in validators or __init__.")  # fmt: skip
+
+
+def invalid(schema: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """Yield values that a parameter's schema excludes, and which rule they break."""
+    parts = [part for part in schema.get("anyOf", [schema]) if part]
+    if not parts or any(not set(part) & {"type", "enum", "const", "$ref"} for part in parts):
+        return  # anything goes
+    for value, why in _candidates(schema, parts):
+        if not any(_admits(part, value) for part in parts):
+            yield value, why
+
+
+def _candidates(schema: Mapping[str, Any], parts: list[Mapping[str, Any]]) -> Iterator[tuple[Any, str]]:
+    for part in parts:
+        if "minimum" in part:
+            yield part["minimum"] - 1, f"at least {part['minimum']}"
+        if "exclusiveMinimum" in part:
+            yield part["exclusiveMinimum"], f"above {part['exclusiveMinimum']}"
+        if "maximum" in part:
+            yield part["maximum"] + 1, f"at most {part['maximum']}"
+        if "exclusiveMaximum" in part:
+            yield part["exclusiveMaximum"], f"below {part['exclusiveMaximum']}"
+        if part.get("type") == "integer":
+            yield True, "not a bool"
+            yield 0.5, "an integer"
+    if "choices" in schema or any("enum" in part or "const" in part for part in parts):
+        yield "no such word", "one of the choices"
+    if not any("$ref" in part for part in parts):
+        yield object(), "a value of the declared type"
+
+
+def _admits(part: Mapping[str, Any], value: Any) -> bool:
+    """Tell whether one alternative of a schema may take a value; where that is not known, it may."""
+    if "enum" in part or "const" in part:
+        return value in part.get("enum", [part.get("const")])
+    kind, choices = part.get("type"), part.get("choices")
+    if choices is not None and isinstance(value, str):
+        return value in choices
+    if kind in ("integer", "number"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or (kind == "integer" and value != int(value)):
+            return False
+        return bool(
+            value >= part.get("minimum", value) and value <= part.get("maximum", value)
+            and value > part.get("exclusiveMinimum", value - 1) and value < part.get("exclusiveMaximum", value + 1)
+        )  # fmt: skip
+    types: dict[str, Any] = {"string": str, "boolean": bool, "array": (list, tuple), "object": dict, "null": type(None)}
+    return isinstance(value, types[kind]) if kind in types else True
+
+
+@check("declare", per_case=False)
+def value_semantics(subject: Subject) -> None:
+    """Examples are frozen, equal to what their parameters and pickles rebuild, and have one token in every process."""
+    for example in subject.examples:
+        _frozen(example)
+        hidden = set(type(example).model_fields) - set(example.parameters())
+        if hidden:
+            raise Failure(
+                "parameters are not in the JSON", got=sorted(hidden), remedy="Do not exclude fields or override parameters()."
+            )
+        for how, copy in (("its parameters", _rebuilt(example)), ("its pickle", _pickled(example))):
+            if copy != example or hash(copy) != hash(example) or copy.token() != example.token():
+                raise Failure(f"an example differs from what {how} rebuild", expected=example.identity(), got=copy.identity())
+    tokens = tuple(example.token() for example in subject.examples)
+    if len(set(tokens)) != len(set(map(str, (example.parameters() for example in subject.examples)))):
+        raise Failure("examples with different parameters have one token", got=tokens,
+                      remedy="Do not override identity() or token().")  # fmt: skip
+    there = probe.probe(subject.declared.__module__, subject.examples).tokens
+    if there != tokens:
+        raise Failure("tokens differ in another process", expected=tokens, got=there,
+                      remedy="Nothing in a parameter may depend on hash order, memory addresses or time.")  # fmt: skip
+
+
+def _frozen(example: Operator) -> None:
+    name = next(iter(type(example).model_fields))
+    try:
+        setattr(example, name, getattr(example, name))
+    except Exception:
+        return
+    raise Failure("parameters can be assigned", expected="an immutable value", remedy="Leave model_config as it is.")
+
+
+def _rebuilt(example: Operator) -> Operator:
+    try:
+        return type(example)(**json.loads(json.dumps(example.parameters())))
+    except ScatflowError as error:
+        raise Failure("the parameters of an example do not build it again", got=str(error)) from error
+
+
+def _pickled(example: Operator) -> Operator:
+    try:
+        copy: Operator = pickle.loads(pickle.dumps(example))
+    except Exception as error:
+        raise Failure("an example cannot be pickled", got=f"{type(error).__name__}: {error}",
+                      remedy="Define the class at the top of a module, and keep no functions in its fields.") from error  # fmt: skip
+    return copy
+
+
+@check("declare", per_case=False)
+def import_light(subject: Subject) -> None:
+    """Importing the module loads no heavy library and takes little time."""
+    module = subject.declared.__module__
+    if module == "__main__" or "<locals>" in subject.declared.__qualname__:
+        raise NotApplicable("the class is not in a module of its own")
+    try:
+        found = probe.probe(module, subject.examples)
+    except Failure:  # of the values, which value_semantics tells
+        found = probe.probe(module, ())
+    if found.loaded:
+        raise Failure(f"importing {module} loads {', '.join(found.loaded)}", remedy="Import heavy libraries inside methods.")
+    seconds = found.seconds
+    for _ in range(2):
+        if seconds > IMPORT_SECONDS:
+            seconds = min(seconds, probe.again(module))
+    if seconds > IMPORT_SECONDS:
+        raise Failure(f"importing {module} takes long", expected=f"{IMPORT_SECONDS} s", got=f"{seconds:.2f} s")
+
+
+@check("declare", per_case=False)
+def registered(subject: Subject) -> None:
+    """The plugin that provides the operator registers it under the name that it declares."""
+    if not subject.provided:
+        raise NotApplicable("no active plugin provides it")
+    name = subject.provided.rpartition(":")[2].partition("@")[0]
+    if name != subject.declared.name:
+        raise Failure(f"{subject.provided} declares another name", expected=name, got=subject.declared.name)
+
+
+CHECKS: tuple[Check, ...] = (info_json, examples, attributes, params_reject, value_semantics, import_light, registered)

@@ -1,0 +1,296 @@
+"""Group *numbers*, second part: reach, halos, boundaries, and samples that are short, empty or missing."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from scatflow.arrays import namespace
+from scatflow.blocks.evaluate import pooled
+from scatflow.blocks.halo import evaluate_box, reduce_box
+from scatflow.contract import Core, Extended, Reduce, Window
+from scatflow.errors import ScatflowError
+from scatflow.graph.kernel import Kernel, Port
+from scatflow.testing.case import Case, box_chunks, results, rms
+from scatflow.testing.check import Check, Failure, NotApplicable, check, kinds
+from scatflow.testing.checks.lazy import not_program
+from scatflow.testing.compare import compare_values, difference
+
+#: How many times the stated tolerance an error may be: reach is a statement about averages.
+SLACK = 3.0
+#: Relative rms error that an operator's own margins may leave at a boundary, where it declares them.
+BORDER = 2e-2
+#: What extends a signal beyond its edges in NumPy, by boundary rule.
+PADDING = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap", "zero": "constant"}
+
+
+def _tolerance(case: Case) -> float:
+    tol = case.tolerance()
+    if tol is None:
+        raise NotApplicable("no finite reach, or one beyond this sample")
+    return tol
+
+
+def _windows(case: Case) -> dict[str, tuple[Port, xr.DataArray]]:
+    """Return the results that keep all core dims, by name."""
+    ports = {port.name: port for port in case.call.kernel.outputs}
+    kept = {name: (ports[name], array) for name, array in case.whole.items() if name in ports and set(case.core) <= set(array.dims)}
+    if not kept:
+        raise NotApplicable("no result keeps the core dims")
+    return kept
+
+
+Reach = Mapping[str, tuple[int, int]]
+
+
+def _change(case: Case, port: Port, name: str, reach: Reach, seed: int) -> float:
+    """Return how much one result sample changes when all that lies beyond a reach is replaced, relative to the rms of the result."""
+    kernel = case.call.kernel
+    at, keep = {}, []
+    for role, axis in zip(kernel.roles, kernel.axes, strict=True):
+        stride = port.strides.get(axis.dim, 1)
+        before, after = reach.get(role, (0, 0))
+        middle = (axis.size - after + before) // 2 // stride
+        index = np.arange(axis.size) - middle * stride
+        at[axis.dim] = middle
+        keep.append(xr.DataArray((index >= -before) & (index <= after), dims=axis.dim))
+    rng = np.random.default_rng(seed)
+    near = math.prod(keep[1:], start=keep[0])
+
+    def replaced(array: xr.DataArray) -> xr.DataArray:
+        noise = rng.permuted(array.values.ravel()).reshape(array.shape)  # values that the operator is known to take
+        return array.where(near, array.copy(data=noise)).transpose(*array.dims).astype(array.dtype)
+
+    changed = results(case.operator, *case.replaced(replaced).inputs)[name].isel(at).values
+    return rms(changed - case.whole[name].isel(at).values) / (rms(case.whole[name].values) or 1.0)
+
+
+@check("numbers", applies=kinds(Window))
+def influence(case: Case) -> None:
+    """Samples beyond the declared depth do not change a result by more than the tolerance."""
+    tol = _tolerance(case)
+    depth = case.call.operator.depth(tol)  # type: ignore[attr-defined]
+    for name, (port, _) in _windows(case).items():
+        change = max(_change(case, port, name, depth, seed) for seed in range(3))
+        if change > SLACK * tol:
+            raise Failure(f"samples beyond depth({tol:g}) = {dict(depth)} change the result", expected=f"at most {tol:g} of its rms",
+                          got=f"{change:.2g}", remedy="Declare the depth larger: blocks of a chunked array would be wrong at their edges.")  # fmt: skip
+
+
+@check("numbers", level=2, applies=kinds(Window))
+def economy(case: Case) -> None:
+    """The declared depth is not twice what the tolerance asks for, on any side."""
+    tol = _tolerance(case)
+    depth = dict(case.call.operator.depth(tol))  # type: ignore[attr-defined]
+    kept = _windows(case)
+    for role, side in itertools.product(case.call.kernel.roles, (0, 1)):
+        declared = depth.get(role, (0, 0))
+        if declared[side] < 4:
+            continue
+        half = tuple(n // 2 if number == side else n for number, n in enumerate(declared))
+        changes = [_change(case, port, name, {**depth, role: half}, 0) for name, (port, _) in kept.items()]
+        if max(changes) <= tol:
+            raise Failure(f"half of depth({tol:g})[{role!r}] = {declared} suffices {('before', 'after')[side]} a sample",
+                          expected=f"a change above {tol:g} of the rms", got=f"{max(changes):.2g}",
+                          remedy="Declare the depth smaller: halos cost time and memory.")  # fmt: skip
+
+
+@check("numbers", applies=kinds(Extended, word="kinds that look beyond their samples"))
+def halo_blocks(case: Case) -> None:
+    """Blocks with the declared halo, trimmed and put together, are the whole: ragged ones, single samples, blocks below the halo."""
+    tol, kernel = _tolerance(case), case.call.kernel
+    found, whole = _boxes_and_whole(case, boxes_of(kernel), tol)
+    depth = dict(kernel.operator.depth(tol))  # type: ignore[attr-defined]
+    compare_values(found, whole, SLACK * tol, f"blocks with the halo depth({tol:g}) = {depth} are not the whole",
+                   "A kernel may use nothing but its block and where it lies (at); see also influence.")  # fmt: skip
+
+
+def _boxes_and_whole(case: Case, boxes: list[dict[str, tuple[int, int]]], tol: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the results by name in kernel order: put together from boxes, and of the whole."""
+    kernel = case.call.kernel
+    found = _reduced(case, boxes, tol) if isinstance(kernel.operator, Reduce) else _joined(case, boxes, tol)
+    whole = {port.name: case.whole[port.name].transpose(*port.kernel_dims).values for port in kernel.outputs if port.name in found}
+    return found, whole
+
+
+def difference_of_boxes(case: Case, boxes: list[dict[str, tuple[int, int]]], tol: float) -> float:
+    """Return the largest relative rms difference between results put together from boxes and those of the whole."""
+    found, whole = _boxes_and_whole(case, boxes, tol)
+    return max(difference(found[name], values) for name, values in whole.items())
+
+
+def boxes_of(kernel: Kernel) -> list[dict[str, tuple[int, int]]]:
+    """Return boxes that cover the core axes, cut where the operator lets blocks start: in one dim also into single samples."""
+    operator: Any = kernel.operator
+    rng, ranges = np.random.default_rng(3), []
+    for role, axis in zip(kernel.roles, kernel.axes, strict=True):
+        grid = operator.align().get(role, 1)
+        places = rng.integers(1, max(2, axis.size // grid), 3).tolist()
+        ranges.append(box_chunks(axis.size, [place * grid for place in ([1, 2, *places] if len(kernel.axes) == 1 else places[:1])]))
+    return [dict(zip(kernel.core, box, strict=True)) for box in itertools.product(*ranges)]
+
+
+def _joined(case: Case, boxes: list[dict[str, tuple[int, int]]], tol: float) -> dict[str, Any]:
+    """Return the results put together from boxes, in kernel order."""
+    kernel, (signal,) = case.call.kernel, case.kernel_blocks()
+    whole = {port.name: np.full([case.call.outputs[port.name].sizes[dim] for dim in port.kernel_dims], np.nan, dtype=port.dtype)
+             for port in kernel.outputs if set(case.core) <= set(port.kernel_dims)}  # fmt: skip
+    if not whole:
+        raise NotApplicable("no result keeps the core dims")
+    for box in boxes:
+        parts = evaluate_box(namespace(signal), kernel, signal, box, tol)
+        for port in kernel.outputs:
+            if port.name in whole and port.name in parts:
+                whole[port.name][_where(port, box)] = parts[port.name]
+    return {name: array for name, array in whole.items() if name != "valid_fraction"}
+
+
+def _where(port: Port, box: Mapping[str, tuple[int, int]]) -> tuple[slice, ...]:
+    """Return where the samples of a box lie in a result."""
+    found = []
+    for dim in port.kernel_dims:
+        stride = port.strides.get(dim, 1)
+        found.append(slice(-(-box[dim][0] // stride), -(-box[dim][1] // stride)) if dim in box else slice(None))
+    return tuple(found)
+
+
+def _reduced(case: Case, boxes: list[dict[str, tuple[int, int]]], tol: float) -> dict[str, Any]:
+    """Return the results of a reduction combined from boxes."""
+    kernel, (block,) = case.call.kernel, case.kernel_blocks()
+    operator: Any = kernel.operator
+    port = kernel.inputs[0]
+    assert isinstance(port, Port)
+    signal = pooled(namespace(block), kernel, block, port)
+    states = [reduce_box(namespace(block), kernel, signal, box, tol) for box in boxes]
+    total = states[0]
+    for state in states[1:]:
+        total = operator.combine(namespace(block), total, state)
+    found = operator.finalize(namespace(block), *total)
+    return dict(found) if isinstance(found, Mapping) else {kernel.outputs[0].name: found}
+
+
+@check("numbers", applies=kinds(Window))
+def boundary(case: Case) -> None:
+    """Every boundary rule equals explicit padding of the whole array."""
+    tol = _tolerance(case)
+    operator: Any = case.call.operator
+    own = type(operator).margins is not Extended.margins
+    bound = BORDER if own else SLACK * tol * 10
+    for rule in operator.boundaries:
+        if operator.causal() and rule in ("reflect", "symmetric"):
+            continue
+        _padded(case, rule, bound, tol)
+
+
+def _padded(case: Case, rule: str, bound: float, tol: float) -> None:
+    kernel: Kernel = case.call.kernel
+    operator: Any = kernel.operator
+    margins = {role: max(operator.depth(tol).get(role, (0, 0))) for role in kernel.roles}
+    steps = math.lcm(*(operator.align().get(role, 1) for role in kernel.roles),
+                     *(stride for port in kernel.outputs for stride in port.strides.values()))  # fmt: skip
+    widths = {axis.dim: -(-margins[role] // steps) * steps for role, axis in zip(kernel.roles, kernel.axes, strict=True)}
+    ruled = case.replaced(lambda array: array, boundary=rule)
+    far = case.replaced(lambda array: _extended(array, widths, PADDING[rule]), boundary="zero")
+    wide, ports = far.whole, {port.name: port for port in kernel.outputs}
+    for name, array in ruled.whole.items():
+        if name not in ports or not set(case.core) <= set(array.dims):
+            continue
+        strides = ports[name].strides
+        inner = {
+            dim: slice(width // strides.get(dim, 1), width // strides.get(dim, 1) + array.sizes[dim])
+            for dim, width in widths.items()
+        }
+        distance = difference(wide[name].isel(inner).values, array.values)
+        if not distance <= bound:
+            raise Failure(f"boundary={rule!r} is not explicit padding", expected=f"a relative rms difference of at most {bound:.1g}",
+                          got=f"{distance:.2g}", remedy="margins(at) must reach as far as depth(); leave the extension to the engine.")  # fmt: skip
+
+
+def _extended(array: xr.DataArray, widths: Mapping[str, int], mode: str) -> xr.DataArray:
+    """Return an array padded along some dims, their coordinates continued."""
+    pads = [(widths.get(str(dim), 0),) * 2 for dim in array.dims]
+    values = np.pad(array.values, pads, mode=mode)  # type: ignore[call-overload]
+    coords: dict[str, Any] = {str(key): coord for key, coord in array.coords.items() if not set(coord.dims) & set(widths)}
+    for dim, width in widths.items():
+        if dim in array.coords:
+            old = array[dim].values
+            step = (old[-1] - old[0]) / (old.size - 1)
+            coords[dim] = (dim, old[0] + step * (np.arange(old.size + 2 * width) - width), array[dim].attrs)
+    return xr.DataArray(values, dims=array.dims, coords=coords, name=array.name, attrs=array.attrs)
+
+
+@check("numbers", applies=not_program)
+def degenerate(case: Case) -> None:
+    """Samples that are short, single, empty, constant or missing give a result as declared, or an error that says why."""
+    for what, change in _degenerate(case).items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _survives(case, what, change)
+
+
+@check("numbers", level=2, applies=not_program)
+def quiet(case: Case) -> None:
+    """Such samples cause no warnings from NumPy either."""
+    for what, change in _degenerate(case).items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            try:
+                _survives(case, what, change)
+            except RuntimeWarning as error:
+                raise Failure(f"a warning on {what}", got=str(error), remedy="Use where() or numpy.errstate.") from error
+
+
+def _degenerate(case: Case) -> dict[str, Any]:
+    """Return ways to degrade an array, by name."""
+    dims = case.core or tuple(dict.fromkeys(str(dim) for array in case.arrays for dim in array.dims))[:1]
+    found: dict[str, Any] = {
+        f"{count} samples along the core dims" if case.core else f"{count} samples along {dims[0]!r}":
+            lambda array, count=count: array.isel({dim: slice(0, count) for dim in dims if dim in array.dims})
+        for count in (3, 1)
+    }  # fmt: skip
+    found["an empty batch dim"] = lambda array: array.expand_dims(extra=1).isel(extra=slice(0, 0))
+    found["zeros"] = lambda array: array.copy(data=np.zeros_like(array.values))
+    if case.arrays[0].dtype.kind in "fc":
+        found["a missing value"] = _with_nan
+        found["nothing but missing values"] = lambda array: array.copy(data=np.full_like(array.values, np.nan))
+    return found
+
+
+def _with_nan(array: xr.DataArray) -> xr.DataArray:
+    values = array.values.copy()
+    if values.size:
+        values[tuple(n // 2 for n in values.shape)] = np.nan
+    return array.copy(data=values)
+
+
+def _survives(case: Case, what: str, change: Any) -> None:
+    poor = case.replaced(change)
+    try:
+        declared = poor.call.outputs if isinstance(case.operator, Core) and _as_declared(case) else {}
+        found = results(poor.operator, *poor.inputs)
+    except ScatflowError as error:
+        if not error.rule.strip():
+            raise Failure(f"{what}: an error without a reason", got=repr(error)) from error
+        return
+    except (RuntimeWarning, Failure):
+        raise
+    except Exception as error:
+        raise Failure(f"{what}: the operator breaks", expected="a result, or an error of scatflow.errors that says why",
+                      got=f"{type(error).__name__}: {error}", remedy="Check sizes in resolve() or output().") from error  # fmt: skip
+    for name, array in found.items():
+        if name in declared and tuple(array.shape) != declared[name].shape:
+            raise Failure(f"{what}: result {name!r} has not the declared shape", expected=declared[name].shape, got=array.shape)
+
+
+def _as_declared(case: Case) -> bool:
+    """Tell whether usual samples give results of the declared shape, which is for meta_matches to say."""
+    return all(case.whole[name].shape == spec.shape for name, spec in case.call.outputs.items() if name in case.whole)
+
+
+CHECKS: tuple[Check, ...] = (influence, economy, halo_blocks, boundary, degenerate, quiet)

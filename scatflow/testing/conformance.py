@@ -1,0 +1,115 @@
+"""Running the kit: the subject made of an operator, each check that applies on each of its cases, one report."""
+
+from __future__ import annotations
+
+import time
+import traceback
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from scatflow.contract import Operator
+from scatflow.errors import ParameterError
+from scatflow.testing.case import cases_of
+from scatflow.testing.check import Check, Failure, NotApplicable, NotRun, Subject
+from scatflow.testing.checks import CHECKS
+from scatflow.testing.report import Outcome, Report
+
+ENGINE = Path(__file__).parents[1]
+
+
+def check_operator(operator: Operator | type[Operator], level: int = 1, *, provided: str = "") -> Report:
+    """Hold an operator to the contract.
+
+    Parameters
+    ----------
+    operator : Operator or type
+        An instance, which alone is then the example, or a class with all that its ``examples()`` yields.
+    level : int
+        1 carries out what every plugin must pass; 2 adds advice.
+    provided : str
+        Name under which a plugin provides it, where it is known.
+
+    Returns
+    -------
+    Report
+        What applies, what ran, what failed and why, and what could not be run here; nothing is raised.
+
+    Raises
+    ------
+    ParameterError
+        This is no operator, or the level is none.
+
+    Examples
+    --------
+    >>> from scatflow import Pointwise, operator
+    >>> from scatflow.testing import check_operator
+    >>> @operator("halved", version=1, signature="()->()")
+    ... class Halved(Pointwise):
+    ...     '''Half of the data.'''
+    ...     def apply(self, xp, block):
+    ...         block *= 0.5
+    ...         return block
+    >>> report = check_operator(Halved())
+    >>> "purity" in report.failed, "boundary" in report.skipped
+    (True, True)
+    """
+    if level not in (1, 2):
+        raise ParameterError("check_operator.level", "unknown level", expected="1 or 2", got=level)
+    subject = subject_of(operator, provided)
+    found = (run_check(check, subject) for check in CHECKS if check.level <= level)
+    return Report(provided or subject.declared.name, tuple(found))
+
+
+def subject_of(operator: Operator | type[Operator], provided: str = "") -> Subject:
+    """Return what is checked of a class or an instance."""
+    declared = operator if isinstance(operator, type) else type(operator)
+    if not issubclass(declared, Operator) or not declared.name:
+        raise ParameterError("check_operator", "not an operator", expected="an instance or a class declared with @operator",
+                             got=repr(operator))  # fmt: skip
+    try:
+        examples = tuple(declared.examples()) if isinstance(operator, type) else (operator,)
+        cases = tuple(case for example in examples if isinstance(example, Operator) for case in cases_of(example))
+    except Exception as error:
+        return Subject(declared, (), (), provided, _told(error))
+    return Subject(declared, examples, cases, provided, "" if examples else "examples() yields nothing")
+
+
+def run_check(check: Check, subject: Subject) -> Outcome:
+    """Carry out one check, on every case where it is one of cases; whatever an author's code raises is a failure."""
+    began = time.perf_counter()
+
+    def outcome(state: Any, reason: str = "", count: int = 0) -> Outcome:
+        return Outcome(check.name, check.group, check.level, state, reason, count, time.perf_counter() - began)
+
+    if reason := check.applies(subject.declared):
+        return outcome("not applicable", reason)
+    if subject.broken:
+        return outcome("failed" if check.name == "examples" else "not run", f"the examples cannot be made: {subject.broken}")
+    targets: Iterable[tuple[str, Any]] = [(case.label, case) for case in subject.cases] if check.per_case else [("", subject)]
+    ran, reasons = 0, []
+    for label, target in targets:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                check.run(target)
+            ran += 1
+        except NotApplicable as error:
+            reasons.append(str(error))
+        except NotRun as error:
+            return outcome("not run", str(error), ran)
+        except Failure as error:
+            return outcome("failed", f"{label}: {error}" if label else str(error), ran)
+        except Exception as error:
+            return outcome("failed", f"{label}: {_told(error)}".removeprefix(": "), ran)
+    if not ran:
+        return outcome("not applicable", reasons[0] if reasons else "there is no case")
+    return outcome("passed", "", ran)
+
+
+def _told(error: Exception) -> str:
+    """Return an unforeseen error with the line of the author's code that it comes from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not Path(frame.filename).is_relative_to(ENGINE)]
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"raises {type(error).__name__}: {error}{where}"
