@@ -13,6 +13,21 @@ from scatflow._on_xarray import when_xarray_is_imported
 
 if TYPE_CHECKING:
     from scatflow import ops as ops
+    from scatflow.contract import Composite as Composite
+    from scatflow.contract import Operator as Operator
+    from scatflow.contract import Pointwise as Pointwise
+    from scatflow.contract import Program as Program
+    from scatflow.contract import Reduce as Reduce
+    from scatflow.contract import Select as Select
+    from scatflow.contract import Source as Source
+    from scatflow.contract import Whole as Whole
+    from scatflow.contract import Window as Window
+    from scatflow.contract import operator as operator
+    from scatflow.contract import param as param
+    from scatflow.contract import source as source
+    from scatflow.contract import wire as wire
+    from scatflow.hookspecs import hookimpl as hookimpl
+    from scatflow.ops.evaluation import apply as apply
     from scatflow.pipeline import Pipeline as Pipeline
     from scatflow.run import open_result as open_result
 

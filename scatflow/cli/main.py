@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "ops": ("scatflow.cli.catalog", "List operators, sources and filter families, or describe one."),
     "plugins": ("scatflow.cli.catalog", "List plugins with their state and reason."),
     "check": ("scatflow.cli.check", "Hold the operators of a plugin to the contract."),
+    "new": ("scatflow.cli.new", "Write a complete plugin to start from."),
     "version": ("scatflow.cli.catalog", "Print the version."),
 }
 

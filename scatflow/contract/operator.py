@@ -178,6 +178,7 @@ class Pointwise(Operator):
 class Core(Operator):
     """Base of kinds that work along named core dims."""
 
+    # Once bound to labels never None: resolve, output and the kernel see the names.
     dims: Dims | None = param(None, "Core dims by name, in any order; default all when unambiguous.")
     sampling: dict[str, Literal["index", "uniform"]] | None = param(
         None, 'Axes to take by sample whatever their coordinate says: {"time": "index"}.'

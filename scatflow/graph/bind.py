@@ -51,6 +51,7 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
         core = core_dims(specs[0], operator.dims, operator.signature.counts, operator.name)
         _check_sampling(operator, specs[0])
         axes = tuple(axis_of(specs[0], dim, operator.sampling) for dim in core)
+        operator = operator.replace(dims=core) if operator.dims is None else operator  # authors see names, never None
     else:
         core, axes = (), ()
     over = _over(operator, specs[0], core)

@@ -1,0 +1,3 @@
+"""The sample plugin's own tests run where it is installed, not here."""
+
+collect_ignore = ["acme-signals"]
