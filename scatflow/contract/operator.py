@@ -134,7 +134,10 @@ class Operator(Declared):
         return {}
 
     def cost(self, *specs: ArraySpec) -> Cost:
-        """Declare flops and peak bytes beyond inputs and outputs, for blocks in kernel order: default one copy of the inputs."""
+        """Declare flops and peak bytes beyond inputs and outputs, for blocks in kernel order: default one copy of the inputs.
+
+        The blocks are those that the kernel gets: of kinds that look beyond their samples the extended ones.
+        """
         return _copies(specs, 1)
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:

@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 
 from scatflow.arrays import namespace, prepared_cache
-from scatflow.blocks.evaluate import pooled
-from scatflow.contract import Operator, Reduce
-from scatflow.graph.kernel import Port
-from scatflow.spec import ArraySpec
+from scatflow.blocks import partial
+from scatflow.blocks.window import extended
+from scatflow.contract import Extended, Operator, Reduce
+from scatflow.graph.kernel import Port, extended_place
+from scatflow.spec import ArraySpec, Cost
 from scatflow.testing.block import block
 from scatflow.testing.case import Case
 from scatflow.testing.check import Check, Failure, NotApplicable, check
@@ -61,12 +62,8 @@ def _measured(case: Case) -> tuple[int, int]:
     if size == 0:
         raise NotApplicable("the sample is empty")
     many = case.replaced(lambda array: array.expand_dims(extra=max(1, INPUT_BYTES // size)).copy(deep=True))
-    work, blocks, kept = _reduction(many) if isinstance(case.operator, Reduce) else _kernel(many)
-    kernel = many.call.kernel
-    ports = [port for port in kernel.inputs if isinstance(port, Port)]
-    specs = [ArraySpec(port.kernel_dims if block.ndim == len(port.kernel_dims) else tuple(f"d{i}" for i in range(block.ndim)),
-                       tuple(block.shape), str(block.dtype)) for port, block in zip(ports, blocks, strict=True)]  # fmt: skip
-    declared = int(kernel.operator.cost(*specs).bytes)
+    declared = int(cost_of(many)[0].bytes)
+    work, kept = _reduction(many) if isinstance(case.operator, Reduce) else _kernel(many)
     prepared_cache().clear()
     gc.collect()
     tracemalloc.start()
@@ -80,24 +77,27 @@ def _measured(case: Case) -> tuple[int, int]:
     return declared, max(0, peak - kept)
 
 
-def _kernel(many: Case) -> tuple[Any, list[np.ndarray], int]:
+def cost_of(case: Case) -> tuple[Cost, int]:
+    """Return what an operator declares for the blocks of a case as its kernel gets them, and their bytes."""
+    kernel = case.call.kernel
+    blocks = [block for block in case.kernel_blocks() if hasattr(block, "shape")]
+    if isinstance(kernel.operator, Extended):
+        blocks = [extended(namespace(block), kernel, block, extended_place(kernel, {})) for block in blocks]
+    ports = [port for port in kernel.inputs if isinstance(port, Port)]
+    specs = [ArraySpec(port.kernel_dims, tuple(block.shape), str(block.dtype)) for port, block in zip(ports, blocks, strict=True)]
+    return kernel.operator.cost(*specs), sum(spec.nbytes for spec in specs)
+
+
+def _kernel(many: Case) -> tuple[Any, int]:
+    """Return a call of the kernel and the bytes of the results that it leaves."""
     one = block(many.operator, *many.inputs)
-    kept = sum(spec.nbytes for spec in many.call.outputs.values())
-    return functools.partial(one.apply, *one.data), [np.asarray(array) for array in one.data], kept
+    return functools.partial(one.apply, *one.data), sum(spec.nbytes for spec in many.call.outputs.values())
 
 
-def _reduction(many: Case) -> tuple[Any, list[np.ndarray], int]:
-    from scatflow.blocks import partial
-
-    kernel = many.call.kernel
+def _reduction(many: Case) -> tuple[Any, int]:
+    """Return a call that makes the partial state, which the declaration includes."""
     raw = [np.ascontiguousarray(item.values) for item in many.inputs if isinstance(item, xr.DataArray)]
-    xp = namespace(*raw)
-    blocks = [
-        pooled(xp, kernel, block, port)
-        for block, port in zip(many.kernel_blocks(), kernel.inputs, strict=True)
-        if isinstance(port, Port)
-    ]
-    return (lambda: partial(kernel, raw)), blocks, 0
+    return functools.partial(partial, many.call.kernel, raw), 0
 
 
 CHECKS: tuple[Check, ...] = (cost_bound, cost_slack)

@@ -20,34 +20,11 @@ from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec
 from scatflow_arrays import units
 from scatflow_arrays.alignment import joined, relabeled, unit_of
+from scatflow_arrays.numbers import conjugate, cotangent_of, finite_or_zero, real_of
 from scatflow_arrays.samples import positive
 
 Array = Any
 Operand = ArraySpec | float
-
-
-def cotangent_of(xp: Any, cotangent: Array, block: Any) -> Any:
-    """Return a cotangent in the shape and kind of ``block``: broadcast axes summed, real where it is real.
-
-    Numbers have no cotangent: None.
-    """
-    if not hasattr(block, "shape"):
-        return None
-    axes = tuple(i for i, (have, want) in enumerate(zip(cotangent.shape, block.shape, strict=True)) if have != want)
-    if axes:
-        cotangent = xp.sum(cotangent, axis=axes, keepdims=True)
-    is_complex = xp.isdtype(cotangent.dtype, "complex floating")
-    return xp.real(cotangent) if is_complex and not xp.isdtype(block.dtype, "complex floating") else cotangent
-
-
-def double(dtype: str) -> int:
-    """Return the bytes of a number in double precision, real or complex as ``dtype`` is."""
-    return 16 if dtype.startswith("complex") else 8
-
-
-def conjugate(xp: Any, value: Any) -> Any:
-    """Return the complex conjugate; real arrays and numbers are their own."""
-    return xp.conj(value) if hasattr(value, "dtype") and xp.isdtype(value.dtype, "complex floating") else value
 
 
 class Binary(Pointwise):
@@ -110,7 +87,9 @@ class _Sum(Binary):
         return cotangent_of(xp, cotangent, x), cotangent_of(xp, self.sign * cotangent, y)
 
 
-@operator("add", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("plus", "sum of two"))
+@operator(
+    "add", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("plus", "sum of two"), equation=r"z = x + y"
+)
 class Add(_Sum):
     """Sum of two arrays, or of an array and a number (openEO ``add``).
 
@@ -146,7 +125,15 @@ class Add(_Sum):
         return operands[0] + operands[1]
 
 
-@operator("subtract", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("minus", "difference"))
+@operator(
+    "subtract",
+    version=1,
+    signature="(),()->()",
+    dtypes="fc",
+    differentiable=True,
+    aliases=("minus", "difference"),
+    equation=r"z = x - y",
+)
 class Subtract(_Sum):
     """Difference of two arrays, or of an array and a number (openEO ``subtract``).
 
@@ -182,7 +169,15 @@ class Subtract(_Sum):
         return operands[0] - operands[1]
 
 
-@operator("multiply", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("times", "scale"))
+@operator(
+    "multiply",
+    version=1,
+    signature="(),()->()",
+    dtypes="fc",
+    differentiable=True,
+    aliases=("times", "scale"),
+    equation=r"z = x \, y",
+)
 class Multiply(Binary):
     r"""Product of two arrays, or of an array and a number (openEO ``multiply``).
 
@@ -223,7 +218,15 @@ class Multiply(Binary):
         return cotangent_of(xp, cotangent * conjugate(xp, y), x), cotangent_of(xp, cotangent * conjugate(xp, x), y)
 
 
-@operator("divide", version=1, signature="(),()->()", dtypes="fc", differentiable=True, aliases=("ratio", "quotient"))
+@operator(
+    "divide",
+    version=1,
+    signature="(),()->()",
+    dtypes="fc",
+    differentiable=True,
+    aliases=("ratio", "quotient"),
+    equation=r"z = x / y",
+)
 class Divide(Binary):
     """Quotient of two arrays, or of an array and a number in either order (openEO ``divide``).
 
@@ -279,6 +282,7 @@ class Divide(Binary):
     dtypes="fc",
     differentiable=True,
     aliases=("exponent",),
+    equation=r"z = x^p",
 )
 class Power(Binary):
     """An array or number raised to a power (openEO ``power``).
@@ -334,20 +338,24 @@ class Power(Binary):
         with np.errstate(all="ignore"):
             if hasattr(base, "shape"):
                 slope = p * base ** (p - 1) if hasattr(p, "shape") or p != 0 else xp.zeros_like(base)
-                by_base = cotangent_of(xp, cotangent * conjugate(xp, _finite(xp, slope)), base)
+                by_base = cotangent_of(xp, cotangent * conjugate(xp, finite_or_zero(xp, slope)), base)
             if hasattr(p, "shape"):
                 logarithm = xp.log(base) if hasattr(base, "shape") else math.log(base)
                 slope = base**p * logarithm
-                by_p = cotangent_of(xp, cotangent * conjugate(xp, _finite(xp, slope)), p)
+                by_p = cotangent_of(xp, cotangent * conjugate(xp, finite_or_zero(xp, slope)), p)
         return by_base, by_p
 
 
-def _finite(xp: Any, slope: Array) -> Array:
-    """Return the slope with 0 where there is no derivative, as the contract asks."""
-    return xp.where(xp.isfinite(slope), slope, xp.zeros_like(slope))
-
-
-@operator("absolute", version=1, signature="()->()", inputs=("x",), dtypes="fc", differentiable=True, aliases=("abs",))
+@operator(
+    "absolute",
+    version=1,
+    signature="()->()",
+    inputs=("x",),
+    dtypes="fc",
+    differentiable=True,
+    aliases=("abs",),
+    equation=r"z = |x|",
+)
 class Absolute(Pointwise):
     """Absolute value; for complex input the modulus (openEO ``absolute``).
 
@@ -385,14 +393,3 @@ class Absolute(Pointwise):
         modulus = xp.abs(block)
         safe = xp.where(modulus == 0, xp.ones_like(modulus), modulus)
         return (cotangent * (block / safe),)
-
-
-def real_of(dtype: str) -> str:
-    """Return the name of the real dtype of the same precision.
-
-    Examples
-    --------
-    >>> real_of("complex64"), real_of("float64")
-    ('float32', 'float64')
-    """
-    return np.empty(0, dtype).real.dtype.name

@@ -11,7 +11,7 @@ from scatflow.contract import Operator, Whole, operator, param
 from scatflow.errors import DimensionError, near
 from scatflow.spec import ArraySpec, Cost
 from scatflow_arrays.alignment import relabeled
-from scatflow_arrays.arithmetic import double
+from scatflow_arrays.numbers import double
 from scatflow_arrays.segments import Span, spans_along
 
 Array = Any
@@ -25,6 +25,7 @@ Kind = Literal["constant", "linear"]
     dtypes="fc",
     differentiable=True,
     aliases=("remove trend", "linear fit", "remove plane"),
+    equation=r"z = x - \sum_b b \, \langle b, x \rangle / \langle b, b \rangle, \quad b \in \{1, t_1, t_2, \ldots\} \text{ made orthogonal}",
 )
 class Detrend(Whole):
     r"""Data minus their least-squares fit by a constant, line, plane or hyperplane over the core dims.

@@ -19,7 +19,8 @@ from scatflow.errors import DimensionError, ParameterError, near
 from scatflow.labels import axis_of
 from scatflow.spec import ArraySpec, Axis, Cost, itemsize
 from scatflow_arrays.alignment import relabeled
-from scatflow_arrays.arithmetic import Subtract, double
+from scatflow_arrays.arithmetic import Subtract
+from scatflow_arrays.numbers import double
 from scatflow_arrays.positions import Positions, compact
 from scatflow_arrays.relabel import DropLabels
 from scatflow_arrays.segments import Span, by_sample, spans_along
@@ -29,7 +30,15 @@ Boundary = Literal["valid", "periodic"]
 _BOUNDARY = "valid: N - lag pairs; periodic: all N. Default periodic where the coordinate declares its period."
 
 
-@operator("lagged", version=1, signature="()->()", dtypes="fc", linear=True, aliases=("shift", "lag", "delay"))
+@operator(
+    "lagged",
+    version=1,
+    signature="()->()",
+    dtypes="fc",
+    linear=True,
+    aliases=("shift", "lag", "delay"),
+    equation=r"z_k = x_{k - \ell} \text{ or } x_k, \quad k \ge \ell",
+)
 class Lagged(Select):
     r"""One side of all pairs of samples that lie ``lag`` apart along one dim.
 
@@ -137,6 +146,7 @@ def _later(axis: Axis, lag: int, boundary: Boundary | None) -> slice | npt.NDArr
     dtypes="fc",
     linear=True,
     aliases=("diff", "returns", "difference in time"),
+    equation=r"z_k = x_k - x_{k - \ell}",
 )
 class Increments(Composite):
     """Differences of samples that lie ``lag`` apart along one dim.
@@ -199,6 +209,7 @@ class Increments(Composite):
     dtypes="fc",
     differentiable=True,
     aliases=("cumulative sum", "path", "integrate"),
+    equation=r"z_k = \sum_{i \le k} x_i",
 )
 class Cumsum(Whole):
     r"""Cumulative sum along one dim (openEO ``cumsum``).

@@ -12,7 +12,8 @@ from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec
 from scatflow_arrays import units
 from scatflow_arrays.alignment import relabeled, unit_of
-from scatflow_arrays.arithmetic import Binary, Operand, conjugate, cotangent_of
+from scatflow_arrays.arithmetic import Binary, Operand
+from scatflow_arrays.numbers import conjugate, cotangent_of
 from scatflow_arrays.samples import positive
 
 Array = Any
@@ -32,6 +33,7 @@ def _unit(operand: Operand) -> str | None:
     dtypes="fc",
     differentiable=True,
     aliases=("logarithm",),
+    equation=r"z = \ln x / \ln b",
 )
 class Log(Binary):
     r"""Logarithm to a base (openEO ``log``).
@@ -109,7 +111,16 @@ def _check_base(base: Operand) -> None:
         )
 
 
-@operator("ln", version=1, signature="()->()", inputs=("x",), dtypes="fc", differentiable=True, aliases=("natural logarithm",))
+@operator(
+    "ln",
+    version=1,
+    signature="()->()",
+    inputs=("x",),
+    dtypes="fc",
+    differentiable=True,
+    aliases=("natural logarithm",),
+    equation=r"z = \ln x",
+)
 class Ln(Pointwise):
     r"""Natural logarithm (openEO ``ln``).
 

@@ -19,7 +19,7 @@ from scatflow.errors import DtypeError, ParameterError
 from scatflow.spec import ArraySpec, Cost, itemsize
 from scatflow_arrays import units
 from scatflow_arrays.alignment import relabeled, unit_of
-from scatflow_arrays.arithmetic import real_of
+from scatflow_arrays.numbers import real_of
 from scatflow_arrays.segments import by_sample
 
 Array = Any
@@ -54,6 +54,7 @@ _CELL_METHODS = {
             doi="10.1080/00031305.1983.10483115",
         ),
     ),
+    equation=r"\bar x = \frac1n \sum_i x_i, \quad \mathrm{var} = \frac{1}{n - \mathrm{ddof}} \sum_i |x_i - \bar x|^2, \quad \min_i x_i, \ \max_i x_i",
 )
 class Reduction(Reduce):
     r"""Mean, variance, standard deviation, minimum, maximum or sum over named dims.
@@ -232,6 +233,7 @@ def _or_nan(xp: Any, value: Array, valid: Array) -> Array:
     dtypes="fc",
     differentiable=True,
     aliases=("magnitude", "speed", "length"),
+    equation=r"z = \sqrt{\sum_c |x_c|^2}",
 )
 class Norm(Whole):
     r"""Euclidean norm over a component dim.

@@ -17,7 +17,8 @@ from scatflow.errors import DimensionError, ParameterError
 from scatflow.spec import ArraySpec
 from scatflow_arrays import units
 from scatflow_arrays.alignment import joined, relabeled, unit_of
-from scatflow_arrays.arithmetic import Operand, conjugate, cotangent_of
+from scatflow_arrays.arithmetic import Operand
+from scatflow_arrays.numbers import conjugate, cotangent_of
 from scatflow_arrays.reduction import Reduction
 from scatflow_arrays.samples import positive
 
@@ -61,6 +62,7 @@ def _labels(name: str, inputs: tuple[Operand, ...]) -> ArraySpec:
     dtypes="fc",
     differentiable=True,
     aliases=("subtract mean", "deviation"),
+    equation=r"z = x - m",
 )
 class Center(Pointwise):
     """Data minus a location in the data's own precision: anomalies from frozen means.
@@ -119,6 +121,7 @@ class Center(Pointwise):
     dtypes="fc",
     differentiable=True,
     aliases=("z-score with given statistics", "frozen standardization"),
+    equation=r"z = (x - m) / s",
 )
 class Rescale(Pointwise):
     """Data minus a location, divided by a scale: standardization with frozen statistics.
@@ -205,6 +208,7 @@ class _OwnStatistics(Composite):
     linear=True,
     differentiable=True,
     aliases=("anomaly", "anomalies", "remove mean", "deviation"),
+    equation=r"z = x - \langle x \rangle",
 )
 class Demean(_OwnStatistics):
     r"""Deviations from the mean over named dims (anomalies).
@@ -260,6 +264,7 @@ class Demean(_OwnStatistics):
     dtypes="fc",
     differentiable=True,
     aliases=("z-score", "zscore", "normalize"),
+    equation=r"z = (x - \langle x \rangle) / \sqrt{\langle |x - \langle x \rangle|^2 \rangle}",
 )
 class Standardize(_OwnStatistics):
     r"""Deviations from the mean in units of the standard deviation, both over named dims.

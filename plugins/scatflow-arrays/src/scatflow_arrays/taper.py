@@ -35,6 +35,7 @@ Array = Any
             doi="10.1109/PROC.1978.10837",
         ),
     ),
+    equation=r"z_n = x_n \prod_d w(t_d)",
 )
 class Taper(Whole):
     r"""Data times a Hann or Tukey window along the core dims.

@@ -90,6 +90,7 @@ def _labelled(spec: ArraySpec, dim: str, values: Any, name: str, units: str | No
     signature="(n)->(lag)",
     references=(RETARDED_VOLATILITY,),
     aliases=("leverage_correlation", "return_volatility_correlation"),
+    equation=r"L(\tau) = \langle r_t \, r_{t+\tau}^2 \rangle / \langle r^2 \rangle^2",
 )
 class Leverage(_Statistic):
     """Correlation of returns with later squared returns, ``<r(t) r(t + tau)^2> / <r^2>^2``.
@@ -139,6 +140,7 @@ class Leverage(_Statistic):
     signature="(n)->(power,lag)",
     references=(LONG_MEMORY,),
     aliases=("volatility_clustering", "acf"),
+    equation=r"C_d(\tau) = \mathrm{corr}(|r_t|^d, |r_{t+\tau}|^d)",
 )
 class AbsoluteAutocorrelation(_Statistic):
     """Autocorrelation of ``|r|^d``, whose slow decay is volatility clustering.
@@ -193,6 +195,7 @@ class AbsoluteAutocorrelation(_Statistic):
     signature="(n)->(window)",
     references=(TIME_REVERSAL, VOLATILITY_FEEDBACK),
     aliases=("time_asymmetry", "zumbach_effect"),
+    equation=r"Z(w) = \mathrm{corr}(T^2_{t-w}, V_t) - \mathrm{corr}(V_{t-w}, T^2_t), \quad T_t = \sum_{i \le w} r_{t+i}, \ V_t = \sum_{i \le w} r^2_{t+i}",
 )
 class Zumbach(_Statistic):
     """Asymmetry under time reversal: past trends foretell volatility, volatility foretells trends less.
@@ -235,6 +238,7 @@ class Zumbach(_Statistic):
     signature="(n)->(tail,extremes)",
     references=(TAIL_INFERENCE,),
     aliases=("tail_exponent", "tail_index", "hill_plot"),
+    equation=r"1/\hat\alpha_k = \frac1k \sum_{i \le k} \ln (x_{(i)} / x_{(k+1)}), \quad x_{(1)} \ge x_{(2)} \ge \ldots",
 )
 class Hill(_Statistic):
     """Hill's estimate of the exponent of both tails, with its interval; many ``extremes`` make the Hill plot.
@@ -301,6 +305,7 @@ class Hill(_Statistic):
     signature="(n)->(horizon)",
     references=(STYLIZED_FACTS,),
     aliases=("skewness", "kurtosis", "aggregational_gaussianity"),
+    equation=r"R_h = \sum_{i < h} r_{t+i}, \quad \sigma_h^2 = \langle R_h^2 \rangle_c, \quad s_h = \langle R_h^3 \rangle_c / \sigma_h^3, \quad \kappa_h = \langle (R_h - \bar R_h)^4 \rangle / \sigma_h^4",
 )
 class HorizonMoments(_Statistic):
     """Standard deviation, skewness and kurtosis (Gaussian 3) of returns summed over several horizons.

@@ -9,7 +9,6 @@ from scatflow.spec import Cost, itemsize
 from scatflow_scattering.tree import Tree, stack_size
 from scatflow_wavelet.groups import group_size
 from scatflow_wavelet.layout import Grid
-from scatflow_wavelet.parameters import extended_shape
 from scatflow_wavelet.spectrum import kept_samples
 
 if TYPE_CHECKING:
@@ -91,9 +90,8 @@ def _real_transform(size: int) -> float:
     return 2.5 * size * math.log2(max(2, size))
 
 
-def scattering_cost(operator: Scattering, tree: Tree, count: int, sizes: tuple[int, ...], dtype: str) -> Cost:
-    """Return the cost of scattering a block of ``count`` items with core ``sizes`` (before extension)."""
-    shape = extended_shape(operator, sizes)
+def scattering_cost(operator: Scattering, tree: Tree, count: int, shape: tuple[int, ...], dtype: str) -> Cost:
+    """Return the cost of scattering an extended block of ``count`` items with core shape ``shape``."""
     real, size = itemsize(dtype), math.prod(shape)
     results = count * len(tree.paths) * real
     if operator.T == "global":

@@ -17,7 +17,6 @@ from scatflow_scattering.parameters import TreeParameters
 from scatflow_scattering.tree import Node, Path, Tree, filters, walk
 from scatflow_wavelet.groups import groups
 from scatflow_wavelet.labels import aspect_of
-from scatflow_wavelet.parameters import extended_shape
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING
 
 Array = Any
@@ -50,6 +49,7 @@ CONVENTIONS = {
         DEEP_SCATTERING_SPECTRUM.part("section III (normalization)"),
     ),
     aliases=("expected_scattering", "scattering_mean", "global_scattering"),
+    equation=r"\bar S X(p) = E \, U[p] X, \quad U[\lambda_1 \ldots \lambda_m] X = ||| X \star \psi_{\lambda_1} | \star \ldots | \star \psi_{\lambda_m} |",
 )
 class ScatteringMoments(TreeParameters, Average):
     """Expected scattering moments ``SX(p) = E U[p]X``: means of iterated wavelet moduli, with standard errors.
@@ -227,7 +227,7 @@ class ScatteringMoments(TreeParameters, Average):
         tree = ready.paths_of(ndim)
         sizes = spec.shape[len(spec.dims) - ndim :]
         count = math.prod(spec.shape[: len(spec.dims) - ndim])
-        walked = tree_cost(tree, extended_shape(ready, sizes), count, spec.dtype, averages=0)
+        walked = tree_cost(tree, sizes, count, spec.dtype, averages=0)
         rows = 64 if self.over is None else 1
         state = 4 * 8 * rows * count * len(tree.paths) + count * itemsize(spec.dtype)
         return Cost(walked.flops, walked.bytes + state, walked.parts)

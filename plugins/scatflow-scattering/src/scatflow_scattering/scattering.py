@@ -30,6 +30,7 @@ Array = Any
     differentiable=True,
     references=(GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS, DEEP_SCATTERING_SPECTRUM),
     aliases=("scattering_transform", "wavelet_scattering", "time_scattering", "windowed_scattering"),
+    equation=r"S[p](u) = (U[p] \star \phi_J)(u), \quad U[\lambda_1 \ldots \lambda_m] = ||| x \star \psi_{\lambda_1} | \star \ldots | \star \psi_{\lambda_m} |",
 )
 class Scattering(TreeParameters, Window):
     """Windowed scattering coefficients: averages of iterated wavelet moduli, of any order.

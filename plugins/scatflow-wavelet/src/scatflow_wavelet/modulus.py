@@ -20,6 +20,7 @@ Array = Any
     differentiable=True,
     references=(GROUP_INVARIANT_SCATTERING,),
     aliases=("envelope", "magnitude"),
+    equation=r"z = |x|",
 )
 class Modulus(Pointwise):
     """Modulus ``|z|`` of real or complex values, element by element.

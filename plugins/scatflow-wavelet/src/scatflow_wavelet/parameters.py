@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Self
 
-from scatflow.arrays import fast_length
 from scatflow.contract import Core, Filters, param
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Place
@@ -179,27 +178,3 @@ class BankParameters(Core):
         if bank.family.causal:  # its table is that of equally many bands in all orders
             bank = max((self.bank(ndim, k) for k in range(1, max(order, 1) + 1)), key=lambda found: found.voices)
         return bank.family.reach(bank.layout, order, tol)
-
-
-def extended_shape(operator: BankParameters, sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the core shape of a block of whole axes after extension to a fast multiple of the alignment.
-
-    Parameters
-    ----------
-    operator : BankParameters
-        Its alignment and margins count; other boundaries than ``"periodic"`` are taken to extend.
-    sizes : tuple of int
-        Core shape before extension, in kernel order.
-    """
-    roles = operator.signature.bind(len(sizes))
-    size = dict(zip(roles, sizes, strict=True))
-    at = Place(
-        start=dict.fromkeys(roles, 0), stop=size, core={role: (0, n) for role, n in size.items()}, size=size,
-        periodic=dict.fromkeys(roles, getattr(operator, "boundary", None) == "periodic"),
-    )  # fmt: skip
-    margins, grid = operator.margins(at), 2**operator.J
-    shape = []
-    for role, n in size.items():
-        before = -(-margins[role][0] // grid) * grid
-        shape.append(n if margins[role] == (0, 0) and n % grid == 0 else fast_length(n + before + margins[role][1], multiple=grid))
-    return tuple(shape)

@@ -17,7 +17,7 @@ from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.groups import group_size
 from scatflow_wavelet.labels import path_coords
 from scatflow_wavelet.layout import Band, Grid
-from scatflow_wavelet.parameters import BankParameters, extended_shape
+from scatflow_wavelet.parameters import BankParameters
 from scatflow_wavelet.references import WAVELET_TOUR
 from scatflow_wavelet.selection import Selection, select
 from scatflow_wavelet.spectrum import kept_samples
@@ -35,6 +35,7 @@ Array = Any
     differentiable=True,
     references=(WAVELET_TOUR,),
     aliases=("cwt", "continuous_wavelet_transform", "wavelet_transform", "scalogram", "constant_q"),
+    equation=r"W x(\lambda, u) = (x \star \psi_\lambda)(u), \quad x \star \phi_J",
 )
 class Wavelet(BankParameters, Window):
     """Wavelet transform: complex band-pass planes ``x * psi`` and the low-pass ``x * phi``, labelled.
@@ -167,7 +168,7 @@ class Wavelet(BankParameters, Window):
         spec = specs[0]
         sizes = spec.shape[len(spec.dims) - ndim :]
         count = math.prod(spec.shape[: len(spec.dims) - ndim])
-        return _cost(ready.bank(ndim), ready.levels(ndim), extended_shape(ready, sizes), count, itemsize(spec.dtype))
+        return _cost(ready.bank(ndim), ready.levels(ndim), sizes, count, itemsize(spec.dtype))
 
     @classmethod
     def examples(cls) -> Iterator[Self]:
