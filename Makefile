@@ -26,7 +26,7 @@ STAMP := $(VENV)/.installed
 BACKEND := hatchling editables
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-gpu lint format docs bench wheels dist clean
+.PHONY: help install demo test test-all test-gpu lint format docs catalog bench wheels dist clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -74,6 +74,9 @@ docs: install
 	@rm -rf site
 	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html -d build/doctrees docs site
 	@echo "site/index.html"
+
+catalog: install
+	@$(BIN)/python docs/write_catalog.py
 
 bench: install
 	@for script in benchmarks/*.py; do \

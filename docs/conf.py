@@ -1,19 +1,15 @@
 """Configuration of the documentation site; ``make docs`` builds it and fails on any warning."""
 
-import sys
 from importlib.metadata import version as installed_version
-from pathlib import Path
 
 import myst_nb.sphinx_ext
-
-sys.path.insert(0, str(Path(__file__).parent))  # for catalog.py, which lists the operators
 
 project = "scatflow"
 author = "The scatflow developers"
 copyright = "The scatflow developers"
 version = release = installed_version("scatflow")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "catalog"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
 root_doc = "index"
 exclude_patterns = ["**/.ipynb_checkpoints"]
 html_theme = "furo"

@@ -149,14 +149,12 @@ def _accepts(case: Case) -> bool:
 
 
 def _label(operator: Operator) -> str:
-    changed = {key: value for key, value in operator.parameters().items() if value != _default(operator, key)}
+    """Return a call that makes the operator: parameters that are not at their defaults."""
+    required = {key: getattr(operator, key) for key, info in type(operator).model_fields.items() if info.is_required()}
+    usual = type(operator)(**required).parameters()
+    changed = {key: value for key, value in operator.parameters().items() if key in required or value != usual[key]}
     text = ", ".join(f"{key}={value!r}" for key, value in changed.items())
     return f"{operator.name}({text if len(text) <= 90 else text[:87] + '...'})"
-
-
-def _default(operator: Operator, key: str) -> Any:
-    field = type(operator).model_fields[key]
-    return ... if field.is_required() else field.get_default(call_default_factory=True)
 
 
 def _counts(operator: Operator) -> tuple[int, ...]:
