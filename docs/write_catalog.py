@@ -15,6 +15,7 @@ from scatflow.contract import Info, Operator
 from scatflow.contract.info import limits
 from scatflow.registry import Kind, registry
 from scatflow.testing.case import cases_of
+from scatflow.testing.checks import CHECKS
 from scatflow.testing.checks.cost import cost_of, declares_cost
 from scatflow.testing.checks.lazy import has_kernel
 
@@ -146,9 +147,18 @@ def index() -> str:
     return "\n".join([*lines, ""])
 
 
+def checks() -> str:
+    """Return the page of the conformance kit's checks."""
+    lines = ["# Checks of the conformance kit", "", "What `scatflow check DIST`, `scatflow.testing.check_operator` and "
+             "`parametrize_operators` hold operators to. Level 1 is required of", "plugins, level 2 is advice. Names are stable.", "",
+             "| check | group | level | holds when |", "|---|---|---|---|"]  # fmt: skip
+    lines += [f"| `{check.name}` | {check.group} | {check.level} | {cell(words(check.asserts))} |" for check in CHECKS]
+    return "\n".join([*lines, ""])
+
+
 def pages() -> dict[Path, str]:
     """Return every page of the catalogue."""
-    found = {FOLDER / "index.md": index()}
+    found = {FOLDER / "index.md": index(), FOLDER / "checks.md": checks()}
     return found | {FOLDER / kind / f"{name}.md": page(kind, name) for kind in TITLES for name, _ in names(kind)}
 
 

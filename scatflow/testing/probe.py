@@ -59,6 +59,8 @@ def probe(module: str, values: Sequence[Operator]) -> Probe:
     NotRun
         The module cannot be imported there, as one of a notebook or a test file.
     """
+    if module == "__main__":
+        raise NotRun("classes of a script or notebook exist in no other process: put the operator into a module")
     try:
         packed = tuple(base64.b64encode(pickle.dumps(value)).decode() for value in values)
     except Exception as error:

@@ -51,3 +51,11 @@ def test_every_operator_says_what_it_computes() -> None:
     """Either as an equation, or because it computes nothing."""
     without = {name for name in registry().names("operators") if not registry().find("operators", name).equation}
     assert without == {"cast", "drop_labels", "rename", "select"}
+
+
+def test_the_first_operator_of_the_page_for_authors_is_short() -> None:
+    """A windowed operator with a gradient fits twenty lines, and the page's title says how many it is."""
+    page = (DOCS / "writing-operators.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    lines = [line for line in code[code.index("@operator") :].splitlines() if line.strip()]
+    assert len(lines) == 15 <= 20 and "fifteen lines" in page

@@ -31,8 +31,9 @@ FENCE = re.compile(r"^(?P<skip><!-- not run: \S.* -->\n+)?```python\n(?P<code>.*
 
 #: Compiles every piece under the name of the place it comes from, so that a traceback points into the page.
 RUNNER = """
-import doctest, json, pathlib, sys
-space = {"__name__": "__main__"}
+import doctest, json, pathlib, sys, types
+sys.modules["__main__"] = types.ModuleType("__main__")  # the page's own, so that its classes can be pickled
+space = vars(sys.modules["__main__"])
 runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
 for name, line, code in json.loads(pathlib.Path(sys.argv[1]).read_text()):
     if code.startswith(">>>"):
