@@ -25,7 +25,8 @@ hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local")
 hypothesis.settings.load_profile(PROFILE)
 
-# What was measured on this machine must not change what a test sees.
+# What was measured on this machine, or decided for it, must not change what a test sees.
+os.environ["SCATFLOW_CONFIG"] = ""
 os.environ["SCATFLOW_CACHE"] = tempfile.mkdtemp(prefix="scatflow-cache-")
 atexit.register(shutil.rmtree, os.environ["SCATFLOW_CACHE"], ignore_errors=True)
 

@@ -147,6 +147,12 @@ class StoreError(ScatflowError, OSError):
     default_code = "StoreInvalid"
 
 
+class SettingsError(ScatflowError, ValueError):
+    """A configuration file that cannot be read, or that says something it must not."""
+
+    default_code = "SettingsInvalid"
+
+
 class RegistryError(ScatflowError, LookupError):
     """An operator, source or filter family that no active plugin provides, or that two provide."""
 

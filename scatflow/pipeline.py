@@ -16,7 +16,7 @@ from scatflow.contract import Ref, Source
 from scatflow.errors import ParameterError, StoreError
 from scatflow.graph.delivered import relabeled, remember, unchanged
 from scatflow.graph.document import parse, read_file
-from scatflow.graph.model import Graph
+from scatflow.graph.model import NAMESPACE, Graph
 from scatflow.graph.provenance import graph_of, provenance
 from scatflow.graph.sweep import ATTRIBUTE as SWEPT
 from scatflow.graph.sweep import Sweep, arrange, gathered, sweep_graph
@@ -335,7 +335,7 @@ def open_source(
     if variable is not None:
         arguments |= {"columns": [variable]} if process == "open_parquet" else {"variable": variable}
     lengths = isinstance(chunks, Mapping) and all(isinstance(length, int) and length > 0 for length in chunks.values())
-    pipeline = Pipeline.from_source(process, **arguments, chunks=dict(chunks) if lengths else None)
+    pipeline = Pipeline.from_source(f"{NAMESPACE}:{process}", **arguments, chunks=dict(chunks) if lengths else None)
     for node in pipeline.graph.nodes:
         if isinstance(node.value, Source):
             node.value.describe()  # what is wrong with a file is said as such, not as a finding about a graph

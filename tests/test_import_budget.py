@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -35,7 +36,17 @@ def test_the_accessor_costs_nothing_more_than_xarray() -> None:
 def test_commands_that_diagnose_load_no_arrays(words: str) -> None:
     """These must work, and fast, when the stack below is broken."""
     run = f"import runpy; sys.argv = ['scatflow', {words!r}]; runpy.run_module('scatflow.cli.main', run_name='__main__')"
-    assert loaded(run, (*HEAVY, *LABELS)) == set()
+    plugins = [point.module for point in entry_points(group="scatflow")]
+    assert plugins and loaded(run, (*HEAVY, *LABELS, "pydantic", "packaging", *plugins)) == set()
+
+
+def test_listing_operators_loads_no_arrays() -> None:
+    run = "import runpy; sys.argv = ['scatflow', 'ops']; runpy.run_module('scatflow.cli.main', run_name='__main__')"
+    assert loaded(run, (*HEAVY, *LABELS, "pydantic", "packaging", "scatflow.contract", "scatflow_wavelet.wavelet")) == set()
+
+
+def test_the_registry_costs_no_contract() -> None:
+    assert loaded("import scatflow.registry; scatflow.registry.registry()", (*HEAVY, *LABELS, "pydantic", "packaging")) == set()
 
 
 def test_the_check_sees_what_is_loaded() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from scatflow.hookspecs import hookimpl
+
 OPERATORS = ("Smooth", "Bands", "Mean", "Divide", "Flip", "Every", "Anomaly", "Greedy")
 
 
+@hookimpl
 def scatflow_operators() -> dict[str, str]:
     names = ("toy_smooth", "toy_bands", "toy_mean", "toy_divide", "toy_flip", "toy_every", "toy_anomaly", "toy_greedy")
     return {name: f"toys:{cls}" for name, cls in zip(names, OPERATORS, strict=True)}
 
 
+@hookimpl
 def scatflow_sources() -> dict[str, str]:
     return {"toy_noise": "toys:Noise"}

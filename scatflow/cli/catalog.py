@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scatflow.cli.outcome import FAILED, OK
+
 if TYPE_CHECKING:
-    from scatflow.registry import Kind, Registry
+    from scatflow.registry import Kind, Plugin, Provided, Registry
 
 #: Kinds in the catalogue; an operator comes before a source of the same name.
 _KINDS: tuple[Kind, ...] = ("operators", "sources", "filters")
@@ -28,11 +30,38 @@ def version() -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def plugins(as_json: bool) -> None:
-    """List plugins with their state and reason, the broken ones too."""
-    from scatflow.registry import registry
+def plugins(as_json: bool) -> int:
+    """List plugins with their state and reason, the broken ones too.
 
-    found = registry().plugins
+    They are loaded in a process of their own: one that crashes or hangs is listed like any other.
+    """
+    from scatflow.cli.main import COMMANDS
+    from scatflow.registry import choice, current, noted
+
+    book = current()
+    if book is not None:
+        found, strict = book.plugins, book.policy.strict
+    else:
+        from scatflow.registry.scan import scan
+
+        made = choice()
+        found, strict = scan(made), made.policy.strict
+    found = noted(found, {"commands": COMMANDS})
+    _print_plugins(found, as_json)
+    return _judged(found) if strict else OK
+
+
+def _judged(found: Sequence[Plugin]) -> int:
+    """Return the exit code where every plugin has to be usable, and name those that are not."""
+    from scatflow.registry.remedies import failing
+
+    failures = failing(found)
+    if failures:
+        click.echo(f"Error: not all plugins can be used.\n{failures}", err=True)
+    return FAILED if failures else OK
+
+
+def _print_plugins(found: Sequence[Plugin], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([plugin.to_dict() for plugin in found], indent=2))
         return
@@ -42,15 +71,17 @@ def plugins(as_json: bool) -> None:
     from scatflow.cli.screen import print_table
 
     rows = [
-        (
-            plugin.dist,
-            plugin.version,
-            plugin.state,
-            plugin.reason or ", ".join(name for names in plugin.names.values() for name in names),
-        )
+        (plugin.dist, plugin.version, plugin.origin, plugin.state, f"{plugin.seconds:.2f}", "\n".join(_told(plugin)))
         for plugin in found
     ]
-    print_table(rows, ("plugin", "version", "state", "provides, or the reason"))
+    print_table(rows, ("plugin", "version", "origin", "state", "s", "provides, or the reason"), right=(4,))
+
+
+def _told(plugin: Plugin) -> list[str]:
+    """Return the lines that tell of a plugin: why it is not active, or its names, with what to know of them."""
+    if plugin.state != "active":
+        return [plugin.reason]
+    return [", ".join(name for names in plugin.names.values() for name in names), *(f"note: {note}" for note in plugin.notes)]
 
 
 @click.command()
@@ -73,7 +104,10 @@ def ops(name: str | None, as_json: bool) -> None:
                 book.provider("operators", name)  # raises, with the nearest names and how to install it
         _print_catalogue(rows, as_json)
         return
-    found = described(book.find(kind, name), book.provider(kind, name).canonical)
+    provided = book.provider(kind, name)
+    if provided.was:
+        click.echo(f"Warning: {provided.renaming}.", err=True)
+    found = described(book.find(kind, provided.canonical), provided.canonical)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -81,22 +115,27 @@ def ops(name: str | None, as_json: bool) -> None:
 
 
 def catalogue(book: Registry) -> list[dict[str, Any]]:
-    """Return one row per name; what cannot be imported is listed with the reason."""
-    from scatflow.contract.info import summary_of
+    """Return one row per name and provider; what cannot be imported is listed with the reason."""
+    return [
+        {"name": provided.name, "kind": _SINGULAR[kind], "provider": provided.dist, **_outlined(book, kind, provided)}
+        for kind in _KINDS
+        for provided in book.entries(kind)
+    ]
+
+
+def _outlined(book: Registry, kind: Kind, provided: Provided) -> dict[str, Any]:
+    """Return summary and other names, from the source where it tells them, otherwise from the class."""
     from scatflow.errors import RegistryError
 
-    rows = []
-    for kind in _KINDS:
-        for name in book.names(kind):
-            row: dict[str, Any] = {"name": name, "kind": _SINGULAR[kind], "provider": "", "summary": "", "aliases": []}
-            try:
-                row["provider"] = book.provider(kind, name).dist
-                cls = book.find(kind, name)
-                row |= {"summary": summary_of(cls), "aliases": list(getattr(cls, "aliases", ()))}
-            except RegistryError as error:
-                row["summary"] = f"unusable: {error.rule}" + (f" ({error.got})" if error.got else "")
-            rows.append(row)
-    return rows
+    found = book.outline(kind, provided)
+    if found is None:
+        from scatflow.registry.outline import of_class
+
+        try:
+            found = of_class(book.find(kind, provided.canonical))
+        except RegistryError as error:
+            return {"summary": f"unusable: {error.rule}" + (f" ({error.got})" if error.got else ""), "aliases": []}
+    return {"summary": found.summary, "aliases": list(found.aliases)}
 
 
 def described(cls: type[Any], canonical: str) -> dict[str, Any]:
@@ -107,8 +146,7 @@ def described(cls: type[Any], canonical: str) -> dict[str, Any]:
 
 
 def _kind_of(book: Registry, name: str) -> Kind | None:
-    short = name.rpartition(":")[2]
-    return next((kind for kind in _KINDS if short in book.names(kind)), None)
+    return next((kind for kind in _KINDS if book.knows(kind, name)), None)
 
 
 def _mentions(row: Mapping[str, Any], word: str) -> bool:

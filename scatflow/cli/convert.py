@@ -78,7 +78,7 @@ def _request(
     from scatflow.store.labelled import pick
 
     process, subject = reader(file), f"file {str(file)!r}"
-    source: Any = registry().find("sources", process)
+    source: Any = registry().find("sources", f"scatflow:{process}")
     dataset: xr.Dataset = source(path=str(file), **extra).open()
     found = {name: pick(dataset, name, subject) for name in variables or map(str, dataset.data_vars)}
     _check_names(subject, dataset, found, renames, chunks)
@@ -143,7 +143,7 @@ def _blocks(array: xr.DataArray) -> dict[str, int]:
 def document(request: Request) -> dict[str, Any]:
     """Return the pipeline that delivers every variable, in one store."""
     nodes: dict[str, Any] = {
-        f"variable_{number}": {"process_id": request.process, "arguments": dict(arguments)}
+        f"variable_{number}": {"process_id": request.process, "namespace": "scatflow", "arguments": dict(arguments)}
         for number, arguments in enumerate(request.arrays.values(), start=1)
     }
     bundle = {name: {"from_node": node} for name, node in zip(request.arrays, nodes, strict=True)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,12 +38,17 @@ class Commands(click.Group):
             return _built_in(cmd_name)
         return _plugin_command(cmd_name)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Decide on plugins before the command is looked for, which may load them."""
+        asked = ctx.params
+        if asked["no_plugin"] or asked["no_plugins"] or asked["strict_plugins"] or asked["plugins_dir"]:
+            ctx.with_resource(_chosen(asked))
+        return super().invoke(ctx)
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Offer the nearest name where there is no such command."""
-        from scatflow.errors import near
-
         if args and self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"No such command {args[0]!r}. {near(args[0], COMMANDS) or 'scatflow --help lists them.'}")
+            ctx.fail(f"No such command {args[0]!r}. {_remedy(args[0])}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -60,23 +66,58 @@ def _built_in(name: str) -> click.Command:
 
 def _plugin_command(name: str) -> click.Command | None:
     """Return the command that a plugin provides; one of ours is never asked for, so that no plugin can replace it."""
-    from scatflow.errors import RegistryError
     from scatflow.registry import registry
 
     book = registry()
-    if name.rpartition(":")[2] not in book.names("commands"):
+    if not book.knows("commands", name):
         return None
-    found: Any = book.find("commands", name)
-    if not isinstance(found, click.Command):
-        raise RegistryError(f"command {name!r}", f"{book.provider('commands', name).dist} provides something else",
-                            expected="a click command", got=type(found).__name__)  # fmt: skip
-    return found
+    if (provided := book.provider("commands", name)).was:
+        click.echo(f"Warning: command {provided.renaming}.", err=True)
+    found: Any = book.find("commands", provided.canonical)
+    return found  # type: ignore[no-any-return]
+
+
+def _remedy(name: str) -> str:
+    """Return what may have been meant by the name of a command that nobody has."""
+    from scatflow.errors import near
+    from scatflow.registry import registry
+
+    book = registry()
+    if any(book.knows(kind, name) for kind in ("operators", "sources", "filters")):
+        return f"It is no command: scatflow ops {name} describes it."
+    return near(name, [*COMMANDS, *book.names("commands")]) or "scatflow --help lists them, scatflow plugins those of plugins."
+
+
+def _chosen(asked: Mapping[str, Any]) -> Any:
+    """Return the context in which plugins are loaded as the options say."""
+    from scatflow.errors import ParameterError, near
+    from scatflow.registry import choice, choosing
+
+    made = choice().overridden(
+        blocked=asked["no_plugin"], no_plugins=asked["no_plugins"], strict=asked["strict_plugins"], local=asked["plugins_dir"]
+    )
+    if asked["no_plugin"]:
+        from scatflow.api import normalized
+        from scatflow.registry.book import candidates
+
+        known = sorted({candidate.dist for candidate in candidates(None, made.local)})
+        for name in asked["no_plugin"]:
+            if normalized(name) not in known:  # a misspelt name would leave out nothing, unnoticed
+                raise ParameterError(f"--no-plugin {name}", "no such plugin is installed", expected=", ".join(known) or None,
+                                     remedy=near(normalized(name), known))  # fmt: skip
+    return choosing(made)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-def cli(debug: bool) -> None:
+@click.option("--no-plugin", multiple=True, metavar="DIST", help="Leave out the plugins of a distribution; repeatable.")
+@click.option("--no-plugins", is_flag=True, help="Leave out all plugins.")
+@click.option("--strict-plugins", is_flag=True, help="Fail where a plugin cannot be used.")
+@click.option("--plugins-dir", type=click.Path(path_type=Path), metavar="DIR", help="Folder of single-file plugins.")
+def cli(debug: bool, no_plugin: Sequence[str], no_plugins: bool, strict_plugins: bool, plugins_dir: Path | None) -> None:
     """Multiscale statistics of labelled arrays far larger than memory.
+
+    Options about plugins act before any is imported.
 
     Exit codes: 0 complete, 1 failed, 2 bad input, 75 incomplete and resumable.
     """
@@ -87,8 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from scatflow.cli.outcome import BAD_INPUT, OK, RESUMABLE, explained, short_warnings
 
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # A group's own options stand before the command; what follows belongs to the command.
-    debug = "--debug" in words[: next((n for n, word in enumerate(words) if not word.startswith("-")), len(words))]
+    debug = _debugging(words)
     try:
         with short_warnings(debug):
             code = cli.main(args=words, prog_name="scatflow", standalone_mode=False)
@@ -103,6 +143,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         sys.exit(explained(error))
     sys.exit(code if isinstance(code, int) else OK)
+
+
+def _debugging(words: Sequence[str]) -> bool:
+    """Tell whether ``--debug`` is among the group's own options, which stand before the command, some with a value."""
+    valued = {name for option in cli.params if isinstance(option, click.Option) and not option.is_flag for name in option.opts}
+    waiting = iter(words)
+    for word in waiting:
+        if word == "--debug":
+            return True
+        if word in valued:
+            next(waiting, None)
+        elif not word.startswith("-") or word == "--":
+            return False
+    return False
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ OK, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
 #: such as data that an operator refuses, would stop at the same place again, and a queue must not try for ever.
 _OUTSIDE = frozenset({"JobFailed", "RegionFailed", "DiskFull", "WorkerOutOfMemory"})
 #: Errors that are no mistake of the caller.
-_FAILURES = frozenset({"ChecksumDiffers", "DependencyMissing"})
+_FAILURES = frozenset({"ChecksumDiffers", "DependencyMissing", "PluginsFailed"})
 
 
 def explained(error: Exception) -> int:

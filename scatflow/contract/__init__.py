@@ -1,11 +1,11 @@
 """What a plugin author imports: kinds of operators, parameters, sources, filter families."""
 
+from scatflow.api import API, install_family_lookup
 from scatflow.contract.average import Average
 from scatflow.contract.cells import Cells, stack
 from scatflow.contract.declared import Declared, canonical_json, digest, param
 from scatflow.contract.info import Info
 from scatflow.contract.operator import (
-    API,
     Boundary,
     Composite,
     Core,
@@ -22,7 +22,7 @@ from scatflow.contract.operator import (
 )
 from scatflow.contract.reference import Reference
 from scatflow.contract.signature import Signature
-from scatflow.contract.source import FilterFamily, Filters, Source, family, install_family_lookup, source
+from scatflow.contract.source import FilterFamily, Filters, Source, family, source
 from scatflow.contract.wiring import Ref, Wire, wire
 
 __all__ = [

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from scatflow.api import API
 from scatflow.contract.declared import Declared, canonical_json
-from scatflow.contract.operator import API, Composite, Extended, Operator, Pointwise, Program, Reduce, Select, Whole, Window
+from scatflow.contract.operator import Composite, Extended, Operator, Pointwise, Program, Reduce, Select, Whole, Window
 from scatflow.contract.source import FilterFamily, Source
 from scatflow.errors import ParameterError
 

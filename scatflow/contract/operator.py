@@ -27,9 +27,6 @@ Boundary = Literal["reflect", "periodic", "zero", "symmetric"]
 Dims = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 Output = ArraySpec | Mapping[str, ArraySpec]
 
-#: Version of this contract; a plugin module may carry ``SCATFLOW_API`` to say which it was written for.
-API = 1
-
 D = TypeVar("D", bound=type[Declared])
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BeforeValidator, SerializeAsAny, model_serializer
 
+from scatflow.api import family_lookup
 from scatflow.contract.declared import Declared, digest
 from scatflow.contract.reference import Reference
 from scatflow.errors import ParameterError
@@ -67,15 +68,6 @@ def family(name: str, *, version: int, references: tuple[Reference | str, ...] =
     return source(name, version=version, references=references)
 
 
-_find_family: Callable[[str], type[FilterFamily]] | None = None
-
-
-def install_family_lookup(find: Callable[[str], type[FilterFamily]]) -> None:
-    """Let the registry, which lies above this module, answer family names. Called once, at its import."""
-    global _find_family
-    _find_family = find
-
-
 def as_family(value: Any) -> Any:
     """Return a filter family from its name or its spec ``{"family": name, ...}``.
 
@@ -88,11 +80,12 @@ def as_family(value: Any) -> Any:
     if not isinstance(value, dict) or "family" not in value:
         raise ParameterError("filters", "a filter family is a name or a spec", expected='"morlet" or {"family": ...}',
                              got=repr(value))  # fmt: skip
-    if _find_family is None:
+    find = family_lookup()
+    if find is None:
         raise ParameterError("filters", "family names need the plugin registry", got=repr(value["family"]),
                              remedy="Import scatflow.registry first, or pass a family value.")  # fmt: skip
     parameters = {key: item for key, item in value.items() if key != "family"}
-    return _find_family(value["family"])(**parameters)
+    return find(value["family"], None)(**parameters)
 
 
 #: Type of a ``filters`` parameter: a name, a spec or a family value is accepted, the value is stored.

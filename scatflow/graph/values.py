@@ -26,7 +26,7 @@ def lookup(process: str, namespace: str | None) -> tuple[type[Operator | Source]
         Nobody provides it, several do, or not this distribution.
     """
     book = plugins.registry()
-    known = [kind for kind in _KINDS if process in book.names(kind)]
+    known = [kind for kind in _KINDS if book.knows(kind, process)]
     if not known:
         raise _unknown(process)
     providers: list[tuple[Kind, Provided]] = []
@@ -38,11 +38,7 @@ def lookup(process: str, namespace: str | None) -> tuple[type[Operator | Source]
             errors.append(error)
     if len(providers) == 1 and (namespace or not errors):
         kind, provided = providers[0]
-        cls = book.find(kind, provided.canonical)
-        if cls.name != process:  # its documents would name another process
-            raise RegistryError(f"process {process!r}", f"{provided.dist} registers it under another name than it declares",
-                                expected=process, got=cls.name, remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
-        return cls, provided.dist
+        return book.find(kind, provided.canonical), provided.dist
     if not providers and namespace:
         raise _elsewhere(process, namespace)
     if len(providers) < 2 and errors:

@@ -13,6 +13,7 @@ import pytest
 from cli.conftest import Program
 from scatflow import __version__
 from scatflow.cli.main import COMMANDS
+from scatflow.hookspecs import hookimpl
 from scatflow.registry import Registry, using
 
 
@@ -44,7 +45,7 @@ def test_catalogue_lists_operators_and_sources(scatflow: Program) -> None:
     assert {
         "name": "toy_flip",
         "kind": "operator",
-        "provider": "toy_plugin",
+        "provider": "toy-plugin",
         "summary": "Reverse a whole axis.",
         "aliases": [],
     } in rows
@@ -54,7 +55,7 @@ def test_one_operator_is_described_from_its_declaration(scatflow: Program) -> No
     code, out, _ = scatflow("ops", "toy_smooth")
     assert code == 0
     for words in (
-        "toy_plugin:toy_smooth: operator (window), version 1",
+        "toy-plugin:toy_smooth: operator (window), version 1",
         "(y?,x)->(y?,x)",
         "≥ 0 ≤ 1000",
         "[sample]",
@@ -67,8 +68,8 @@ def test_one_operator_is_described_from_its_declaration(scatflow: Program) -> No
 
 
 def test_description_as_json_serves_forms(scatflow: Program) -> None:
-    found = json.loads(scatflow("ops", "toy_plugin:toy_every", "--json").out)
-    assert found["id"] == "toy_plugin:toy_every" and found["signature"] == "()->()" and found["inputs"] == ["data"]
+    found = json.loads(scatflow("ops", "toy-plugin:toy_every", "--json").out)
+    assert found["id"] == "toy-plugin:toy_every" and found["signature"] == "()->()" and found["inputs"] == ["data"]
     assert found["parameters"]["dim"]["required"] and not found["parameters"]["step"]["required"]
     assert found["parameters"]["step"] == {"default": 2, "description": "Step.", "minimum": 1, "type": "integer", "required": False}
 
@@ -92,7 +93,7 @@ def test_an_unknown_name_is_answered_with_a_remedy(scatflow: Program) -> None:
 def broken(monkeypatch: pytest.MonkeyPatch):
     """Add a plugin that cannot be imported, and one whose operator cannot."""
     module = ModuleType("half_broken")
-    module.scatflow_operators = lambda: {"lost": "no_such_module:Lost"}  # type: ignore[attr-defined]
+    module.scatflow_operators = hookimpl(lambda: {"lost": "no_such_module:Lost"})  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "half_broken", module)
     points = [("broken", "no_such_plugin"), ("half", "half_broken"), ("toys", "toy_plugin")]
     with using(Registry([EntryPoint(name, value, "scatflow") for name, value in points])) as book:
@@ -103,7 +104,7 @@ def test_plugins_lists_the_broken_ones_with_the_reason(scatflow: Program, broken
     code, out, _ = scatflow("plugins")
     assert code == 0 and "failed:import" in out and "No module named 'no_such_plugin'" in out and "toy_smooth" in out
     found = {plugin["dist"]: plugin for plugin in json.loads(scatflow("plugins", "--json").out)}
-    assert found["no_such_plugin"]["state"] == "failed:import" and found["toy_plugin"]["state"] == "active"
+    assert found["no-such-plugin"]["state"] == "failed:import" and found["toy-plugin"]["state"] == "active"
 
 
 def test_a_broken_operator_does_not_hide_the_others(scatflow: Program, broken: Registry) -> None:
@@ -129,7 +130,7 @@ def adding(monkeypatch: pytest.MonkeyPatch):
         click.echo(f"hello {word}")
 
     module = ModuleType("adding")
-    module.scatflow_commands = lambda: {"greet": greet, "odd": "json:dumps", "plugins": greet}  # type: ignore[attr-defined]
+    module.scatflow_commands = hookimpl(lambda: {"greet": greet, "odd": "json:dumps", "plugins": greet})  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "adding", module)
     with using(Registry([EntryPoint("adding", "adding", "scatflow")])) as book:
         yield book

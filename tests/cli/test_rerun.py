@@ -107,7 +107,7 @@ def test_versions_of_then_are_told(scatflow: Program, made: Path) -> None:
     record(made, versions=content["versions"] | {"numpy": "1.0"}, operators=operators, plugins=[])
     code, out, _ = scatflow("rerun", made)
     found = facts(out)
-    assert code == 0 and found["operators"] == "toy_plugin:toy_mean 7 → 1"
+    assert code == 0 and found["operators"] == "toy-plugin:toy_mean 7 → 1"
     assert found["versions"] == f"numpy 1.0 → {np.__version__}" and "(none) →" in found["plugins"]
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from plots import plot_samples as samples
 from scatflow.contract import FilterFamily, Filters, Reference, Whole, family, operator, param
 from scatflow.contract.reference import keyed
 from scatflow.graph import load_text, parse_provenance
+from scatflow.hookspecs import hookimpl
 from scatflow.registry import Registry, using
 
 
@@ -190,10 +191,10 @@ class FancyWaves(Whole):
 @pytest.fixture
 def papers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """Toys and a plugin with references."""
-    plugin = SimpleNamespace(
-        scatflow_operators=lambda: {"fancy_waves": FancyWaves}, scatflow_filters=lambda: {"fancy": Fancy}, __name__="papers"
-    )
-    monkeypatch.setitem(sys.modules, "papers", plugin)  # type: ignore[arg-type]
+    plugin = ModuleType("papers")
+    plugin.scatflow_operators = hookimpl(lambda: {"fancy_waves": FancyWaves})  # type: ignore[attr-defined]
+    plugin.scatflow_filters = hookimpl(lambda: {"fancy": Fancy})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "papers", plugin)
     points = [EntryPoint("toys", "toy_plugin", "scatflow"), EntryPoint("papers", "papers", "scatflow")]
     with using(Registry(points)) as book:
         yield book
@@ -227,7 +228,7 @@ def test_methods_tells_what_was_computed_on_what(scatflow: Program, papers: Regi
     assert out == (
         "The variable u of the zarr store velocity.zarr (scatflow:open_zarr, version 1; float32 in m/s, item 3, x 16; "
         "spacing 0.25 m (periodic) along x) served as input. We computed, in this order, (1) toy smooth "
-        "(toy_plugin:toy_smooth, version 1) along x with boundaries periodic where a coordinate declares its period and "
+        "(toy-plugin:toy_smooth, version 1) along x with boundaries periodic where a coordinate declares its period and "
         "reflected elsewhere, one output per 2 samples; (2) fancy waves (papers:fancy_waves, version 3 "
         f"[doe2021fancy, {keyed('made by hand, 50 %')}, roe1999filters]) along x with J = 4 octaves, Q = 8 bands per octave, "
         "up to order 2, fancy filters (width = 0.5), periodic boundaries, averaging scale 2^J = 16 samples, "
@@ -317,9 +318,9 @@ def test_steps_say_what_they_work_on_where_it_is_not_what_comes_before(papers: R
     mean = sf.apply(toys.Mean(dims=("x",)), waves)["mean"]
     ratio = sf.apply(toys.Divide(), sf.apply(toys.Divide(), waves, mean), 2.0)
     text = paragraph(parse_provenance(ratio.attrs), {}, {})
-    assert "(2) toy mean (toy_plugin:toy_mean, version 1) along x" in text
-    assert "(3) toy divide (toy_plugin:toy_divide, version 1) of (1) and mean of (2);" in text
-    assert "(4) toy divide (toy_plugin:toy_divide, version 1) of (3) and 2.0." in text
+    assert "(2) toy mean (toy-plugin:toy_mean, version 1) along x" in text
+    assert "(3) toy divide (toy-plugin:toy_divide, version 1) of (1) and mean of (2);" in text
+    assert "(4) toy divide (toy-plugin:toy_divide, version 1) of (3) and 2.0." in text
     text = paragraph(parse_provenance(sf.apply(toys.Divide(), given, given + 1).attrs), {}, {})
     assert text.startswith("The array x was given in memory. The array y was given in memory. We computed toy divide")
 

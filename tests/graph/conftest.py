@@ -15,6 +15,7 @@ import toys
 from scatflow.contract import Composite, Operator, Pointwise, Program, Source, operator, param, source, wire
 from scatflow.errors import GraphError, ParameterError
 from scatflow.graph import Graph, parse
+from scatflow.hookspecs import hookimpl
 from scatflow.registry import Registry, using
 from scatflow.spec import ArraySpec, Coord
 
@@ -133,8 +134,8 @@ OPERATORS: dict[str, type[Operator]] = {
 
 def _plugin(name: str, operators: Mapping[str, Any], sources: Mapping[str, Any]) -> ModuleType:
     module = ModuleType(name)
-    module.scatflow_operators = lambda: operators  # type: ignore[attr-defined]
-    module.scatflow_sources = lambda: sources  # type: ignore[attr-defined]
+    module.scatflow_operators = hookimpl(lambda: operators)  # type: ignore[attr-defined]
+    module.scatflow_sources = hookimpl(lambda: sources)  # type: ignore[attr-defined]
     return module
 
 

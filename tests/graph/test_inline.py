@@ -23,7 +23,7 @@ def test_a_composite_equals_what_it_wires(node: Write, graph_of_nodes: Make) -> 
     graph = graph_of_nodes(u=node("toy_noise"), a=node("toy_anomaly", "u", dims=["x"], result=True))
     assert [(entry.id, entry.process) for entry in graph.nodes] == [("u", "toy_noise"), ("a.0", "toy_mean"), ("a.1", "toy_divide")]
     assert graph.node("a.1").inputs == (Ref("u"), Ref("a.0", "mean")) and graph.results == {"": Ref("a.1")}
-    assert graph.node("a.1").namespace == "toy_plugin"
+    assert graph.node("a.1").namespace == "toy-plugin"
     spelled = graph_of_nodes(
         u=node("toy_noise"), m=node("toy_mean", "u", dims=["x"]), v=node("variable", "m", name="mean"),
         d=node("toy_divide", "u", "v", result=True),

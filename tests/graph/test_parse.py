@@ -62,7 +62,7 @@ def test_yaml_becomes_values_wired() -> None:
     assert graph.node("s").value == toys.Smooth(dims=("x",), radius=2)
     assert graph.node("ratio").inputs == (Ref("m", "mean"), 2.0)
     assert graph.results == {"": Ref("ratio")}
-    assert graph.node("s").namespace == "toy_plugin"
+    assert graph.node("s").namespace == "toy-plugin"
     assert graph.consumers("m") == (graph.node("ratio"),) and graph.consumers("ratio") == ()
     assert graph.warnings == ()
 
@@ -118,7 +118,7 @@ def test_arrays_of_the_caller(node: Write) -> None:
     assert graph.given == ("data",) and graph.node("data").value == Given(parameter="data")
     assert parse(graph.to_document()).hash == graph.hash
     supplied = parse(document, {"data": toys.Noise(size=8)})
-    assert supplied.given == () and supplied.node("data").namespace == "toy_plugin"
+    assert supplied.given == () and supplied.node("data").namespace == "toy-plugin"
     assert (
         supplied.hash
         == parse(wrap(u=node("toy_noise", size=8), a=node("toy_flip", "u"), d=node("toy_divide", "a", "a", result=True))).hash
@@ -218,13 +218,13 @@ def test_unknown_process_offers_what_is_near(node: Write) -> None:
 def test_namespaces(node: Write, plugins: Callable[..., list[EntryPoint]]) -> None:
     assert parse(wrap(u=node("toy_noise", namespace="toy_plugin", result=True)))
     problem = only(wrap(u=node("toy_noise", namespace="toy_plugins", result=True)))
-    assert problem.code == "NamespaceInvalid" and problem.expected == "toy_plugin" and "'toy_plugin'" in str(problem)
+    assert problem.code == "NamespaceInvalid" and problem.expected == "toy-plugin" and "'toy-plugin'" in str(problem)
     points = plugins(another=({"toy_flip": toys.Flip}, {}), third=({"toy_noise": toys.Flip}, {}))
     with using(Registry([EntryPoint("toys", "toy_plugin", "scatflow"), *points])):
         ambiguous = only(wrap(u=node("toy_noise", namespace="toy_plugin"), f=node("toy_flip", "u", result=True)))
-        assert ambiguous.code == "ProcessAmbiguous" and "toy_plugin:toy_flip" in str(ambiguous)
+        assert ambiguous.code == "ProcessAmbiguous" and "toy-plugin:toy_flip" in str(ambiguous)
         assert only(wrap(u=node("toy_noise", result=True))).code == "ProcessAmbiguous"
-        for dist in ("another", "toy_plugin"):
+        for dist in ("another", "toy-plugin"):
             document = wrap(u=node("toy_noise", namespace="toy_plugin"), f=node("toy_flip", "u", namespace=dist, result=True))
             assert parse(document).node("f").namespace == dist
 
@@ -438,7 +438,7 @@ def test_order_names_and_format_do_not_change_the_hash(node: Write) -> None:
     assert parse(renamed).hash == graph.hash
     document = graph.to_document()
     assert parse(document).hash == graph.hash and parse(document).to_document() == document
-    assert document["scatflow"] == 1 and document["process_graph"]["s"]["namespace"] == "toy_plugin"
+    assert document["scatflow"] == 1 and document["process_graph"]["s"]["namespace"] == "toy-plugin"
     assert document["process_graph"]["s"]["arguments"]["min_valid"] == 0.5
 
 

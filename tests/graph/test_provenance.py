@@ -61,8 +61,8 @@ def test_what_is_recorded(graph: Graph) -> None:
     content = read(text)
     assert content["schema"] == 1 and content["hash"] == graph.hash == digest(content["graph"])
     assert list(content["graph"]["process_graph"]) == ["toy_mean_1", "toy_noise_1", "toy_smooth_1"]
-    assert {"id": "toy_plugin:toy_smooth", "version": 1} in content["operators"]
-    assert content["plugins"] == [{"name": "toy_plugin", "version": ""}]
+    assert {"id": "toy-plugin:toy_smooth", "version": 1} in content["operators"]
+    assert content["plugins"] == [{"name": "toy-plugin", "version": ""}]
     assert content["inputs"] == {"toy_noise_1": {"dims": ["item", "x"], "shape": [6, 64], "dtype": "float32", "fingerprint": "abc"}}
     assert content["seeds"] == {"toy_noise_1": 5, "toy_mean_1": 9}
     assert {"python", "numpy", "xarray", "zarr"} <= set(content["versions"])
@@ -145,7 +145,7 @@ def test_calls_build_up_the_graph_that_a_pipeline_states(node: Write, graph_of_n
     ).hash  # fmt: skip
     record = parse_provenance(half)
     assert record.seeds == {"toy_noise_1": 3} and record.inputs == {"toy_noise_1": {"fingerprint": "f"}}
-    assert set(record.operators) == {"toy_plugin:toy_noise", "toy_plugin:toy_flip", "toy_plugin:toy_divide"}
+    assert set(record.operators) == {"toy-plugin:toy_noise", "toy-plugin:toy_flip", "toy-plugin:toy_divide"}
 
 
 def test_results_of_a_reduction_and_composites(node: Write, graph_of_nodes: Make) -> None:
@@ -219,10 +219,10 @@ def test_versions_of_earlier_makers_are_kept(graph: Graph) -> None:
     content = read(provenance(graph, result=Ref("m", "mean")))
     for entry in content["operators"]:
         entry["version"] = 4
-    content["plugins"] = [{"name": "toy_plugin", "version": "0.9"}]
+    content["plugins"] = [{"name": "toy-plugin", "version": "0.9"}]
     record = parse_provenance(extend([{"scatflow": json.dumps(content)}], toys.Flip()))
-    assert record.operators["toy_plugin:toy_mean"] == (4,) and record.operators["toy_plugin:toy_flip"] == (1,)
-    assert record.plugins["toy_plugin"] == ("", "0.9")
+    assert record.operators["toy-plugin:toy_mean"] == (4,) and record.operators["toy-plugin:toy_flip"] == (1,)
+    assert record.plugins["toy-plugin"] == ("", "0.9")
 
 
 @pytest.mark.parametrize("text", ["nonsense", json.dumps({"schema": 2})])

@@ -1,0 +1,185 @@
+"""What could be loaded: entry points of the installed distributions, in an order that no directory decides.
+
+Only metadata are read. Distributions are looked up as Python itself finds them, so the copy whose code would be imported
+is the one that counts; a second copy that says something else is reported and not used.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import Any
+
+from scatflow.api import normalized
+
+#: Group of the entry points.
+GROUP = "scatflow"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A plugin that has not been loaded.
+
+    Attributes
+    ----------
+    dist, version, entry, origin, where : str
+        As of :class:`scatflow.registry.Plugin`.
+    load : callable
+        Imports it.
+    unusable : tuple of str
+        State and reason where it is not to be imported, whatever the policy says.
+    """
+
+    dist: str
+    version: str
+    entry: str
+    load: Callable[[], Any]
+    origin: str = ""
+    where: str = ""
+    unusable: tuple[str, str] | None = None
+
+
+def of_points(points: Iterable[EntryPoint]) -> list[Candidate]:
+    """Return entry points as candidates; one without a distribution is called after its package."""
+    found = []
+    for point in points:
+        dist = getattr(point, "dist", None)
+        if dist is None:
+            found.append(Candidate(normalized(re.split(r"[.:]", point.value)[0]), "", point.name, point.load))
+        else:
+            found.append(_candidate(point, _name(dist), dist))
+    return sorted(found, key=_order)
+
+
+def installed() -> list[Candidate]:
+    """Return all entry points of the group on the path, sorted by distribution and name."""
+    found: list[Candidate] = []
+    for name in sorted({_name(dist) for dist in distributions() if GROUP in _text(dist, "entry_points.txt")} - {""}):
+        found += _of_distribution(name)
+    return sorted(found, key=_order)
+
+
+def _order(candidate: Candidate) -> tuple[str, str]:
+    return candidate.dist, candidate.entry
+
+
+def _of_distribution(name: str) -> Iterator[Candidate]:
+    """Yield the entry points of the copy that Python would import, and of others that say something else."""
+    first, *others = _copies(name)
+    for point in _points(first):
+        yield _candidate(point, name, first)
+    for other in others:
+        if _says(other) != _says(first):
+            reason = (
+                f"{_where(first)} (version {_version(first)}) comes before {_where(other)} (version {_version(other)}) on the path"
+            )
+            yield from (_candidate(point, name, other, ("shadowed", reason)) for point in _points(other))
+
+
+def _copies(name: str) -> list[Distribution]:
+    """Return the copies of a distribution in the order of the path; of two in one folder the newer one comes first."""
+    copies = [dist for dist in distributions(name=name) if _name(dist) == name]
+    folders = list(dict.fromkeys(map(_where, copies)))
+    return sorted(copies, key=lambda dist: (folders.index(_where(dist)), [-number for number in _numbers(dist)], _version(dist)))
+
+
+def _numbers(dist: Distribution) -> list[int]:
+    """Return the release numbers of a version, for comparison without a parser of versions; zeros at the end do not count."""
+    numbers = [int(text) for text in re.findall(r"\d+", _version(dist).partition("+")[0])]
+    return [*numbers, *[0] * (8 - len(numbers))]
+
+
+def _says(dist: Distribution) -> tuple[str, list[tuple[str, str]]]:
+    return _version(dist), sorted((point.name, point.value) for point in _points(dist))
+
+
+def _points(dist: Distribution) -> list[EntryPoint]:
+    """Return the entry points of the group; of a file that cannot be read one that says so when it is loaded."""
+    try:
+        return [point for point in dist.entry_points if point.group == GROUP]
+    except Exception as error:
+        return [_Broken("entry_points.txt", f"cannot be read ({type(error).__name__})", GROUP)]
+
+
+class _Broken(EntryPoint):
+    """Stands for entry points that nobody can read."""
+
+    def load(self) -> Any:
+        """Say so."""
+        raise ImportError(f"{self.name} {self.value}")
+
+
+def _candidate(point: EntryPoint, name: str, dist: Distribution, unusable: tuple[str, str] | None = None) -> Candidate:
+    return Candidate(name, _version(dist), point.name, point.load, _origin(dist), _where(dist), unusable)
+
+
+def _text(dist: Distribution, file: str) -> str:
+    """Return a file of a distribution's metadata; empty where it cannot be read."""
+    try:
+        return dist.read_text(file) or ""
+    except (OSError, ValueError):
+        return ""
+
+
+def _name(dist: Distribution) -> str:
+    """Return the normalized name; metadata that lost it are called after their folder."""
+    try:
+        name = dist.metadata["Name"]
+    except Exception:  # metadata are written by anybody
+        name = None
+    if not name:
+        folder = getattr(getattr(dist, "_path", None), "name", "")
+        name = re.split(r"-\d|\.dist-info|\.egg-info", folder)[0]
+    return normalized(str(name))
+
+
+def _version(dist: Distribution) -> str:
+    try:
+        return str(dist.metadata["Version"] or "")
+    except Exception:
+        return ""
+
+
+def _where(dist: Distribution) -> str:
+    try:
+        return str(dist.locate_file(""))
+    except Exception:
+        return "an unknown place"
+
+
+def _origin(dist: Distribution) -> str:
+    """Return where an installer got a distribution from, as it recorded it (PEP 610)."""
+    text = _text(dist, "direct_url.json")
+    if not text:
+        return "index"
+    try:
+        return _of_record(json.loads(text))
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return "unknown"
+
+
+def _of_record(record: Any) -> str:
+    if "vcs_info" in record:
+        return f"{record['vcs_info']['vcs']}.{record['vcs_info']['commit_id']}"
+    if "archive_info" in record:
+        return "archive"
+    if "dir_info" not in record:
+        return "unknown"
+    return "editable" if record["dir_info"].get("editable") is True else "folder"
+
+
+def labeled(version: str, origin: str) -> str:
+    """Return a version with a label of its origin where that is not an index, as PEP 440 writes local versions.
+
+    Examples
+    --------
+    >>> labeled("0.1.0", "editable"), labeled("1.0+cu12", "git.0a1b"), labeled("1.0", "index")
+    ('0.1.0+editable', '1.0+cu12.git.0a1b', '1.0')
+    """
+    label = re.sub(r"[^a-z0-9]+", ".", origin.lower()).strip(".")
+    if not version or label in ("", "index", "file"):
+        return version
+    return f"{version}{'.' if '+' in version else '+'}{label}"
