@@ -14,10 +14,11 @@ from scatflow import cluster, lower
 from scatflow.arrays import default_provider
 from scatflow.contract import Ref, Source
 from scatflow.errors import ParameterError, StoreError
+from scatflow.graph.complete import complete
 from scatflow.graph.delivered import relabeled, remember, unchanged
 from scatflow.graph.document import parse, read_file
 from scatflow.graph.model import NAMESPACE, Graph
-from scatflow.graph.provenance import graph_of, provenance
+from scatflow.graph.provenance import graph_of, parse_provenance, provenance
 from scatflow.graph.sweep import ATTRIBUTE as SWEPT
 from scatflow.graph.sweep import Sweep, arrange, gathered, sweep_graph
 from scatflow.graph.text import dump_text
@@ -27,6 +28,8 @@ from scatflow.plan import Limits, Plan
 from scatflow.plan import plan as make_plan
 from scatflow.registry import registry
 from scatflow.run import calibrate, load_rates, open_result, region_steps, run
+
+_Recorded = Mapping[str, tuple[str, ...]]
 
 
 class Pipeline:
@@ -38,30 +41,38 @@ class Pipeline:
     ----------
     document : mapping
         Process graph with its declared parameters.
+    allow_drift : bool
+        Whether an operator that is not installed in the version that a node states may be used in the present one. The graph's
+        ``drift`` and the record of every result then tell.
     **parameters
         Values of declared parameters.
 
     Raises
     ------
     GraphError
-        All problems of structure, names, arguments and wiring at once; nothing has been read.
+        All problems of structure, names, versions, arguments and wiring at once; nothing has been read.
     """
 
-    def __init__(self, document: Mapping[str, Any], /, **parameters: Any) -> None:
+    def __init__(self, document: Mapping[str, Any], /, *, allow_drift: bool = False, **parameters: Any) -> None:
+        self._take(document, parameters, allow_drift)
+
+    def _take(
+        self, document: Mapping[str, Any], parameters: Mapping[str, Any], allow_drift: bool, recorded: _Recorded | None = None
+    ) -> None:
         self.document = dict(document)
         self.parameters = dict(parameters)
-        self.graph: Graph = parse(document, parameters)
+        self.graph: Graph = parse(document, parameters, allow_drift=allow_drift, recorded=recorded)
         self.swept: Sweep | None = None
 
     @classmethod
-    def from_file(cls, path: str | Path, /, **parameters: Any) -> Pipeline:
+    def from_file(cls, path: str | Path, /, *, allow_drift: bool = False, **parameters: Any) -> Pipeline:
         """Read a pipeline file, JSON or YAML."""
-        return cls(read_file(path), **parameters)
+        return cls(read_file(path), allow_drift=allow_drift, **parameters)
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], /, **parameters: Any) -> Pipeline:
+    def from_document(cls, document: Mapping[str, Any], /, *, allow_drift: bool = False, **parameters: Any) -> Pipeline:
         """Take a process graph that is already parsed."""
-        return cls(document, **parameters)
+        return cls(document, allow_drift=allow_drift, **parameters)
 
     @classmethod
     def from_source(cls, name: str, /, **arguments: Any) -> Pipeline:
@@ -71,7 +82,15 @@ class Pipeline:
         return cls({"process_graph": {short: node}})
 
     @classmethod
-    def sweep(cls, pipeline: Mapping[str, Any] | str | Path, over: Mapping[str, Sequence[Any]], /, **parameters: Any) -> Pipeline:
+    def sweep(
+        cls,
+        pipeline: Mapping[str, Any] | str | Path,
+        over: Mapping[str, Sequence[Any]],
+        /,
+        *,
+        allow_drift: bool = False,
+        **parameters: Any,
+    ) -> Pipeline:
         """Return one pipeline for several values of its parameters (U20).
 
         Parameters
@@ -80,6 +99,8 @@ class Pipeline:
             Pipeline file, or process graph.
         over : mapping
             Parameter -> values; all combinations are computed, shared parts and sources once.
+        allow_drift : bool
+            As for :class:`Pipeline`.
         **parameters
             Values of other declared parameters.
 
@@ -98,22 +119,37 @@ class Pipeline:
         """
         document = dict(pipeline) if isinstance(pipeline, Mapping) else read_file(pipeline)
         axes = Sweep.over(over)
-        made = cls(sweep_graph(document, axes, parameters).to_document())
+        swept = sweep_graph(document, axes, parameters, allow_drift)
+        made = cls(swept.to_document())
+        made.graph = replace(made.graph, warnings=swept.warnings)
         made.swept = axes
         return made
 
     @classmethod
-    def from_array(cls, array: xr.DataArray | xr.Dataset | xr.DataTree, parameters: Sequence[str] = (), **values: Any) -> Pipeline:
+    def from_array(
+        cls,
+        array: xr.DataArray | xr.Dataset | xr.DataTree,
+        parameters: Sequence[str] = (),
+        *,
+        allow_drift: bool = False,
+        **values: Any,
+    ) -> Pipeline:
         """Return the pipeline that made ``array``, with the named operator parameters lifted (U20).
+
+        Operators are those of the recorded versions: the present ones where these are the same, those that a plugin keeps, or,
+        with ``allow_drift``, others.
 
         Raises
         ------
         StoreError
             There is no record, or the array is no longer what the recorded operators made: xarray keeps attributes.
+        GraphError
+            What the record names is not installed, or not in the recorded version.
         """
         _check_unchanged(array)
         attrs = {str(key): value for key, value in array.attrs.items()}
-        made = cls(graph_of(attrs, parameters), **values)
+        made = cls.__new__(cls)
+        made._take(graph_of(attrs, parameters), values, allow_drift, parse_provenance(attrs).plugins)
         made.swept = Sweep.from_json(attrs[SWEPT]) if SWEPT in attrs else None
         return made
 
@@ -122,12 +158,9 @@ class Pipeline:
         return {"scatflow": record} | ({} if self.swept is None else {SWEPT: self.swept.to_json()})
 
     def save(self, path: str | Path) -> None:
-        """Write the pipeline as YAML or JSON, after the file's suffix."""
-        target = Path(path)
-        if target.suffix == ".json":
-            target.write_text(json.dumps(self.document, indent=2))
-        else:
-            target.write_text(dump_text(self.document))
+        """Write the pipeline as YAML or JSON, after the file's suffix, with the distribution and version of every operator."""
+        target, document = Path(path), complete(self.document, self.graph)
+        target.write_text(json.dumps(document, indent=2) if target.suffix == ".json" else dump_text(document))
 
     def check(self) -> Bound:
         """Validate everything that needs labels: shapes, dtypes, coordinates, parameters against sizes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -108,6 +109,7 @@ def ops(name: str | None, as_json: bool) -> None:
     if provided.was:
         click.echo(f"Warning: {provided.renaming}.", err=True)
     found = described(book.find(kind, provided.canonical), provided.canonical)
+    found["other_versions"] = _others(book, kind, provided)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -136,6 +138,12 @@ def _outlined(book: Registry, kind: Kind, provided: Provided) -> dict[str, Any]:
         except RegistryError as error:
             return {"summary": f"unusable: {error.rule}" + (f" ({error.got})" if error.got else ""), "aliases": []}
     return {"summary": found.summary, "aliases": list(found.aliases)}
+
+
+def _others(book: Registry, kind: Kind, provided: Provided) -> list[str]:
+    """Return the names of the other versions that are provided: the current one, and those kept for stored graphs."""
+    kept: list[int | None] = [None, *book.kept(kind, provided)]
+    return [replace(provided, number=number).canonical for number in kept if number != provided.number]
 
 
 def described(cls: type[Any], canonical: str) -> dict[str, Any]:
@@ -176,7 +184,7 @@ def _print_description(found: Mapping[str, Any]) -> None:
     facts = [
         ("equation", found["equation"]), ("axes", found["signature"] or ""), ("inputs", ", ".join(found["inputs"])),
         ("dtypes", found["dtypes"]), ("boundaries", ", ".join(found["boundaries"])), ("claims", ", ".join(found["claims"])),
-        ("also", ", ".join(found["aliases"])),
+        ("also", ", ".join(found["aliases"])), ("other versions", ", ".join(found["other_versions"])),
     ]  # fmt: skip
     facts += [("reference", reference) for reference in found["references"]]
     print_pairs([(name, value) for name, value in facts if value], indent=0)

@@ -57,11 +57,21 @@ def cited(node: Mapping[str, Any]) -> list[Cited]:
     if process in (DATASET, VARIABLE):
         return []
     try:
-        found: tuple[Reference | str, ...] | None = lookup(process, namespace)[0].references
+        found: tuple[Reference | str, ...] | None = _found(node).references
     except RegistryError:
         found = None
     families = dict.fromkeys(_families(node["arguments"]))
     return [Cited(f"{namespace}:{process}" if namespace else process, found), *map(_family, families)]
+
+
+def _found(node: Mapping[str, Any]) -> Any:
+    """Return the class of a node, in the version that it states or else the present one: papers change less than numbers."""
+    try:
+        return lookup(node["process_id"], node.get("namespace"), node.get("version")).cls
+    except RegistryError as error:
+        if error.code != "OperatorVersionDiffers":
+            raise
+        return lookup(node["process_id"], node.get("namespace")).cls
 
 
 def _families(value: Any) -> Iterator[str]:

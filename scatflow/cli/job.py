@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from scatflow.cli.options import SWEEP, job_options
+from scatflow.cli.options import ALLOW_DRIFT, SWEEP, job_options
 from scatflow.cli.words import lengths, pairs, swept
 
 
@@ -19,26 +19,42 @@ from scatflow.cli.words import lengths, pairs, swept
 @click.argument("pipeline", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Result store; default the pipeline's name with .zarr.")
 @SWEEP
+@ALLOW_DRIFT
 @job_options
-def run(pipeline: Path, output: Path | None, parameters: Sequence[str], sweep: bool, **options: Any) -> None:
+def run(pipeline: Path, output: Path | None, parameters: Sequence[str], sweep: bool, allow_drift: bool, **options: Any) -> None:
     """Run PIPELINE (JSON or YAML) into a zarr store.
 
     A run that was stopped, by whatever, keeps what it finished: give the same command with --resume. What is stored does
     not depend on workers, threads, kills or resumes.
     """
     target = output or Path(f"{pipeline.stem}.zarr")
-    execute(opened(pipeline, parameters, sweep), target, options)
+    execute(opened(pipeline, parameters, sweep, allow_drift), target, options)
     click.echo(f"{target}: complete")
 
 
-def opened(path: Path, parameters: Sequence[str], sweep: bool) -> Any:
+def opened(path: Path, parameters: Sequence[str], sweep: bool, allow_drift: bool) -> Any:
     """Return the pipeline of a file with the parameters of the command line."""
     from scatflow.pipeline import Pipeline
 
     if not sweep:
-        return Pipeline.from_file(path, **pairs(parameters))
+        return warned(Pipeline.from_file(path, allow_drift=allow_drift, **values(parameters)))
     fixed, over = swept(parameters)
-    return Pipeline.sweep(path, over, **fixed)
+    return warned(Pipeline.sweep(path, over, allow_drift=allow_drift, **fixed))
+
+
+def values(words: Sequence[str]) -> dict[str, Any]:
+    """Return the values of a pipeline's parameters."""
+    found = pairs(words)
+    if "allow_drift" in found:
+        raise click.BadParameter("allow_drift is no parameter of a pipeline: --allow-drift is an option", param_hint="-p")
+    return found
+
+
+def warned(pipeline: Any) -> Any:
+    """Print what is odd about a pipeline and return it."""
+    for problem in pipeline.graph.warnings:
+        click.echo(f"Warning: {problem}", err=True)
+    return pipeline
 
 
 class _Data(click.Command):
@@ -67,7 +83,7 @@ def data(name: str, output: Path | None, parameters: Sequence[str], **options: A
     from scatflow.pipeline import Pipeline
 
     target = output or Path(f"{name}.zarr")
-    execute(Pipeline.from_source(name, **pairs(parameters)), target, options)
+    execute(warned(Pipeline.from_source(name, **pairs(parameters))), target, options)
     click.echo(f"{target}: complete")
 
 

@@ -41,7 +41,9 @@ def _averaging(value: Any, arguments: Arguments) -> str:
 def _filters(value: Any, arguments: Arguments) -> str:
     if not isinstance(value, Mapping):
         return f"{value} filters"
-    constants = [_plainly(key, item) for key, item in sorted(value.items()) if key != "family" and item not in (None, False)]
+    constants = [
+        _plainly(key, item) for key, item in sorted(value.items()) if key not in ("family", "version") and item not in (None, False)
+    ]
     return f"{value.get('family')} filters" + (f" ({', '.join(constants)})" if constants else "")
 
 
@@ -91,7 +93,7 @@ def paragraph(record: Provenance, attrs: Mapping[str, Any], found: Mapping[str, 
         Its datasets by group.
     """
     story = _Story(record)
-    sentences = [*story.inputs(), *story.steps(), _results(found), _versions(record, attrs)]
+    sentences = [*story.inputs(), *story.steps(), *_reservations(record), _results(found), _versions(record, attrs)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -162,7 +164,8 @@ class _Story:
         """Return provider, version of the numerical meaning, and keys of the references of a node."""
         node = self.nodes[name]
         canonical = f"{node.get('namespace')}:{node['process_id']}" if node.get("namespace") else node["process_id"]
-        versions = " and ".join(map(str, self.record.operators.get(canonical, ())))
+        stated = (node["version"],) if "version" in node else self.record.operators.get(canonical, ())
+        versions = " and ".join(map(str, stated))
         keys = dict.fromkeys(keyed(one) for part in cited(node) for one in part.references or ())
         return f"{canonical}{f', version {versions}' if versions else ''}" + (f" [{', '.join(keys)}]" if keys else "")
 
@@ -225,6 +228,15 @@ def _settings(node: Mapping[str, Any], arguments: Arguments, inputs: set[str]) -
     return [words for words in told if words]
 
 
+def _reservations(record: Provenance) -> list[str]:
+    """Return the sentences that tell where the result is not what its names and versions say."""
+    told = [f"{one.id} in version {one.used} where version {one.recorded} was recorded" for one in record.drift]
+    sentences = [f"This repeats an earlier computation with {_listed(told)}."] if told else []
+    if not record.reproducible:
+        sentences.append("Operators of single files took part, so this is not reproducible from published software.")
+    return sentences
+
+
 def _results(found: Mapping[str, xr.Dataset]) -> str:
     """Return the sentence about what is stored: variables with sizes, units and conventions."""
     told = []
@@ -255,7 +267,7 @@ def _versions(record: Provenance, attrs: Mapping[str, Any]) -> str:
 
 def _class(node: Mapping[str, Any]) -> Any:
     try:
-        return lookup(node["process_id"], node.get("namespace"))[0]
+        return lookup(node["process_id"], node.get("namespace"), node.get("version")).cls
     except RegistryError:
         return None
 

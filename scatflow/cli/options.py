@@ -15,8 +15,9 @@ MEMORY = click.option("--memory", metavar="BYTES", help='Per worker, for example
 DEVICE = click.option(
     "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="cpu", show_default=True, help="Where kernels run."
 )  # fmt: skip
-
-
+ALLOW_DRIFT = click.option(
+    "--allow-drift", is_flag=True, help="Use operators that are not installed in the version stated; the record tells."
+)  # fmt: skip
 SWEEP = click.option("--sweep", is_flag=True, help="Take every value of parameters given as -p J=4,5,6: one job for all.")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from scatflow.cli.job import opened
-from scatflow.cli.options import DEVICE, MEMORY, PARAMETERS, REGION, SWEEP
+from scatflow.cli.options import ALLOW_DRIFT, DEVICE, MEMORY, PARAMETERS, REGION, SWEEP
 from scatflow.cli.words import lengths
 
 
@@ -19,6 +19,7 @@ from scatflow.cli.words import lengths
 @click.argument("pipeline", type=click.Path(path_type=Path))
 @PARAMETERS
 @SWEEP
+@ALLOW_DRIFT
 @REGION
 @MEMORY
 @DEVICE
@@ -30,6 +31,7 @@ def plan(
     pipeline: Path,
     parameters: Sequence[str],
     sweep: bool,
+    allow_drift: bool,
     region: Sequence[str],
     memory: str | None,
     device: str,
@@ -39,7 +41,7 @@ def plan(
     as_json: bool,
 ) -> None:
     """Explain what running PIPELINE would do; nothing is read but labels."""
-    made = opened(pipeline, parameters, sweep).plan(
+    made = opened(pipeline, parameters, sweep, allow_drift).plan(
         memory=memory, threads=threads, workers=workers, region=lengths(region), device=device, measure=calibrate
     )
     if as_json:

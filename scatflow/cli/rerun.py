@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from scatflow.cli.difference import Difference, differences
-from scatflow.cli.job import execute
-from scatflow.cli.options import job_options
+from scatflow.cli.job import execute, values, warned
+from scatflow.cli.options import ALLOW_DRIFT, job_options
 from scatflow.cli.outcome import FAILED, OK
-from scatflow.cli.words import pairs
+from scatflow.cli.show import told_drift
 
 
 @click.command()
@@ -27,8 +27,9 @@ from scatflow.cli.words import pairs
 @click.option(
     "--rtol", type=click.FloatRange(0), default=0.0, show_default=True, help="Largest relative difference of a value; 0 asks for the same bytes."
 )  # fmt: skip
+@ALLOW_DRIFT
 @job_options
-def rerun(result: Path, output: Path | None, rtol: float, parameters: Sequence[str], **options: Any) -> int:
+def rerun(result: Path, output: Path | None, rtol: float, allow_drift: bool, parameters: Sequence[str], **options: Any) -> int:
     """Run again what made RESULT (a zarr store), from its own record, and report the difference.
 
     Regions are those of the first run unless --region says otherwise. Exit code 0 means that values and labels are equal
@@ -42,7 +43,7 @@ def rerun(result: Path, output: Path | None, rtol: float, parameters: Sequence[s
     if output is not None and output.resolve() == result.resolve():
         raise click.UsageError("the repeated result cannot replace the first one: give -o another name.")
     before = open_result(result)
-    pipeline = Pipeline.from_array(before, **pairs(parameters))
+    pipeline = warned(Pipeline.from_array(before, allow_drift=allow_drift, **values(parameters)))
     inputs = compared_inputs(pipeline, before.attrs)
     with _place(result, output) as place:
         execute(pipeline, place, options, region=_regions(result))
@@ -113,6 +114,8 @@ def compared_records(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
             if old.get(name) != new.get(name)
         ]
         rows.append((title, ", ".join(changes) or "the same"))
+    if now.drift:
+        rows.append(("drift", told_drift(now)))
     return rows
 
 

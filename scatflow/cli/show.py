@@ -12,6 +12,8 @@ import click
 if TYPE_CHECKING:
     import xarray as xr
 
+    from scatflow.graph import Provenance
+
 #: Attributes that the summary shows in words of its own, or that are bookkeeping.
 _KNOWN = frozenset({"units", "long_name", "standard_name", "title", "scatflow", "scatflow_state", "scatflow_plan"})
 
@@ -164,11 +166,18 @@ def _provenance(attrs: Mapping[str, Any]) -> list[tuple[str, str]]:
     pairs = [
         ("pipeline", " → ".join(nodes[name]["process_id"] for name in order)),
         ("operators", several(record.operators)), ("plugins", several(record.plugins)),
+        ("drift", told_drift(record)),
+        ("reproducible", "" if record.reproducible else "no: single-file plugins took part"),
         ("seeds", ", ".join(f"{node} {seed}" for node, seed in record.seeds.items())),
         ("versions", ", ".join(f"{name} {number}" for name, number in record.versions.items())),
         ("plan", str(attrs.get("scatflow_plan", ""))[:12]),
     ]  # fmt: skip
     return [(name, value) for name, value in pairs if value]
+
+
+def told_drift(record: Provenance) -> str:
+    """Return what was used in another version than was stated, in words."""
+    return ", ".join(f"{one.id} recorded {one.recorded}, used {one.used}" for one in record.drift)
 
 
 def pictures(found: Mapping[str, xr.Dataset], folder: Path, kinds: Sequence[str], suffix: str) -> list[Path]:

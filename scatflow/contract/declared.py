@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
+from scatflow.api import Revision, revision
 from scatflow.errors import ParameterError, UnknownParameterError, near
 
 
@@ -94,6 +95,24 @@ class Declared(BaseModel):
                     remedy=near(str(value), map(str, choices)),
                 )  # fmt: skip
         return self
+
+    @classmethod
+    def revision(cls) -> Revision:
+        """Return what stored graphs state: the version, of a class in a single-file plugin with the hash of the file."""
+        return revision(cls.version, cls.__module__)
+
+    def parts(self) -> Iterator[Declared]:
+        """Yield the value itself and every declared value among its parameters, such as filter families."""
+        yield self
+        waiting: list[Any] = [getattr(self, key) for key in type(self).model_fields]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, Declared):
+                yield from item.parts()
+            elif isinstance(item, dict):
+                waiting += item.values()
+            elif isinstance(item, (tuple, list)):
+                waiting += item
 
     def parameters(self) -> dict[str, Any]:
         """Return all parameters, defaults filled in, as plain JSON values."""

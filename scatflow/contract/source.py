@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BeforeValidator, SerializeAsAny, model_serializer
 
-from scatflow.api import family_lookup
+from scatflow.api import family_lookup, is_revision
 from scatflow.contract.declared import Declared, digest
 from scatflow.contract.reference import Reference
 from scatflow.errors import ParameterError
@@ -60,7 +60,7 @@ class FilterFamily(Declared):
 
     @model_serializer(mode="wrap")
     def _named(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return {"family": type(self).name, **handler(self)}
+        return {"family": type(self).name, "version": self.revision(), **handler(self)}
 
 
 def family(name: str, *, version: int, references: tuple[Reference | str, ...] = ()) -> Callable[[S], S]:
@@ -71,7 +71,7 @@ def family(name: str, *, version: int, references: tuple[Reference | str, ...] =
 def as_family(value: Any) -> Any:
     """Return a filter family from its name or its spec ``{"family": name, ...}``.
 
-    Workers never come here with a name: values are resolved before they are sent.
+    A spec may state a version, as those that are stored do; it is then a family of that version or an error. Workers never come here with a name: values are resolved before they are sent.
     """
     if isinstance(value, FilterFamily):
         return value
@@ -84,8 +84,12 @@ def as_family(value: Any) -> Any:
     if find is None:
         raise ParameterError("filters", "family names need the plugin registry", got=repr(value["family"]),
                              remedy="Import scatflow.registry first, or pass a family value.")  # fmt: skip
-    parameters = {key: item for key, item in value.items() if key != "family"}
-    return find(value["family"], None)(**parameters)
+    stated = value.get("version")
+    if not isinstance(value["family"], str) or not (stated is None or is_revision(stated)):
+        raise ParameterError("filters", "a filter family has a name, and may state its version", expected='{"family": "morlet", "version": 1}',
+                             got=repr(value))  # fmt: skip
+    parameters = {key: item for key, item in value.items() if key not in ("family", "version")}
+    return find(value["family"], stated)(**parameters)
 
 
 #: Type of a ``filters`` parameter: a name, a spec or a family value is accepted, the value is stored.

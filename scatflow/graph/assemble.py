@@ -9,15 +9,17 @@ from functools import cached_property
 from typing import Any
 
 from scatflow import registry as plugins
+from scatflow.api import Revision
 from scatflow.contract import Composite, Operator, Pointwise, Ref, Source
 from scatflow.contract.declared import plain
 from scatflow.errors import GraphError, Problem, RegistryError, near
 from scatflow.graph.canonical import Kind, reference, references, substitute
 from scatflow.graph.inline import inline
-from scatflow.graph.model import DATASET, NAMESPACE, VARIABLE, Given, Graph, Node, fresh, ordered
+from scatflow.graph.model import DATASET, NAMESPACE, OWN_VERSION, VARIABLE, Given, Graph, Node, fresh, ordered
 from scatflow.graph.order import cycles, reachable
 from scatflow.graph.parameters import Parameter
-from scatflow.graph.values import build, lookup, short
+from scatflow.graph.values import Found, build, short
+from scatflow.graph.version import CODE, Versions
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Draft:
     id: str
     process: str | None = None
     namespace: str | None = None
+    version: Revision | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     result: bool = False
 
@@ -42,6 +45,7 @@ def assemble(
     values: Mapping[str, Any],
     problems: list[Problem],
     warnings: list[Problem],
+    versions: Versions,
 ) -> Graph:
     """Return the graph that drafts describe.
 
@@ -55,13 +59,15 @@ def assemble(
         What earlier checks found; raised together with what is found here.
     warnings : list of Problem
         Findings that leave the graph valid.
+    versions : Versions
+        How strictly stated versions are taken; collects where others are used.
 
     Raises
     ------
     GraphError
         All findings.
     """
-    assembly = _Assembly(drafts, parameters, values, problems)
+    assembly = _Assembly(drafts, parameters, values, problems, versions)
     edges = assembly.edges()
     _check_cycles(edges, problems)
     results = assembly.results()
@@ -78,7 +84,8 @@ def assemble(
     found = inlined.results(results)
     if inlined.problems:
         raise GraphError(inlined.problems)
-    return Graph(tuple(inlined.nodes), found, (*warnings, *unused))
+    told = [*warnings, *unused, *assembly.renamed.values(), *versions.warnings(name for name in drafts if name in needed)]
+    return Graph(tuple(inlined.nodes), found, tuple(told), versions.of(needed))
 
 
 def _check_cycles(edges: Mapping[str, list[str]], problems: list[Problem]) -> None:
@@ -96,8 +103,10 @@ class _Assembly:
     parameters: Mapping[str, Parameter]
     values: Mapping[str, Any]
     problems: list[Problem]
+    versions: Versions
     arrays: dict[str, Node] = field(default_factory=dict)
-    _classes: dict[tuple[str, str | None], tuple[Any, str] | RegistryError] = field(default_factory=dict)
+    renamed: dict[str, Problem] = field(default_factory=dict)
+    _classes: dict[tuple[str, str | None, Revision | None], Found | RegistryError] = field(default_factory=dict)
 
     def add(self, code: str, node: str | None, argument: str | None, message: str, **more: str | None) -> None:
         """Keep a finding."""
@@ -187,7 +196,7 @@ class _Assembly:
         return found
 
     def _only(self, draft: Draft, *names: str) -> None:
-        """Report arguments and namespaces that a process of the graph itself does not have."""
+        """Report arguments, namespaces and versions that a process of the graph itself does not have."""
         for name in draft.arguments:
             if name not in names:
                 self.add("ParameterUnknown", draft.id, name, f"{draft.process} has no argument {name!r}", expected=", ".join(names),
@@ -201,6 +210,9 @@ class _Assembly:
                 expected=NAMESPACE,
                 got=draft.namespace,
             )
+        if draft.version not in (None, OWN_VERSION):
+            self.add(CODE, draft.id, None, f"process {draft.process!r} belongs to the graph itself", expected=f"version {OWN_VERSION}",
+                     got=f"version {draft.version}", remedy="Upgrade scatflow.")  # fmt: skip
 
     def node(self, draft: Draft) -> Node | None:
         """Return the node of a draft; None for processes of the graph itself and where something is wrong."""
@@ -209,11 +221,12 @@ class _Assembly:
         if draft.process == VARIABLE:
             self._check_variable(draft)
             return None
-        found = self._class(draft.process, draft.namespace)
+        found = self._class(draft.process, draft.namespace, draft.version)
         if isinstance(found, RegistryError):
             self.problems.append(Problem.from_error(found, draft.id))
             return None
-        cls, namespace = found
+        cls = found.cls
+        self._note(draft, found)
         names = cls.inputs if issubclass(cls, Operator) else ()
         inputs = [self._input(cls, draft, name) for name in names]
         ignored: set[str] = set()
@@ -221,17 +234,25 @@ class _Assembly:
             key: self._plain(draft.id, key, value, names, ignored) if key in cls.model_fields else None
             for key, value in draft.arguments.items() if key not in names
         }  # fmt: skip
-        value, problems = build(cls, arguments, draft.id, ignored)
+        value, problems = self.versions.tolerated(draft.id, build, cls, arguments, draft.id, ignored)
         self.problems += problems
         if value is None or any(item is None for item in inputs):
             return None
-        return Node(draft.id, value, tuple(item for item in inputs if item is not None), namespace)
+        return Node(draft.id, value, tuple(item for item in inputs if item is not None), found.provided.dist)
 
-    def _class(self, process: str, namespace: str | None) -> tuple[Any, str] | RegistryError:
-        key = process, namespace
+    def _note(self, draft: Draft, found: Found) -> None:
+        """Keep what a reader should know of how the class was found."""
+        self.versions.note(draft.id, found, draft.version)
+        if found.provided.was:
+            self.renamed[draft.id] = Problem(
+                "ProcessRenamed", draft.id, None, found.provided.renaming, remedy=f"Write process_id: {found.provided.name}."
+            )
+
+    def _class(self, process: str, namespace: str | None, stated: Revision | None) -> Found | RegistryError:
+        key = process, namespace, stated
         if key not in self._classes:
             try:
-                self._classes[key] = lookup(process, namespace)
+                self._classes[key] = self.versions.find(process, namespace, stated)
             except RegistryError as error:
                 self._classes[key] = error
         return self._classes[key]

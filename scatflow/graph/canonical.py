@@ -84,6 +84,8 @@ def canonical(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
             "process_id": node["process_id"], "namespace": node.get("namespace"),
             "arguments": substitute(node.get("arguments") or {}, lambda kind, old: {kind: names[old] if kind == "from_node" else old}),
         }  # fmt: skip
+        if "version" in node:  # records of earlier releases have none
+            content["version"] = node["version"]
         key = digest(content)
         if key not in by_content:
             process = node["process_id"]

@@ -14,24 +14,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scatflow.api import is_revision
 from scatflow.contract import Source
 from scatflow.errors import GraphError, Problem, StoreError, near
 from scatflow.graph.assemble import Draft, assemble
 from scatflow.graph.canonical import SCHEMA
+from scatflow.graph.drift import Drift
 from scatflow.graph.inline import MAX_NODES, too_many
 from scatflow.graph.model import Graph
 from scatflow.graph.parameters import Parameter, declared, plain_value, resolve
 from scatflow.graph.text import MAX_BYTES, MAX_DEPTH, dump_text, load_text
 from scatflow.graph.values import short
+from scatflow.graph.version import Versions
 
 __all__ = ["dump_text", "load_text", "parse", "read_file"]
 
 #: What a value counts towards the size of a document besides its text.
 VALUE_BYTES = 8
-#: What an openEO process may carry besides its graph; only the first three mean something here.
-_KEYS = ("process_graph", "parameters", "scatflow", "id", "title", "summary", "description", "returns", "categories",
+#: What an openEO process may carry besides its graph; only the first four mean something here.
+_KEYS = ("process_graph", "parameters", "scatflow", "drift", "id", "title", "summary", "description", "returns", "categories",
          "examples", "links", "exceptions", "deprecated", "experimental")  # fmt: skip
-_NODE_KEYS = ("process_id", "namespace", "arguments", "result", "description")
+_NODE_KEYS = ("process_id", "namespace", "version", "arguments", "result", "description")
 _NODE_ID = re.compile(r"\w[\w.\-]{0,199}")
 _PROCESS_ID = re.compile(r"[a-z][a-z0-9_]{0,99}")
 
@@ -60,17 +63,28 @@ def read_file(path: str | Path) -> dict[str, Any]:
         ) from None
 
 
-def parse(document: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> Graph:
+def parse(
+    document: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    allow_drift: bool = False,
+    recorded: Mapping[str, tuple[str, ...]] | None = None,
+) -> Graph:
     """Turn a process graph into operators and sources, wired.
 
     Parameters
     ----------
     document : mapping
-        ``{"process_graph": {id: {"process_id", "arguments", …}}}`` with optional ``parameters`` (openEO's list, or a
+        ``{"process_graph": {id: {"process_id", "arguments", …}}}``, where a node may state ``namespace`` and ``version``, with optional ``parameters`` (openEO's list, or a
         mapping from name to schema with default) and ``scatflow``, the version of the document.
     parameters : mapping, optional
         Values of declared parameters. A :class:`~scatflow.contract.Source` may stand for a declared array; an array that
         is not supplied becomes a :class:`~scatflow.graph.model.Given` node, which the dry run reports.
+    allow_drift : bool
+        Whether an operator that is not installed in the version a node states may be used in the present one. The graph's
+        ``drift`` then tells.
+    recorded : mapping, optional
+        Distribution -> its versions when the graph was recorded, for messages.
 
     Raises
     ------
@@ -92,7 +106,8 @@ def parse(document: Mapping[str, Any], parameters: Mapping[str, Any] | None = No
     known, problems = declared(document.get("parameters"))
     values, wrong = resolve(known, plain)
     findings.problems += problems + wrong
-    return assemble(drafts, known, values, findings.problems, _unused(drafts, known, findings))
+    versions = Versions(allow_drift, recorded or {}, {"": list(findings.drift(document.get("drift", [])))})
+    return assemble(drafts, known, values, findings.problems, _unused(drafts, known, findings), versions)
 
 
 def _unused(drafts: Mapping[str, Draft], known: Mapping[str, Parameter], findings: _Findings) -> list[Problem]:
@@ -167,6 +182,14 @@ class _Findings:
             raise GraphError([*self.problems, too_many(len(nodes), MAX_NODES)])
         return {name: self._node(name, entry) for name, entry in nodes.items()}
 
+    def drift(self, entries: Any) -> tuple[Drift, ...]:
+        """Return what was used in other versions before the document was written."""
+        try:
+            return Drift.read(entries)
+        except ValueError as error:
+            self.add("DocumentInvalid", None, "drift", "drift lists id, recorded and used version", got=str(error)[:200])
+            return ()
+
     def _version(self, version: Any) -> None:
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:
             self.add(
@@ -215,7 +238,12 @@ class _Findings:
         if namespace is not None and (not isinstance(namespace, str) or not namespace):
             self.add("NamespaceInvalid", name, None, "a namespace is the name of a distribution", got=short(namespace))
             namespace = None
-        return Draft(name, self._process(name, entry), namespace, dict(arguments or {}), result is True)
+        version = entry.get("version")
+        if version is not None and not is_revision(version):
+            self.add("NodeInvalid", name, None, "a version is a positive integer, of a single-file plugin with the hash of the file",
+                     expected="2, or 2+0a1b2c3d4e5f", got=short(version))  # fmt: skip
+            version = None
+        return Draft(name, self._process(name, entry), namespace, version, dict(arguments or {}), result is True)
 
     def _process(self, name: str, entry: Mapping[str, Any]) -> str | None:
         process = entry.get("process_id")

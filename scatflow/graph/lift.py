@@ -53,7 +53,7 @@ def _declaration(name: str, argument: str, node: Mapping[str, Any]) -> dict[str,
     value = node["arguments"][argument]
     entry: dict[str, Any] = {"name": name, "description": "", "schema": {}, "default": value}
     try:
-        cls, _ = lookup(node["process_id"], node.get("namespace"))
+        cls = lookup(node["process_id"], node.get("namespace"), node.get("version")).cls
         schema = cls.model_json_schema()["properties"][argument]
     except Exception:  # not installed, or types of a plugin that have no JSON Schema: the operator itself still checks
         return entry

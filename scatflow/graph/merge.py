@@ -14,8 +14,9 @@ from scatflow import registry as plugins
 from scatflow.contract import Operator, Ref, Source
 from scatflow.errors import GraphError, ParameterError, StoreError
 from scatflow.graph.canonical import Kind, canonical, substitute
+from scatflow.graph.drift import merged, sorted_revisions
 from scatflow.graph.inline import inline
-from scatflow.graph.model import DATASET, NAMESPACE, Given, Graph, Node, array_parameter, fresh
+from scatflow.graph.model import DATASET, NAMESPACE, OWN_VERSION, Given, Graph, Node, array_parameter, fresh
 from scatflow.graph.record import ATTRIBUTE, Provenance, distributions, parse_provenance, stack
 
 
@@ -160,10 +161,9 @@ class _Merge:
             return {kind: f"{self._count}/{name}" if kind == "from_node" else renamed.get(name, name)}
 
         for name, node in nodes.items():
-            self._nodes[f"{self._count}/{name}"] = {
-                "process_id": node["process_id"], "namespace": node.get("namespace"),
-                "arguments": substitute(node["arguments"], change),
-            }  # fmt: skip
+            kept = {key: node[key] for key in ("process_id", "version") if key in node}
+            arguments = substitute(node["arguments"], change)
+            self._nodes[f"{self._count}/{name}"] = {**kept, "namespace": node.get("namespace"), "arguments": arguments}
         self._note(record, lambda name: f"{self._count}/{name}")
         return substitute(target, change)
 
@@ -174,6 +174,8 @@ class _Merge:
             mine,
             operators=_union(mine.operators, record.operators),
             plugins=_union(mine.plugins, record.plugins),
+            drift=merged((*mine.drift, *record.drift)),
+            reproducible=mine.reproducible and record.reproducible,
             inputs={**mine.inputs, **{rename(name): known for name, known in record.inputs.items()}},
             seeds={**mine.seeds, **{rename(name): seed for name, seed in record.seeds.items()}},
         )
@@ -183,9 +185,11 @@ class _Merge:
         self._count += 1
         process, namespace = type(source).name, plugins.registry().dist_of(source)[0]
         name = f"{self._count}/{process}"
-        self._nodes[name] = {"process_id": process, "namespace": namespace, "arguments": source.parameters()}
-        known = {f"{namespace}:{process}": (type(source).version,)}
-        self._record = replace(self._record, operators=_union(self._record.operators, known))
+        own = Graph((Node(name, source, (), namespace),), {"": Ref(name)})
+        self._nodes[name] = {
+            "process_id": process, "namespace": namespace, "version": source.revision(), "arguments": source.parameters(),
+        }  # fmt: skip
+        self._note(Provenance({}, own.versions, reproducible=own.reproducible), str)
         return {"from_node": name}
 
     def apply(self, operator: Operator, arguments: Sequence[Any], output: str) -> Provenance:
@@ -201,15 +205,14 @@ class _Merge:
         for name, node in own.items():
             self._nodes[f"0/{name}"] = {**node, "arguments": substitute(node["arguments"], change)}
         seed = {f"0/{n.id}": n.value.parameters()["seed"] for n in graph.nodes if "seed" in type(n.value).model_fields}
-        versions = {name: (number,) for name, number in graph.versions.items()}
-        self._note(Provenance({}, versions, distributions(graph), seeds=seed), str)
+        self._note(Provenance({}, graph.versions, distributions(graph), seeds=seed, reproducible=graph.reproducible), str)
         assert f"0/{result}" in self._nodes
         return self._finished()
 
     def bundle(self, variables: Mapping[str, Any]) -> Provenance:
         """Return the record of several results under names."""
         self._nodes["0/result"] = {
-            "process_id": DATASET, "namespace": NAMESPACE, "arguments": {"variables": dict(variables)}, "result": True,
+            "process_id": DATASET, "namespace": NAMESPACE, "version": OWN_VERSION, "arguments": {"variables": dict(variables)}, "result": True,
         }  # fmt: skip
         return self._finished()
 
@@ -239,4 +242,4 @@ def _single(operator: Operator, arguments: Sequence[Any], output: str) -> Graph:
 
 def _union(a: Mapping[str, tuple[Any, ...]], b: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
     """Return name -> all versions that either holds, sorted."""
-    return {name: tuple(sorted({*a.get(name, ()), *b.get(name, ())})) for name in sorted({*a, *b})}
+    return {name: sorted_revisions({*a.get(name, ()), *b.get(name, ())}) for name in sorted({*a, *b})}

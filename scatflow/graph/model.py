@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from scatflow.api import ENGINE, Revision, content_of
 from scatflow.contract import Operator, Ref, Source, digest, param, source
 from scatflow.errors import GraphError, ParameterError, Problem
 from scatflow.graph.canonical import SCHEMA, canonical
+from scatflow.graph.drift import Drift, versions_of
 from scatflow.spec import ArraySpec
 
 #: Distribution that provides what the graph itself implements.
-NAMESPACE = "scatflow"
-#: Process ids of the graph itself: one of several named results, and several results under names.
+NAMESPACE = ENGINE
+#: Process ids of the graph itself: one of several named results, and several results under names; version of both.
 VARIABLE, DATASET = "variable", "dataset"
+OWN_VERSION = 1
 
 
 @source("given", version=1)
@@ -67,6 +70,8 @@ class Graph:
         where its reference names no output.
     warnings : tuple of Problem
         Findings that do not make the graph invalid; not part of its identity.
+    drift : tuple of Drift
+        What was used in another version than was stated before; not part of its identity, which states what is used.
 
     Raises
     ------
@@ -77,6 +82,7 @@ class Graph:
     nodes: tuple[Node, ...]
     results: Mapping[str, Ref]
     warnings: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
+    drift: tuple[Drift, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         problems = list(_misfits(self.nodes, self.results))
@@ -114,17 +120,18 @@ class Graph:
         return tuple(dict.fromkeys(node.value.parameter for node in self.nodes if isinstance(node.value, Given)))
 
     @property
-    def versions(self) -> dict[str, int]:
-        """``dist:name`` -> version of the numerical meaning, for everything in the graph, sorted."""
-        known = [node for node in self.nodes if not isinstance(node.value, Given)]
-        return dict(sorted((f"{node.namespace}:{node.process}", type(node.value).version) for node in known))
+    def versions(self) -> dict[str, tuple[Revision, ...]]:
+        """``dist:name`` -> versions of the numerical meaning, for everything in the graph, sorted."""
+        return versions_of((node.namespace, type(node.value)) for node in self.nodes if not isinstance(node.value, Given))
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether all of it comes from distributions; single files exist on one machine."""
+        return not any(content_of(type(part).__module__) for node in self.nodes for part in node.value.parts())
 
     @cached_property
     def hash(self) -> str:
-        """Digest of the canonical document with canonical ids: renaming or reordering nodes does not change it.
-
-        Versions of operators are not in it (a document does not state them); see :attr:`versions`.
-        """
+        """Digest of the canonical document with canonical ids: renaming or reordering nodes does not change it, versions do."""
         return digest(self.canonical()[0])
 
     def canonical(self) -> tuple[dict[str, Any], dict[str, str]]:
@@ -139,18 +146,22 @@ class Graph:
             if name not in needed:
                 needed.add(name)
                 waiting += [item.node for item in self.node(name).refs]
-        return Graph(tuple(node for node in self.nodes if node.id in needed), {"": ref})
+        return Graph(tuple(node for node in self.nodes if node.id in needed), {"": ref}, drift=self.drift)
 
     def to_document(self) -> dict[str, Any]:
-        """Return the openEO process graph with all defaults and namespaces filled in; a new tree at every call."""
+        """Return the openEO process graph with all defaults, namespaces and versions filled in; a new tree at every call."""
         writer = _Writer(self)
         for node in self.nodes:
             if not isinstance(node.value, Given):
-                writer.add(node.id, node.process, node.namespace, {**writer.wired(node), **node.value.parameters()})
+                writer.add(
+                    node.id, node.process, node.namespace, node.value.revision(), {**writer.wired(node), **node.value.parameters()}
+                )
         writer.finish(self.results)
         document: dict[str, Any] = {"process_graph": writer.entries, "scatflow": SCHEMA}
         if self.given:
             document["parameters"] = [array_parameter(name) for name in self.given]
+        if self.drift:
+            document["drift"] = [one.to_dict() for one in self.drift]
         return document
 
 
@@ -172,9 +183,9 @@ class _Writer:
         self._taken = {node.id for node in graph.nodes}
         self._variables: dict[Ref, str] = {}
 
-    def add(self, name: str, process: str, namespace: str, arguments: Mapping[str, Any]) -> None:
+    def add(self, name: str, process: str, namespace: str, version: Revision, arguments: Mapping[str, Any]) -> None:
         """Append an entry."""
-        self.entries[name] = {"process_id": process, "namespace": namespace, "arguments": dict(arguments)}
+        self.entries[name] = {"process_id": process, "namespace": namespace, "version": version, "arguments": dict(arguments)}
 
     def wired(self, node: Node) -> dict[str, Any]:
         """Return the array arguments of a node."""
@@ -191,7 +202,7 @@ class _Writer:
             return {"from_node": ref.node}
         if ref not in self._variables:
             self._variables[ref] = fresh(f"{ref.node}.{ref.output}", self._taken)
-            self.add(self._variables[ref], VARIABLE, NAMESPACE, {"data": {"from_node": ref.node}, "name": ref.output})
+            self.add(self._variables[ref], VARIABLE, NAMESPACE, OWN_VERSION, {"data": {"from_node": ref.node}, "name": ref.output})
         return {"from_node": self._variables[ref]}
 
     def finish(self, results: Mapping[str, Ref]) -> None:
@@ -201,7 +212,7 @@ class _Writer:
         else:
             variables = {name: self.reference(results[name]) for name in sorted(results)}
             name = fresh("result", self._taken)
-            self.add(name, DATASET, NAMESPACE, {"variables": variables})
+            self.add(name, DATASET, NAMESPACE, OWN_VERSION, {"variables": variables})
         self.entries[name]["result"] = True
 
 

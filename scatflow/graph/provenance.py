@@ -56,12 +56,14 @@ def provenance(
             inputs[names[node.id]] = known
     return Provenance(
         document,
-        operators={name: (number,) for name, number in graph.versions.items()},
+        operators=graph.versions,
         plugins=distributions(graph),
         inputs=inputs,
         seeds={names[name]: seed for name, seed in drawn.items() if name in names and seed is not None},
         given=dict.fromkeys(graph.given, ""),
         versions=stack(),
+        drift=graph.drift,
+        reproducible=graph.reproducible,
     ).to_json()
 
 
@@ -83,4 +85,6 @@ def graph_of(attrs: Mapping[str, Any], parameters: Sequence[str] = ()) -> dict[s
     ParameterError
         No argument has that name, or several with different values.
     """
-    return lift(parse_provenance(attrs).document, parameters)
+    record = parse_provenance(attrs)
+    drift = {"drift": [one.to_dict() for one in record.drift]} if record.drift else {}
+    return lift({**record.document, **drift}, parameters)

@@ -10,10 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from scatflow import registry as plugins
+from scatflow.api import Revision, is_revision
 from scatflow.contract import canonical_json, digest
 from scatflow.errors import GraphError, StoreError
 from scatflow.graph.canonical import references
-from scatflow.graph.model import NAMESPACE, Given, Graph
+from scatflow.graph.drift import Drift
+from scatflow.graph.model import DATASET, NAMESPACE, OWN_VERSION, VARIABLE, Given, Graph
 from scatflow.graph.text import load_text
 
 #: Name of the attribute, and version of its JSON.
@@ -38,6 +40,10 @@ class Provenance:
         Node id -> what is known of a source: ``fingerprint``, ``dims``, ``shape``, ``dtype``.
     seeds : mapping
         Node id -> seed.
+    drift : tuple of Drift
+        What was used in another version than an earlier record states.
+    reproducible : bool
+        False where something comes from a single-file plugin.
     given : mapping
         Name of an anonymous array -> token that tells whether two are the same array, ``""`` where unknown.
     versions : mapping
@@ -45,12 +51,14 @@ class Provenance:
     """
 
     document: Mapping[str, Any]
-    operators: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    operators: Mapping[str, tuple[Revision, ...]] = field(default_factory=dict)
     plugins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    drift: tuple[Drift, ...] = ()
+    reproducible: bool = True
     schema: int = SCHEMA
 
     @property
@@ -60,11 +68,14 @@ class Provenance:
 
     def to_json(self) -> str:
         """Return the attribute's text: the same for the same content."""
+        marks: dict[str, Any] = {"drift": [one.to_dict() for one in self.drift]} if self.drift else {}
+        marks |= {} if self.reproducible else {"reproducible": False}
         return canonical_json({
             "schema": SCHEMA, "graph": self.document, "hash": self.hash,
             "operators": [{"id": name, "version": one} for name in sorted(self.operators) for one in self.operators[name]],
             "plugins": [{"name": name, "version": one} for name in sorted(self.plugins) for one in self.plugins[name]],
             "inputs": self.inputs, "seeds": self.seeds, "given": self.given, "versions": self.versions,
+            **marks,
         })  # fmt: skip
 
 
@@ -122,12 +133,14 @@ def installed(name: str) -> str:
 
 
 def distributions(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """Return distribution -> version for everything in the graph."""
-    found = {}
+    """Return distribution -> version for everything in the graph, filter families among the parameters too."""
+    found: dict[str, set[str]] = {}
     for node in graph.nodes:
-        if not isinstance(node.value, Given) and node.namespace not in found:
-            found[node.namespace] = (plugins.registry().dist_of(node.value)[1] or installed(node.namespace),)
-    return {name: versions for name, versions in found.items() if name != NAMESPACE or versions != ("",)}
+        for part in node.value.parts() if not isinstance(node.value, Given) else ():
+            dist, number = plugins.registry().dist_of(part)
+            dist = node.namespace if part is node.value else dist
+            found.setdefault(dist, set()).add(number or installed(dist))
+    return {name: tuple(sorted(numbers)) for name, numbers in found.items() if name != NAMESPACE or numbers != {""}}
 
 
 def _invalid(error: Exception) -> StoreError:
@@ -144,20 +157,39 @@ def _read(content: Mapping[str, Any]) -> Provenance:
     for node in nodes.values():
         if not isinstance(node["process_id"], str):
             raise ValueError("a process_id is not a text")
+        if "version" in node and not is_revision(node["version"]):
+            raise ValueError(f"{node['version']!r} is no version")
         for kind, name in references(node["arguments"]):
             if kind == "from_node" and name not in nodes:
                 raise ValueError(f"there is no node {name!r}")
     declared = [parameter["name"] for parameter in document.get("parameters", [])]
+    operators = _grouped(content.get("operators", []), "id")
     return Provenance(
-        document,
-        operators=_grouped(content.get("operators", []), "id"),
+        _stated(document, operators),
+        operators=operators,
         plugins=_grouped(content.get("plugins", []), "name"),
         inputs=dict(content.get("inputs", {})),
         seeds=dict(content.get("seeds", {})),
         given={name: content.get("given", {}).get(name, "") for name in declared},
         versions=dict(content.get("versions", {})),
+        drift=Drift.read(content.get("drift", [])),
+        reproducible=content.get("reproducible", True) is not False,
         schema=content["schema"],
     )
+
+
+def _stated(document: Mapping[str, Any], operators: Mapping[str, tuple[Revision, ...]]) -> dict[str, Any]:
+    """Return the graph with the versions that only the list of operators states, as records of earlier releases have it.
+
+    Of an id with several versions it is not known which a node had.
+    """
+    nodes = {}
+    for name, node in document["process_graph"].items():
+        known = operators.get(f"{node.get('namespace')}:{node['process_id']}", ())
+        own = node["process_id"] in (VARIABLE, DATASET) and node.get("namespace") in (None, NAMESPACE)
+        known = (OWN_VERSION,) if own else known
+        nodes[name] = {"version": known[0], **node} if len(known) == 1 and is_revision(known[0]) else node
+    return {**document, "process_graph": nodes}
 
 
 def _grouped(entries: Sequence[Mapping[str, Any]], key: str) -> dict[str, tuple[Any, ...]]:

@@ -21,6 +21,7 @@ from scatflow.contract import Ref
 from scatflow.contract.declared import canonical_json, plain
 from scatflow.errors import GraphError, ParameterError, Problem
 from scatflow.graph.document import parse
+from scatflow.graph.drift import Drift, merged
 from scatflow.graph.model import Graph, Node, fresh
 from scatflow.graph.validate import Bound, dry_run
 from scatflow.labels import wrap
@@ -92,7 +93,7 @@ class Slab:
     index: tuple[int, ...]
 
 
-def sweep_graph(document: Mapping[str, Any], sweep: Sweep, fixed: Mapping[str, Any]) -> Graph:
+def sweep_graph(document: Mapping[str, Any], sweep: Sweep, fixed: Mapping[str, Any], allow_drift: bool = False) -> Graph:
     """Return the graph of all combinations; result names are ``label`` or ``label:name``.
 
     Raises
@@ -104,16 +105,20 @@ def sweep_graph(document: Mapping[str, Any], sweep: Sweep, fixed: Mapping[str, A
     known: dict[Any, str] = {}
     results: dict[str, Ref] = {}
     problems: dict[Problem, list[str]] = {}
+    warnings: dict[Problem, None] = {}
+    drift: list[Drift] = []
     taken: set[str] = set()
     for member in sweep.members():
         label = sweep.label(member)
         try:
-            graph = parse(document, {**fixed, **sweep.values(member)})
+            graph = parse(document, {**fixed, **sweep.values(member)}, allow_drift=allow_drift)
             targets = dry_run(graph).targets
         except GraphError as error:
             for problem in error.problems:
                 problems.setdefault(problem, []).append(label)
             continue
+        warnings |= dict.fromkeys(graph.warnings)
+        drift += graph.drift
         moved: dict[str, str] = {}
         for node in graph.nodes:
             inputs = tuple(replace(item, node=moved[item.node]) if isinstance(item, Ref) else item for item in node.inputs)
@@ -126,7 +131,7 @@ def sweep_graph(document: Mapping[str, Any], sweep: Sweep, fixed: Mapping[str, A
             results[f"{label}{_SEPARATOR}{name}" if name else label] = replace(ref, node=moved[ref.node])
     if problems:
         raise GraphError(_named(problems, sum(1 for _ in sweep.members())))
-    return Graph(tuple(nodes.values()), results)
+    return Graph(tuple(nodes.values()), results, tuple(warnings), merged(drift))
 
 
 def _named(problems: Mapping[Problem, Sequence[str]], members: int) -> Iterator[Problem]:

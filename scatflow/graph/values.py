@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from scatflow import registry as plugins
+from scatflow.api import Revision, normalized
 from scatflow.contract import Declared, Operator, Source
 from scatflow.errors import Problem, RegistryError, ScatflowError, near
 from scatflow.graph.inline import failed
@@ -17,13 +19,22 @@ from scatflow.registry import Kind, Provided
 _KINDS: tuple[Kind, ...] = ("operators", "sources")
 
 
-def lookup(process: str, namespace: str | None) -> tuple[type[Operator | Source], str]:
-    """Return the class that a process id names and the distribution that provides it.
+@dataclass(frozen=True)
+class Found:
+    """A class with who provides it; ``provided.was`` is the old name that was used, ``kept`` the other versions there are."""
+
+    cls: type[Any]
+    provided: Provided
+    kept: tuple[int, ...] = ()
+
+
+def lookup(process: str, namespace: str | None, stated: Revision | None = None) -> Found:
+    """Return the class that a process id names, in a stated version where one is given, and who provides it.
 
     Raises
     ------
     RegistryError
-        Nobody provides it, several do, or not this distribution.
+        Nobody provides it, several do, not this distribution, or not in this version (``OperatorVersionDiffers``).
     """
     book = plugins.registry()
     known = [kind for kind in _KINDS if book.knows(kind, process)]
@@ -37,13 +48,25 @@ def lookup(process: str, namespace: str | None) -> tuple[type[Operator | Source]
         except RegistryError as error:
             errors.append(error)
     if len(providers) == 1 and (namespace or not errors):
-        kind, provided = providers[0]
-        return book.find(kind, provided.canonical), provided.dist
+        return _versioned(*providers[0], stated)
     if not providers and namespace:
         raise _elsewhere(process, namespace)
     if len(providers) < 2 and errors:
         raise _ambiguous(process, f"{errors[0].expected}")
     raise _ambiguous(process, f"one kind; {' and '.join(kind for kind, _ in providers)} have this name")
+
+
+def _versioned(kind: Kind, provided: Provided, stated: Revision | None) -> Found:
+    book = plugins.registry()
+    kept = book.kept(kind, provided)
+    if stated is None:
+        return Found(book.find(kind, provided.canonical), provided, kept)
+    cls = book.versioned(kind, provided, stated)
+    if cls is None:
+        raise RegistryError(
+            f"process {provided.canonical!r}", "is not provided in this version", got=stated, code="OperatorVersionDiffers"
+        )
+    return Found(cls, provided, kept)
 
 
 def _unknown(process: str) -> RegistryError:
@@ -67,13 +90,11 @@ def _elsewhere(process: str, namespace: str) -> RegistryError:
     book = plugins.registry()
     dists: set[str] = set()
     for kind in _KINDS:
-        dists |= {plugin.dist for plugin in book.plugins if process in plugin.names.get(kind, ())}
-        try:
-            dists.add(book.provider(kind, process).dist)
-        except RegistryError:
-            continue
+        dists |= {provided.dist for provided in book.entries(kind) if provided.name == process}
+    absent = [plugin for plugin in book.plugins if plugin.dist == normalized(namespace) and plugin.state != "active"]
+    told = " ".join(f"Plugin {plugin.dist} is {plugin.state} ({plugin.reason})." for plugin in absent)
     return RegistryError(f"process {process!r}", "this namespace does not provide it", expected=" or ".join(sorted(dists)), got=namespace,
-                         remedy=near(namespace, dists) or "Leave the namespace out while the process id is unambiguous.",
+                         remedy=told or near(namespace, dists) or "Leave the namespace out while the process id is unambiguous.",
                          code="NamespaceInvalid")  # fmt: skip
 
 

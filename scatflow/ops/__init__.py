@@ -5,6 +5,7 @@ Attributes of this package are the operators of the active plugins, looked up on
 
 from __future__ import annotations
 
+import warnings as _warnings
 from typing import Any
 
 from scatflow.errors import RegistryError as _RegistryError
@@ -17,10 +18,14 @@ def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
     try:
-        return OperatorFunction(_registry().find("operators", name))
+        provided = _registry().provider("operators", name)
+        function = OperatorFunction(_registry().find("operators", provided.canonical))
     except _RegistryError as error:
         # An AttributeError keeps hasattr() and completion working; the text stays the registry's.
         raise UnknownOperatorError(error.subject, error.rule, remedy=error.remedy, code=error.code) from None
+    if provided.was:
+        _warnings.warn(f"operator {provided.renaming}", FutureWarning, stacklevel=2)
+    return function
 
 
 def __dir__() -> list[str]:

@@ -136,7 +136,7 @@ class Plan:
         return {
             "schema": SCHEMA,
             "graph": self.graph.hash,
-            "operators": sorted({f"{type(n.value).name}@{type(n.value).version}" for n in self.graph.nodes}),
+            "operators": sorted({f"{type(n.value).name}@{n.value.revision()}" for n in self.graph.nodes}),
             "fft": signature(self.limits.fft) if self.limits.device == "cpu" else "cufft",
             "device": self.limits.device,
             "fingerprints": {self.names[node]: found for node, found in self.fingerprints.items()},

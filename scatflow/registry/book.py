@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scatflow.api import ENGINE, content_of, normalized, revision
+from scatflow.api import ENGINE, LOCAL, content_of, normalized
 from scatflow.errors import RegistryError
 from scatflow.hookspecs import Renamed
 from scatflow.registry import discovery, local, offers, remedies
@@ -25,6 +25,7 @@ from scatflow.registry.plugin import BUILT_IN, KINDS, SINGULAR, Kind, Plugin, Pr
 from scatflow.registry.policy import Policy
 
 if TYPE_CHECKING:
+    from scatflow.api import Revision
     from scatflow.contract import Declared
 
 
@@ -101,7 +102,8 @@ class Registry:
     def _candidates(self, kind: Kind, name: str) -> list[Provided]:
         """Return all providers of a name; where a version is asked for that one of them keeps apart, that."""
         dist, _, key = name.rpartition(":")
-        current = self._provided[kind].get(key.partition("@")[0], [])
+        short, at, number = key.partition("@")
+        current = self._provided[kind].get(short, []) if number or not at else []
         kept = {one.dist: one for one in self._provided[kind].get(key, [])}
         return [kept.get(one.dist, one) for one in current if not dist or one.dist == normalized(dist)]
 
@@ -135,12 +137,11 @@ class Registry:
 
     def _check_current(self, kind: Kind, found: Provided, number: str) -> None:
         """Refuse a version that is neither kept nor the current one."""
-        current = revision(cls.version, cls.__module__) if hasattr(cls := self.find(kind, found.canonical), "version") else ""
-        if str(current) != number:
-            others = ", ".join(f"{found.canonical}@{kept}" for kept in self.kept(kind, found))
-            raise RegistryError(f"{SINGULAR[kind]} {found.canonical!r}", "this version is not provided", got=number,
-                                expected=f"{current}" + (f", or {others}" if others else ""), code="OperatorVersionDiffers",
-                                remedy=f"Install the version of {found.dist} that has it.")  # fmt: skip
+        current = str(self.find(kind, found.canonical).revision()) if kind != "commands" else ""
+        if current != number:
+            others = "".join(f", {found.canonical}@{kept}" for kept in self.kept(kind, found))
+            raise RegistryError(f"{SINGULAR[kind]} {found.canonical!r}", "this version is not provided", expected=f"{current}{others}",
+                                got=number, code="OperatorVersionDiffers", remedy=f"Install the version of {found.dist} that has it.")  # fmt: skip
 
     def find(self, kind: Kind, name: str) -> type[Any]:
         """Return the class (of a command: the object) that a name stands for, importing it on first use."""
@@ -169,9 +170,16 @@ class Registry:
                                 got=wrong[1], remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
         return target
 
-    def family(self, name: str) -> type[Any]:
-        """Return a filter family for the contract, which looks families up by name."""
-        return self.find("filters", name)
+    def versioned(self, kind: Kind, provided: Provided, stated: Revision) -> type[Any] | None:
+        """Return the class of a stated version: the current one, one that is kept, or None."""
+        current = self.find(kind, provided.canonical)
+        if current.revision() == stated:
+            return current
+        for number in self.kept(kind, provided):
+            if str(stated).partition("+")[0] == str(number):
+                kept = self.find(kind, f"{provided.dist}:{provided.name}@{number}")
+                return kept if kept.revision() == stated else None
+        return None
 
     def outline(self, kind: Kind, provided: Provided) -> Outline | None:
         """Return what a name declares as far as its source tells without being imported; None where it does not."""
@@ -194,7 +202,7 @@ class Registry:
                     if self._is(kind, provided, cls):
                         return provided.dist, provided.version
         if content_of(cls.__module__):
-            return "local", content_of(cls.__module__)
+            return LOCAL, content_of(cls.__module__)
         return normalized(cls.__module__.partition(".")[0]), ""
 
     def _is(self, kind: Kind, provided: Provided, cls: type[Any]) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import warnings
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from scatflow.api import Revision, install_family_lookup
-from scatflow.errors import RegistryError
+from scatflow.errors import ParameterError, RegistryError
 from scatflow.registry.guard import loading
 from scatflow.registry.policy import Choice
 from scatflow.settings import settings
@@ -79,9 +81,44 @@ def choosing(made: Choice) -> Iterator[Choice]:
         _current, _choice = before
 
 
+_tolerated: ContextVar[list[tuple[str, Revision, Revision]] | None] = ContextVar("tolerated", default=None)
+
+
+@contextlib.contextmanager
+def tolerating() -> Iterator[list[tuple[str, Revision, Revision]]]:
+    """Inside a ``with`` block, let filter families differ from the version that is stated of them.
+
+    Yields
+    ------
+    list
+        Grows: ``dist:name``, stated version, version used.
+    """
+    found: list[tuple[str, Revision, Revision]] = []
+    token = _tolerated.set(found)
+    try:
+        yield found
+    finally:
+        _tolerated.reset(token)
+
+
 def _find_family(name: str, stated: Revision | None) -> type[Any]:
-    """Answer the contract's question for a filter family."""
-    return registry().family(name)
+    """Answer the contract's question for a filter family, in the stated version where one is stated."""
+    book = registry()
+    provided = book.provider("filters", name)
+    if provided.was:
+        warnings.warn(f"filter family {provided.renaming}", FutureWarning, stacklevel=2)
+    if stated is not None and (found := book.versioned("filters", provided, stated)) is not None:
+        return found
+    current = book.find("filters", provided.canonical)
+    if stated is not None:
+        drift = _tolerated.get()
+        if drift is None:
+            raise ParameterError(f"filter family {name!r}", "is not installed in the version that is stated", expected=f"version {stated}",
+                                 got=f"version {current.revision()} of {provided.dist} {provided.version}".rstrip(),
+                                 remedy=f"Install the version of {provided.dist} that has it, or allow drift.",
+                                 code="OperatorVersionDiffers")  # fmt: skip
+        drift.append((provided.canonical, stated, current.revision()))
+    return current
 
 
 install_family_lookup(_find_family)

@@ -43,8 +43,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return importlib.util.decode_source(self.sources[fullname][1])
 
     def get_code(self, fullname: str) -> CodeType:
-        file, text = self.sources[fullname]
-        return self.source_to_code(text, file)
+        return self.source_to_code(self.get_source(fullname), self.sources[fullname][0])
 
     def is_package(self, fullname: str) -> bool:
         return False

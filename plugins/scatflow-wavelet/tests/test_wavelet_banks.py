@@ -192,7 +192,7 @@ def test_families_by_spec_and_identity():
         filters: Filters
 
     assert Uses(filters={"family": "morlet", "contractive": True}).filters == Morlet(contractive=True)
-    assert Uses(filters="tight").parameters()["filters"] == {"family": "tight"}
+    assert Uses(filters="tight").parameters()["filters"] == {"family": "tight", "version": 1}
     assert Morlet() != Morlet(contractive=True) and Morlet().token() == Morlet(contractive=False).token()
     with pytest.raises(ParameterError, match="unknown parameter"):
         Morlet(contractiv=True)

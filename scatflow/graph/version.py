@@ -1,0 +1,107 @@
+"""Versions that a graph states: the class of that version, or a finding, or the present one with a note that it is another.
+
+A version is part of what a node means. A stored graph therefore never runs with other numerics than it was stored with,
+unless that is asked for; then the record says so from there on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scatflow.api import Revision
+from scatflow.errors import Problem, RegistryError
+from scatflow.graph.drift import Drift, merged
+from scatflow.graph.values import Found, lookup
+from scatflow.registry import tolerating
+
+CODE = "OperatorVersionDiffers"
+_REMEDY = "allow drift, which the result's record will tell: allow_drift=True, or --allow-drift."
+
+
+@dataclass
+class Versions:
+    """How stated versions are taken while a graph is assembled.
+
+    Attributes
+    ----------
+    allow_drift : bool
+        Whether present versions may stand in for stated ones.
+    recorded : mapping
+        Distribution -> its versions when the graph was recorded, for messages.
+    drift : dict
+        Node -> what was used instead of what it states; under ``""`` what the document tells of earlier uses.
+    """
+
+    allow_drift: bool = False
+    recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    drift: dict[str, list[Drift]] = field(default_factory=dict)
+
+    def find(self, process: str, namespace: str | None, stated: Revision | None) -> Found:
+        """Return the class for a node.
+
+        Raises
+        ------
+        RegistryError
+            Nobody provides it, several do, or none in the stated version.
+        """
+        try:
+            return lookup(process, namespace, stated)
+        except RegistryError as error:
+            if error.code != CODE:
+                raise
+        found = lookup(process, namespace)
+        if self.allow_drift:
+            return found
+        raise RegistryError(
+            f"process {process!r}", "is not installed in the version that the graph states",
+            expected=self._expected(found, stated), got=_installed(found), code=CODE, remedy=self._remedy(found),
+        )  # fmt: skip
+
+    def note(self, node: str, found: Found, stated: Revision | None) -> None:
+        """Keep that a node uses another version than it states."""
+        if stated is not None and found.cls.revision() != stated:
+            self._keep(node, Drift(f"{found.provided.dist}:{found.provided.name}", stated, found.cls.revision()))
+
+    def _keep(self, node: str, drift: Drift) -> None:
+        self.drift.setdefault(node, []).append(drift)
+
+    def tolerated(self, node: str, make: Any, *arguments: Any) -> Any:
+        """Return what ``make`` returns; filter families among its arguments may drift as operators may."""
+        if not self.allow_drift:
+            return make(*arguments)
+        with tolerating() as families:
+            made = make(*arguments)
+        for family in dict.fromkeys(families):
+            self._keep(node, Drift(*family))
+        return made
+
+    def of(self, nodes: Iterable[str]) -> tuple[Drift, ...]:
+        """Return the drift of some nodes, and what stood in the document before."""
+        return merged(one for node in ("", *nodes) for one in self.drift.get(node, ()))
+
+    def warnings(self, nodes: Iterable[str]) -> Iterator[Problem]:
+        """Yield a warning for every node that uses another version than it states."""
+        for node in nodes:
+            for one in dict.fromkeys(self.drift.get(node, ())):
+                yield Problem("OperatorDrift", node, None, f"{one.id} is used in version {one.used}, the graph states {one.recorded}",
+                              remedy="The result's record will tell.")  # fmt: skip
+
+    def _expected(self, found: Found, stated: Revision | None) -> str:
+        then = " or ".join(filter(None, self.recorded.get(found.provided.dist, ())))
+        return f"version {stated}" + (f", which {found.provided.dist} {then} had" if then else "")
+
+    def _remedy(self, found: Found) -> str:
+        (then, *more) = self.recorded.get(found.provided.dist, ()) or ("",)
+        release = then.partition("+")[0]
+        if release and not more:
+            return f"Install {found.provided.dist}=={release}, or {_REMEDY}"
+        return f"Install the version of {found.provided.dist} that has it, or {_REMEDY}"
+
+
+def _installed(found: Found) -> str:
+    kept = [f"@{number}" for number in found.kept]
+    also = f", kept {', '.join(kept)}" if kept else ""
+    where = f" of {found.provided.dist} {found.provided.version}".rstrip()
+    return f"version {found.cls.revision()}{also}{where}"
