@@ -14,7 +14,7 @@ from typing import Any
 from distributed import Client, Future, as_completed
 
 from scatflow import cluster
-from scatflow.contract import Source
+from scatflow.contract import Declared, Source
 from scatflow.errors import JobError, ScatflowError, StoreError
 from scatflow.plan import Plan, Stage
 from scatflow.registry import registry
@@ -74,7 +74,7 @@ def run(
     """
     root = Path(out).absolute()
     if client is not None:
-        cluster.handshake(client, [node.value for node in plan.graph.nodes], plan.limits.fft)
+        cluster.handshake(client, _values(plan), plan.limits.fft)
     options = _Options(client, verify, retries, progress)
     if update and root.exists():
         return _updated(plan, root, attrs, options)
@@ -94,6 +94,12 @@ class _Options:
     verify: bool
     retries: int
     progress: Progress | None
+
+
+def _values(plan: Plan) -> list[Declared]:
+    """Return everything declared that tasks evaluate: sources, and operators as they are and as they were resolved."""
+    steps = [step.kernel.operator for stage in plan.stages for step in stage.graph.steps]
+    return [*(node.value for node in plan.graph.nodes), *steps]
 
 
 def _updated(plan: Plan, root: Path, attrs: Mapping[str, Any], options: _Options) -> Path:

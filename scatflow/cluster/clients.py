@@ -1,21 +1,16 @@
-"""Dask clusters: local ones, remote ones, and the handshake that keeps differing workers out."""
+"""Dask clusters: local ones, remote ones, what their workers have."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.metadata
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import dask
 import numpy as np
 import psutil
 from distributed import Client, LocalCluster
 
-from scatflow.arrays import signature, to_device
-from scatflow.contract import Declared
+from scatflow.arrays import to_device
 from scatflow.errors import DeviceError, JobError, ParameterError
 
 #: How workers allocate. Dask tells glibc to return memory at once, so that every large temporary is mapped and cleared anew:
@@ -71,50 +66,6 @@ def limits(client: Client | None) -> tuple[int, int]:
 def count(client: Client) -> int:
     """Return the number of workers."""
     return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
-
-
-def fingerprint(declared: Iterable[tuple[str, str]], fft: str) -> dict[str, str]:
-    """Return what must be equal on every worker: operator versions, numerical packages, FFT provider.
-
-    Parameters
-    ----------
-    declared : iterable of (module, class name)
-        Classes of operators and sources of the plan; only their modules are imported.
-    fft : str
-        FFT provider.
-    """
-    found = {"python": ".".join(map(str, sys.version_info[:2])), "fft": signature(fft)}
-    for package in ("numpy", "scipy", "zarr", "scatflow"):
-        found[package] = importlib.metadata.version(package)
-    for module, name in declared:
-        cls = getattr(importlib.import_module(module), name)
-        found[f"{module}:{name}"] = str(cls.version)
-    return found
-
-
-def handshake(client: Client, values: Iterable[Declared], fft: str) -> None:
-    """Compare the fingerprints of all workers with ours and refuse on any difference.
-
-    Raises
-    ------
-    JobError
-        A worker differs or cannot import an operator; the text holds the difference.
-    """
-    classes = sorted({(type(value).__module__, type(value).__name__) for value in values})
-    local_scripts = [name for module, name in classes if module == "__main__"]
-    if local_scripts:
-        raise JobError(f"operators {local_scripts}", "are defined in __main__, which workers cannot import",
-                       remedy="Move them into a module or plugin.")  # fmt: skip
-    ours = fingerprint(classes, fft)
-    theirs: Mapping[str, Any] = client.run(fingerprint, classes, fft, on_error="return")
-    for worker, found in theirs.items():
-        if isinstance(found, Exception):
-            raise JobError(f"worker {worker}", "cannot load what the plan needs", got=f"{type(found).__name__}: {found}",
-                           remedy="Install the same plugins on all workers.")  # fmt: skip
-        different = {key: (value, found.get(key)) for key, value in ours.items() if found.get(key) != value}
-        if different:
-            raise JobError(f"worker {worker}", "differs from this process", got=different,
-                           remedy="Use one environment everywhere.")  # fmt: skip
 
 
 def has_gpu() -> bool:
