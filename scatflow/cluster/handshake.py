@@ -37,7 +37,7 @@ def handshake(client: Client, values: Iterable[Declared], fft: str) -> None:
             groups.setdefault(different, []).append(worker)
     if groups:
         count = sum(map(len, groups.values()))
-        raise JobError(f"{count} of {len(theirs)} workers", "would not compute what this process does", got=_listed(groups),
+        raise JobError(f"{count} of {len(theirs)} workers", f"would not compute what this process does{_listed(groups)}",
                        remedy="Use one environment everywhere, and restart workers that are older than a change of their code.",
                        code="WorkersDiffer")  # fmt: skip
 
@@ -69,7 +69,7 @@ def _listed(groups: Mapping[tuple[str, ...], list[str]]) -> str:
     for different, workers in groups.items():
         more = f" and {len(workers) - _NAMED} more" if len(workers) > _NAMED else ""
         lines += [f"\n  {', '.join(workers[:_NAMED])}{more}", *(f"\n    {line}" for line in different)]
-    return "".join(lines) + "\n"
+    return "".join(lines)
 
 
 def ship(client: Client, classes: Iterable[Wanted]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from scatflow.api import ENGINE, Revision, content_of
+from scatflow.api import ENGINE, LOCAL, Revision, content_of
 from scatflow.contract import Operator, Ref, Source, digest, param, source
 from scatflow.errors import GraphError, ParameterError, Problem
 from scatflow.graph.canonical import SCHEMA, canonical
@@ -127,6 +127,8 @@ class Graph:
     @property
     def reproducible(self) -> bool:
         """Whether all of it comes from distributions; single files exist on one machine."""
+        if any(node.namespace == LOCAL for node in self.nodes):
+            return False
         return not any(content_of(type(part).__module__) for node in self.nodes for part in node.value.parts())
 
     @cached_property

@@ -56,19 +56,20 @@ def of_points(points: Iterable[EntryPoint]) -> list[Candidate]:
 
 def installed() -> list[Candidate]:
     """Return all entry points of the group on the path, sorted by distribution and name."""
-    found: list[Candidate] = []
-    for name in sorted({_name(dist) for dist in distributions() if GROUP in _text(dist, "entry_points.txt")} - {""}):
-        found += _of_distribution(name)
-    return sorted(found, key=_order)
+    with_points: dict[str, list[Distribution]] = {}
+    for dist in distributions():
+        if GROUP in _text(dist, "entry_points.txt"):
+            with_points.setdefault(_name(dist), []).append(dist)
+    return sorted((one for name, found in with_points.items() for one in _of_distribution(name, found)), key=_order)
 
 
 def _order(candidate: Candidate) -> tuple[str, str]:
     return candidate.dist, candidate.entry
 
 
-def _of_distribution(name: str) -> Iterator[Candidate]:
+def _of_distribution(name: str, found: list[Distribution]) -> Iterator[Candidate]:
     """Yield the entry points of the copy that Python would import, and of others that say something else."""
-    first, *others = _copies(name)
+    first, *others = _copies(name, found)
     for point in _points(first):
         yield _candidate(point, name, first)
     for other in others:
@@ -79,9 +80,12 @@ def _of_distribution(name: str) -> Iterator[Candidate]:
             yield from (_candidate(point, name, other, ("shadowed", reason)) for point in _points(other))
 
 
-def _copies(name: str) -> list[Distribution]:
-    """Return the copies of a distribution in the order of the path; of two in one folder the newer one comes first."""
-    copies = [dist for dist in distributions(name=name) if _name(dist) == name]
+def _copies(name: str, found: list[Distribution]) -> list[Distribution]:
+    """Return the copies of a distribution in the order of the path; of two in one folder the newer one comes first.
+
+    Those without plugins count too, unless the metadata are called otherwise than their folder and cannot be looked up.
+    """
+    copies = [dist for dist in distributions(name=name) if _name(dist) == name] or found
     folders = list(dict.fromkeys(map(_where, copies)))
     return sorted(copies, key=lambda dist: (folders.index(_where(dist)), [-number for number in _numbers(dist)], _version(dist)))
 

@@ -11,6 +11,7 @@ from typing import Any
 #: Letters of a reason: a plugin may put anything into its errors.
 _REASON = 600
 _here = threading.local()
+_aside_lock, _aside_depth, _stdout = threading.Lock(), 0, sys.stdout
 
 
 class Failure(Exception):
@@ -27,12 +28,29 @@ def guarded(state: str, call: Callable[..., Any], *arguments: Any) -> Any:
     Only an interruption by the user goes through. What it prints goes to standard error: standard output may be JSON.
     """
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with _aside():
             return call(*arguments)
     except (KeyboardInterrupt, Failure):
         raise
     except BaseException as error:
         raise Failure(state, told(error)) from error
+
+
+@contextlib.contextmanager
+def _aside() -> Iterator[None]:
+    """Let standard output be standard error while any thread is inside; the last one that leaves puts it back."""
+    global _aside_depth, _stdout
+    with _aside_lock:
+        if _aside_depth == 0:
+            _stdout, sys.stdout = sys.stdout, sys.stderr
+        _aside_depth += 1
+    try:
+        yield
+    finally:
+        with _aside_lock:
+            _aside_depth -= 1
+            if _aside_depth == 0:
+                sys.stdout = _stdout
 
 
 def told(error: BaseException) -> str:
@@ -41,7 +59,8 @@ def told(error: BaseException) -> str:
         text = f"{type(error).__name__}: {error}"
     except Exception as another:
         text = f"{type(error).__name__}, whose text raises {type(another).__name__}"
-    words = " ".join(text.split())
+    words = "".join(letter if letter.isprintable() else " " for letter in text)
+    words = " ".join(words.split())
     return words if len(words) <= _REASON else f"{words[:_REASON]}…"
 
 

@@ -31,7 +31,7 @@ def unknown(book: Registry, kind: Kind, name: str) -> str:
         parts.append(others)
     elif called := _called(book, kind, word):
         parts.append(f"{word!r} is another name of {' and '.join(map(repr, called))}.")
-    elif guess := near(word, book.names(kind)):
+    elif guess := near(word, book.names(kind)) or near(word, [one for other in KINDS for one in book.names(other)]):
         parts.append(guess)
     parts += _inactive(book.plugins)
     if not book.names(kind) and kind == "operators":
@@ -85,5 +85,5 @@ def check_strict(plugins: Iterable[Plugin]) -> None:
         With the list; its code is ``PluginsFailed``.
     """
     if found := failing(plugins):
-        raise RegistryError("plugins", f"not all can be used, and the policy is strict\n{found}\n",
+        raise RegistryError("plugins", f"not all can be used, and the policy is strict\n{found}",
                             remedy="Repair them, or leave them out with --no-plugin.", code="PluginsFailed")  # fmt: skip

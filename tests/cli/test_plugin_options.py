@@ -125,6 +125,16 @@ def test_commands_of_plugins(site: Installed) -> None:
     assert "It is no command: scatflow ops hat describes it." in site.run("hat").err
 
 
+def test_one_operator_from_two_distributions(site: Installed) -> None:
+    site.dist("gamma", operators(hat='"gamma_hats:Hat"'))
+    site.module("gamma_hats", pointwise("hat", summary="Another hat."))
+    out = site.run("ops").out
+    assert "A hat." in out and "Another hat." in out
+    code, _, err = site.run("ops", "hat")
+    assert code == 2 and "acme:hat, gamma:hat" in err and "canonical" in err
+    assert "gamma:hat: operator" in site.run("ops", "gamma:hat").out
+
+
 def test_one_command_from_two_distributions(site: Installed) -> None:
     site.dist("gamma", (
         "import click\nfrom scatflow.hookspecs import hookimpl\n\n@hookimpl\ndef scatflow_commands():\n"

@@ -7,6 +7,7 @@ import io
 import itertools
 import random
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint
@@ -20,6 +21,7 @@ from fake_plugins import BAD, GOOD, HOOK, Folder, operators, pointwise
 from scatflow.errors import RegistryError
 from scatflow.hookspecs import hookimpl
 from scatflow.registry import STATES, Plugin, Policy, Registry, using
+from scatflow.registry.guard import guarded
 
 Put = Callable[..., None]
 
@@ -145,6 +147,14 @@ def test_metadata_that_nobody_can_read(folder: Folder) -> None:
     assert found["fine"].state == found["nameless"].state == "active" and found["nameless"].version == ""
 
 
+def test_metadata_called_otherwise_than_their_folder(folder: Folder) -> None:
+    folder.dist("acme", operators(a='"m:A"')).rename(folder.path / "other-3.0.dist-info")
+    folder.dist("beta", operators(b='"m:B"'))
+    assert [(plugin.dist, plugin.version, plugin.state) for plugin in Registry().plugins] == [
+        ("acme", "1.0", "active"), ("beta", "1.0", "active"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["local", "scatflow", "Scatflow"])
 def test_names_that_no_distribution_may_have(folder: Folder, name: str) -> None:
     folder.dist(name, operators(a='"m:A"'))
@@ -176,6 +186,29 @@ def test_what_a_plugin_prints_goes_to_standard_error(folder: Folder, capsys: pyt
     assert [plugin.state for plugin in Registry().plugins] == ["active", "active"]
     out, err = capsys.readouterr()
     assert (out, err) == ("", "at import\nin hook\n") and sys.stdout is before
+
+
+def test_standard_output_comes_back_whatever_thread_leaves_last(capsys: pytest.CaptureFixture[str]) -> None:
+    before, inside, release = sys.stdout, [threading.Event() for _ in range(2)], [threading.Event() for _ in range(2)]
+
+    def stay(number: int) -> None:
+        inside[number].set()
+        release[number].wait()
+
+    threads = [threading.Thread(target=guarded, args=("failed:import", stay, number)) for number in range(2)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        inside[number].wait()
+    for number, thread in enumerate(threads):  # the first one that came is the first one that goes
+        release[number].set()
+        thread.join()
+    assert sys.stdout is before
+
+
+def test_reasons_are_fit_for_a_terminal(folder: Folder) -> None:
+    folder.dist("acme", "raise ValueError('\\x1b[2J red\\nline ' + 'x' * 5000)\n")
+    reason = only(Registry()).reason
+    assert reason.startswith("ValueError: [2J red line xxx") and len(reason) < 700 and reason.isprintable()
 
 
 def test_an_interruption_goes_through(folder: Folder) -> None:
