@@ -70,6 +70,11 @@ def revision(version: int, module: str) -> Revision:
     return f"{version}+{content}" if content else version
 
 
+def revision_of(cls: type[Any]) -> Revision:
+    """Return what a stored graph states of a declared class."""
+    return revision(cls.version, cls.__module__)
+
+
 def is_revision(value: Any) -> bool:
     """Tell whether a value is a version as a stored graph states it."""
     if isinstance(value, str):

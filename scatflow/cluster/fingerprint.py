@@ -16,7 +16,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from scatflow.arrays import signature
-from scatflow.contract import Declared
+from scatflow.contract import Declared, parts_of
 from scatflow.registry import registry
 from scatflow.registry.guard import told
 
@@ -46,7 +46,7 @@ def wanted(values: Iterable[Declared]) -> tuple[Wanted, ...]:
     """Return the classes of values, of filter families among their parameters, and of plugins that these derive from."""
     book = registry()
     found = set()
-    for cls in {type(part) for value in values for part in value.parts()}:
+    for cls in {type(part) for value in values for part in parts_of(value)}:
         dist, version = book.dist_of(cls)
         bases = [base for base in cls.__mro__ if _is_plugins(base)]
         found |= {Wanted(base.__module__, base.__qualname__, dist if version and base is cls else "") for base in bases}

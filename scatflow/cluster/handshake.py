@@ -76,14 +76,28 @@ def ship(client: Client, classes: Iterable[Wanted]) -> None:
     """Give scheduler and workers the single-file plugins that classes come from; also workers that start later.
 
     What goes wrong on a worker is no error here: its fingerprint will tell.
+
+    Raises
+    ------
+    JobError
+        The scheduler, which unpickles what is submitted, cannot take them.
     """
     texts = sources([one.module for one in classes])
-    if not texts:
-        return
-    client.run_on_scheduler(install, texts)  # it unpickles what is submitted
+    if not texts or any(isinstance(found, Exception) for found in client.run(_ready, on_error="return").values()):
+        return  # a worker plugin that some worker cannot even load would keep it from ever starting again
+    try:
+        client.run_on_scheduler(install, texts)
+    except Exception as error:
+        raise JobError("scheduler", "cannot take single-file plugins", got=told(error),
+                       remedy="Install scatflow where the scheduler runs.") from error  # fmt: skip
     for name, source in texts.items():
         with contextlib.suppress(Exception):
             client.register_plugin(LocalModule({name: source}), name=f"scatflow-{name}")
+
+
+def _ready() -> bool:
+    """Be importable on a worker."""
+    return True
 
 
 class LocalModule(WorkerPlugin):

@@ -3,7 +3,7 @@
 from scatflow.api import API, install_family_lookup
 from scatflow.contract.average import Average
 from scatflow.contract.cells import Cells, stack
-from scatflow.contract.declared import Declared, canonical_json, digest, param
+from scatflow.contract.declared import Declared, canonical_json, digest, param, parts_of
 from scatflow.contract.info import Info
 from scatflow.contract.operator import (
     Boundary,
@@ -28,5 +28,5 @@ from scatflow.contract.wiring import Ref, Wire, wire
 __all__ = [
     "API", "Average", "Boundary", "Cells", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Info", "Operator",
     "Pointwise", "Program", "Reduce", "Ref", "Reference", "Select", "Signature", "Source", "Whole", "Window", "Wire", "canonical_json", "digest", "family",
-    "install_family_lookup", "operator", "param", "source", "stack", "wire",
+    "install_family_lookup", "operator", "param", "parts_of", "source", "stack", "wire",
 ]  # fmt: skip

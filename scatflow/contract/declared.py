@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
-from scatflow.api import Revision, revision
 from scatflow.errors import ParameterError, UnknownParameterError, near
 
 
@@ -96,24 +95,6 @@ class Declared(BaseModel):
                 )  # fmt: skip
         return self
 
-    @classmethod
-    def revision(cls) -> Revision:
-        """Return what stored graphs state: the version, of a class in a single-file plugin with the hash of the file."""
-        return revision(cls.version, cls.__module__)
-
-    def parts(self) -> Iterator[Declared]:
-        """Yield the value itself and every declared value among its parameters, such as filter families."""
-        yield self
-        waiting: list[Any] = [getattr(self, key) for key in type(self).model_fields]
-        while waiting:
-            item = waiting.pop()
-            if isinstance(item, Declared):
-                yield from item.parts()
-            elif isinstance(item, dict):
-                waiting += item.values()
-            elif isinstance(item, (tuple, list)):
-                waiting += item
-
     def parameters(self) -> dict[str, Any]:
         """Return all parameters, defaults filled in, as plain JSON values."""
         dumped: dict[str, Any] = json.loads(self.model_dump_json())
@@ -145,6 +126,20 @@ class Declared(BaseModel):
         """Return a copy with some parameters changed (validated like new ones)."""
         fields = {key: getattr(self, key) for key in type(self).model_fields}
         return type(self)(**{**fields, **changes})
+
+
+def parts_of(value: Declared) -> Iterator[Declared]:
+    """Yield a value and every declared value among its parameters, such as filter families."""
+    yield value
+    waiting: list[Any] = [getattr(value, key) for key in type(value).model_fields]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Declared):
+            yield from parts_of(item)
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, (tuple, list)):
+            waiting += item
 
 
 def _rebuild(cls: type[Declared], fields: dict[str, Any]) -> Declared:

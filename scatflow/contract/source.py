@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BeforeValidator, SerializeAsAny, model_serializer
 
-from scatflow.api import family_lookup, is_revision
+from scatflow.api import family_lookup, is_revision, revision_of
 from scatflow.contract.declared import Declared, digest
 from scatflow.contract.reference import Reference
 from scatflow.errors import ParameterError
@@ -60,7 +60,7 @@ class FilterFamily(Declared):
 
     @model_serializer(mode="wrap")
     def _named(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return {"family": type(self).name, "version": self.revision(), **handler(self)}
+        return {"family": type(self).name, "version": revision_of(type(self)), **handler(self)}
 
 
 def family(name: str, *, version: int, references: tuple[Reference | str, ...] = ()) -> Callable[[S], S]:

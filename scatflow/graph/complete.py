@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scatflow.api import revision_of
 from scatflow.graph.canonical import reference
 from scatflow.graph.model import DATASET, NAMESPACE, OWN_VERSION, VARIABLE, Graph
 from scatflow.graph.version import Versions
@@ -38,7 +39,7 @@ def _named(versions: Versions, node: Mapping[str, Any]) -> tuple[str, str, Any]:
     if node["process_id"] in (VARIABLE, DATASET):
         return node["process_id"], NAMESPACE, OWN_VERSION
     found = versions.find(node["process_id"], node.get("namespace"), node.get("version"))
-    return found.provided.name, found.provided.dist, found.cls.revision()
+    return found.provided.name, found.provided.dist, revision_of(found.cls)
 
 
 def _pinned(argument: Any, used: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scatflow.api import Revision, is_revision
+from scatflow.api import Revision, is_revision, revision_of
 from scatflow.contract import Operator, Source
 
 
@@ -54,7 +54,7 @@ def versions_of(nodes: Iterable[tuple[str, type[Operator | Source]]]) -> dict[st
     """Return ``dist:name`` -> versions, from distributions and classes, sorted."""
     found: dict[str, set[Revision]] = {}
     for namespace, cls in nodes:
-        found.setdefault(f"{namespace}:{cls.name}", set()).add(cls.revision())
+        found.setdefault(f"{namespace}:{cls.name}", set()).add(revision_of(cls))
     return {name: sorted_revisions(found[name]) for name in sorted(found)}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scatflow import registry as plugins
+from scatflow.api import revision_of
 from scatflow.contract import Operator, Ref, Source
 from scatflow.errors import GraphError, ParameterError, StoreError
 from scatflow.graph.canonical import Kind, canonical, substitute
@@ -187,7 +188,7 @@ class _Merge:
         name = f"{self._count}/{process}"
         own = Graph((Node(name, source, (), namespace),), {"": Ref(name)})
         self._nodes[name] = {
-            "process_id": process, "namespace": namespace, "version": source.revision(), "arguments": source.parameters(),
+            "process_id": process, "namespace": namespace, "version": revision_of(type(source)), "arguments": source.parameters(),
         }  # fmt: skip
         self._note(Provenance({}, own.versions, reproducible=own.reproducible), str)
         return {"from_node": name}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from scatflow.api import ENGINE, LOCAL, Revision, content_of
-from scatflow.contract import Operator, Ref, Source, digest, param, source
+from scatflow.api import ENGINE, LOCAL, Revision, content_of, revision_of
+from scatflow.contract import Operator, Ref, Source, digest, param, parts_of, source
 from scatflow.errors import GraphError, ParameterError, Problem
 from scatflow.graph.canonical import SCHEMA, canonical
 from scatflow.graph.drift import Drift, versions_of
@@ -129,7 +129,7 @@ class Graph:
         """Whether all of it comes from distributions; single files exist on one machine."""
         if any(node.namespace == LOCAL for node in self.nodes):
             return False
-        return not any(content_of(type(part).__module__) for node in self.nodes for part in node.value.parts())
+        return not any(content_of(type(part).__module__) for node in self.nodes for part in parts_of(node.value))
 
     @cached_property
     def hash(self) -> str:
@@ -156,7 +156,11 @@ class Graph:
         for node in self.nodes:
             if not isinstance(node.value, Given):
                 writer.add(
-                    node.id, node.process, node.namespace, node.value.revision(), {**writer.wired(node), **node.value.parameters()}
+                    node.id,
+                    node.process,
+                    node.namespace,
+                    revision_of(type(node.value)),
+                    {**writer.wired(node), **node.value.parameters()},
                 )
         writer.finish(self.results)
         document: dict[str, Any] = {"process_graph": writer.entries, "scatflow": SCHEMA}

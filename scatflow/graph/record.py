@@ -11,7 +11,7 @@ from typing import Any
 
 from scatflow import registry as plugins
 from scatflow.api import Revision, is_revision
-from scatflow.contract import canonical_json, digest
+from scatflow.contract import canonical_json, digest, parts_of
 from scatflow.errors import GraphError, StoreError
 from scatflow.graph.canonical import references
 from scatflow.graph.drift import Drift
@@ -136,7 +136,7 @@ def distributions(graph: Graph) -> dict[str, tuple[str, ...]]:
     """Return distribution -> version for everything in the graph, filter families among the parameters too."""
     found: dict[str, set[str]] = {}
     for node in graph.nodes:
-        for part in node.value.parts() if not isinstance(node.value, Given) else ():
+        for part in parts_of(node.value) if not isinstance(node.value, Given) else ():
             dist, number = plugins.registry().dist_of(part)
             dist = node.namespace if part is node.value else dist
             found.setdefault(dist, set()).add(number or installed(dist))

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scatflow import registry as plugins
-from scatflow.api import Revision, normalized
+from scatflow.api import LOCAL, Revision, normalized
 from scatflow.contract import Declared, Operator, Source
 from scatflow.errors import Problem, RegistryError, ScatflowError, near
 from scatflow.graph.inline import failed
@@ -39,7 +39,7 @@ def lookup(process: str, namespace: str | None, stated: Revision | None = None) 
     book = plugins.registry()
     known = [kind for kind in _KINDS if book.knows(kind, process)]
     if not known:
-        raise _unknown(process)
+        raise _unknown(process, namespace)
     providers: list[tuple[Kind, Provided]] = []
     errors: list[RegistryError] = []
     for kind in known:
@@ -69,7 +69,7 @@ def _versioned(kind: Kind, provided: Provided, stated: Revision | None) -> Found
     return Found(cls, provided, kept)
 
 
-def _unknown(process: str) -> RegistryError:
+def _unknown(process: str, namespace: str | None) -> RegistryError:
     """Return the registry's own error, with near matches among sources and the graph's own processes too."""
     book = plugins.registry()
     error: RegistryError | None = None
@@ -83,6 +83,10 @@ def _unknown(process: str) -> RegistryError:
         remedy = remedy.partition("?")[2].strip()
     if guess and "provides it" not in remedy:
         remedy = f"{guess} {remedy}"
+    if namespace == LOCAL:
+        remedy = "A single file provided it: name its folder with --plugins-dir."
+    elif namespace and "provides it" not in remedy and normalized(namespace) not in {plugin.dist for plugin in book.plugins}:
+        remedy = f"The graph names the distribution {namespace!r}, which is not installed. {remedy}"
     return RegistryError(f"process {process!r}", "no active plugin provides it", remedy=remedy.strip() or None)
 
 
@@ -92,7 +96,7 @@ def _elsewhere(process: str, namespace: str) -> RegistryError:
     for kind in _KINDS:
         dists |= {provided.dist for provided in book.entries(kind) if provided.name == process}
     absent = [plugin for plugin in book.plugins if plugin.dist == normalized(namespace) and plugin.state != "active"]
-    told = " ".join(f"Plugin {plugin.dist} is {plugin.state} ({plugin.reason})." for plugin in absent)
+    told = " ".join(f"Plugin {plugin.called} is {plugin.state} ({plugin.reason})." for plugin in absent)
     return RegistryError(f"process {process!r}", "this namespace does not provide it", expected=" or ".join(sorted(dists)), got=namespace,
                          remedy=told or near(namespace, dists) or "Leave the namespace out while the process id is unambiguous.",
                          code="NamespaceInvalid")  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scatflow.api import Revision
+from scatflow.api import Revision, revision_of
 from scatflow.errors import Problem, RegistryError
 from scatflow.graph.drift import Drift, merged
 from scatflow.graph.values import Found, lookup
@@ -61,8 +61,8 @@ class Versions:
 
     def note(self, node: str, found: Found, stated: Revision | None) -> None:
         """Keep that a node uses another version than it states."""
-        if stated is not None and found.cls.revision() != stated:
-            self._keep(node, Drift(f"{found.provided.dist}:{found.provided.name}", stated, found.cls.revision()))
+        if stated is not None and revision_of(found.cls) != stated:
+            self._keep(node, Drift(f"{found.provided.dist}:{found.provided.name}", stated, revision_of(found.cls)))
 
     def _keep(self, node: str, drift: Drift) -> None:
         self.drift.setdefault(node, []).append(drift)
@@ -104,4 +104,4 @@ def _installed(found: Found) -> str:
     kept = [f"@{number}" for number in found.kept]
     also = f", kept {', '.join(kept)}" if kept else ""
     where = f" of {found.provided.dist} {found.provided.version}".rstrip()
-    return f"version {found.cls.revision()}{also}{where}"
+    return f"version {revision_of(found.cls)}{also}{where}"

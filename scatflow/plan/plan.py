@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from scatflow.api import revision_of
 from scatflow.arrays import signature
 from scatflow.contract import Reduce, Ref, Source, digest
 from scatflow.errors import ChunkError, PlanError
@@ -136,7 +137,7 @@ class Plan:
         return {
             "schema": SCHEMA,
             "graph": self.graph.hash,
-            "operators": sorted({f"{type(n.value).name}@{n.value.revision()}" for n in self.graph.nodes}),
+            "operators": sorted({f"{type(n.value).name}@{revision_of(type(n.value))}" for n in self.graph.nodes}),
             "fft": signature(self.limits.fft) if self.limits.device == "cpu" else "cufft",
             "device": self.limits.device,
             "fingerprints": {self.names[node]: found for node, found in self.fingerprints.items()},

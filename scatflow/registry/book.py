@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scatflow.api import ENGINE, LOCAL, content_of, normalized
+from scatflow.api import ENGINE, LOCAL, content_of, normalized, revision_of
 from scatflow.errors import RegistryError
 from scatflow.hookspecs import Renamed
 from scatflow.registry import discovery, local, offers, remedies
@@ -137,7 +137,7 @@ class Registry:
 
     def _check_current(self, kind: Kind, found: Provided, number: str) -> None:
         """Refuse a version that is neither kept nor the current one."""
-        current = str(self.find(kind, found.canonical).revision()) if kind != "commands" else ""
+        current = str(revision_of(self.find(kind, found.canonical))) if kind != "commands" else ""
         if current != number:
             others = "".join(f", {found.canonical}@{kept}" for kept in self.kept(kind, found))
             raise RegistryError(f"{SINGULAR[kind]} {found.canonical!r}", "this version is not provided", expected=f"{current}{others}",
@@ -173,12 +173,12 @@ class Registry:
     def versioned(self, kind: Kind, provided: Provided, stated: Revision) -> type[Any] | None:
         """Return the class of a stated version: the current one, one that is kept, or None."""
         current = self.find(kind, provided.canonical)
-        if current.revision() == stated:
+        if revision_of(current) == stated:
             return current
         for number in self.kept(kind, provided):
             if str(stated).partition("+")[0] == str(number):
                 kept = self.find(kind, f"{provided.dist}:{provided.name}@{number}")
-                return kept if kept.revision() == stated else None
+                return kept if revision_of(kept) == stated else None
         return None
 
     def outline(self, kind: Kind, provided: Provided) -> Outline | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from scatflow.api import Revision, install_family_lookup
+from scatflow.api import Revision, install_family_lookup, revision_of
 from scatflow.errors import ParameterError, RegistryError
 from scatflow.registry.guard import loading
 from scatflow.registry.policy import Choice
@@ -114,10 +114,10 @@ def _find_family(name: str, stated: Revision | None) -> type[Any]:
         drift = _tolerated.get()
         if drift is None:
             raise ParameterError(f"filter family {name!r}", "is not installed in the version that is stated", expected=f"version {stated}",
-                                 got=f"version {current.revision()} of {provided.dist} {provided.version}".rstrip(),
+                                 got=f"version {revision_of(current)} of {provided.dist} {provided.version}".rstrip(),
                                  remedy=f"Install the version of {provided.dist} that has it, or allow drift.",
                                  code="OperatorVersionDiffers")  # fmt: skip
-        drift.append((provided.canonical, stated, current.revision()))
+        drift.append((provided.canonical, stated, revision_of(current)))
     return current
 
 

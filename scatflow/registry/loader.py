@@ -65,7 +65,7 @@ class Loader:
         module = guarded("failed:import", candidate.load)
         if not isinstance(module, ModuleType):
             raise Failure("failed:spec", f"an entry point names a module, got an object of type {type(module).__name__}")
-        if (other := self.manager.get_name(module)) is not None:
+        if (other := guarded("failed:spec", self.manager.get_name, module)) is not None:
             raise Failure("failed:spec", f"{candidate.entry!r} names the module that {other} has named already")
         guarded("failed:api", _check_api, module)
         guarded("failed:hook", _check_names, module)

@@ -78,6 +78,11 @@ class Plugin:
         """Whether its state is what somebody wants it to be."""
         return self.state in FINE
 
+    @property
+    def called(self) -> str:
+        """What messages call it: its distribution, or its file."""
+        return f"{self.dist} {self.entry}" if self.origin == "file" else self.dist
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON for ``scatflow plugins --json``."""
         return {

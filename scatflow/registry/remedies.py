@@ -31,8 +31,10 @@ def unknown(book: Registry, kind: Kind, name: str) -> str:
         parts.append(others)
     elif called := _called(book, kind, word):
         parts.append(f"{word!r} is another name of {' and '.join(map(repr, called))}.")
-    elif guess := near(word, book.names(kind)) or near(word, [one for other in KINDS for one in book.names(other)]):
+    elif guess := near(word, book.names(kind)):
         parts.append(guess)
+    elif kind != "commands" and (guess := near(word, book.names("commands"))):
+        parts.append(guess.replace("Did you mean", "Did you mean the command"))
     parts += _inactive(book.plugins)
     if not book.names(kind) and kind == "operators":
         parts.append("No plugin is installed: pip install 'scatflow[all]'." if not book.plugins else "scatflow plugins tells more.")
@@ -65,7 +67,7 @@ def _called(book: Registry, kind: Kind, name: str) -> list[str]:
 
 def _inactive(plugins: Iterable[Plugin]) -> list[str]:
     absent = [plugin for plugin in plugins if plugin.state != "active"]
-    told = [f"Plugin {plugin.dist} is {plugin.state} ({plugin.reason})." for plugin in absent[:_TOLD]]
+    told = [f"Plugin {plugin.called} is {plugin.state} ({plugin.reason})." for plugin in absent[:_TOLD]]
     if len(absent) > _TOLD:
         told.append(f"{len(absent) - _TOLD} more are not active: scatflow plugins lists them.")
     return told

@@ -14,7 +14,7 @@ import yaml
 
 import hats
 import scatflow as sf
-from scatflow.contract import FilterFamily
+from scatflow.contract import FilterFamily, parts_of
 from scatflow.errors import GraphError, ParameterError, Problem, RegistryError
 from scatflow.graph import extend, graph_of, parse, parse_provenance, provenance
 from scatflow.graph.drift import Drift
@@ -363,7 +363,7 @@ def test_a_family_among_the_parameters_states_its_version(tmp_path: Path) -> Non
         arguments = graph.to_document()["process_graph"]["h"]["arguments"]
         assert arguments["filters"] == {"family": "comb", "version": 2, "teeth": 3}
         old = parse(combed({"family": "comb", "version": 1}))
-        assert type(old.node("h").value.parameters()) and [type(part) for part in old.node("h").value.parts()][1] is hats.Comb1
+        assert [type(part) for part in parts_of(old.node("h").value)][1] is hats.Comb1
         assert old.hash != graph.hash and old.node("h").value != graph.node("h").value
         assert old.node("h").value.token() != graph.node("h").value.token()
         for spec in ("comb", {"family": "comb", "teeth": 5}, {"family": "comb", "version": 1}):
@@ -445,3 +445,15 @@ def test_a_kept_class_of_another_version_is_a_defect(offers: Mapping[str, Any], 
     with hats.release({"operators": offers}) as book, pytest.raises(RegistryError) as caught:
         book.find("operators", name)
     assert words in str(caught.value)
+
+
+def test_a_distribution_that_is_not_there_is_named() -> None:
+    with hats.release(hats.OLD):
+        document = parse(written()).to_document()
+    with hats.release(hats.OLD, "beta"), pytest.raises(GraphError, match="expected beta; got acme"):
+        parse(document)
+    with hats.release({"operators": {}}):
+        document["process_graph"]["h"]["namespace"] = "other"
+        assert "The graph names the distribution 'other', which is not installed." in str(found(document)[1])
+        document["process_graph"]["h"]["namespace"] = "local"
+        assert "A single file provided it: name its folder with --plugins-dir." in str(found(document)[1])

@@ -226,6 +226,35 @@ def test_differences_of_many_workers_are_few_lines() -> None:
     assert list(_differences({}, OSError("lost"))) == ["the worker cannot tell: OSError: lost"]
 
 
+class Foreign:
+    """A cluster whose workers or scheduler lack scatflow."""
+
+    def __init__(self, workers: bool, scheduler: bool) -> None:
+        self.workers, self.scheduler, self.registered = workers, scheduler, []
+
+    def run(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        return {"tcp://a": True, "tcp://b": True if self.workers else ModuleNotFoundError("scatflow")}
+
+    def run_on_scheduler(self, *arguments: Any) -> None:
+        if not self.scheduler:
+            raise ModuleNotFoundError("scatflow")
+
+    def register_plugin(self, plugin: Any, name: str) -> None:
+        self.registered.append(name)
+        raise OSError("a worker is gone")
+
+
+def test_nothing_is_left_on_workers_that_cannot_load_it(mine: Path) -> None:
+    book = Registry([], local=mine)
+    hat = Wanted(book.find("operators", "own_hat").__module__, "OwnHat")
+    cluster.ship(lacking := Foreign(workers=False, scheduler=True), [hat])  # type: ignore[arg-type]
+    assert lacking.registered == []
+    with pytest.raises(JobError, match="scheduler: cannot take"):
+        cluster.ship(Foreign(workers=True, scheduler=False), [hat])  # type: ignore[arg-type]
+    cluster.ship(able := Foreign(workers=True, scheduler=True), [hat, Wanted("toys", "Flip")])  # type: ignore[arg-type]
+    assert able.registered == [f"scatflow-{hat.module}"]
+
+
 def test_setting_up_a_worker_twice_changes_nothing() -> None:
     plugin = LocalModule({"local_x_0123456789ab": ("/nowhere/x.py", b"X = 1\n")})
     plugin.setup(None)
