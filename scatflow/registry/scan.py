@@ -82,7 +82,7 @@ class _Child:
         }
         self.victim: Plugin | None = None
         self._lost, self._limit, self._late, self._since = lost, limit, False, time.monotonic()
-        # A session of its own, so that what a plugin has started ends with it.
+        # A process group of its own, so that what a plugin has started ends with it.
         self._process = subprocess.Popen(
             [sys.executable, "-P", *(f"-W{option}" for option in sys.warnoptions), "-c", _CHILD, json.dumps(task)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
