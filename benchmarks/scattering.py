@@ -36,9 +36,9 @@ import scipy.fft
 from scatflow.arrays import namespace
 from scatflow.blocks import evaluate
 from scatflow.graph import Kernel, bind
+from scatflow.graph.kernel import extended_place
 from scatflow.spec import ArraySpec
 from scatflow_scattering.scattering import Scattering
-from scatflow_wavelet.parameters import extended_shape
 
 SCHEMA = 1
 RESULTS = Path(__file__).parent / "results" / "scattering.json"
@@ -89,8 +89,10 @@ def floor(shape: tuple[int, ...], parameters: dict[str, Any]) -> Call:
     """Return the FFTs of our definition alone: one of the input, one back per filter, one per plane for its average."""
     dims = ("y", "x") if len(shape) == 3 else ("x",)
     operator = Scattering(dims=dims, oversampling=0, **parameters)
-    ready: Any = operator.resolve(ArraySpec(("item", *dims), shape, "float32"))
-    tree, size = ready.paths_of(len(dims)), extended_shape(ready, shape[1:])
+    kernel = bind(operator, ArraySpec(("item", *dims), shape, "float32")).kernel
+    ready: Any = kernel.operator
+    place = extended_place(kernel, {})
+    tree, size = ready.paths_of(len(dims)), tuple(place.stop[role] - place.start[role] for role in kernel.roles)
     inverse: dict[int, int] = {}
     for path in tree.paths[1:]:
         inverse[tree.exponent(path)] = inverse.get(tree.exponent(path), 0) + 1

@@ -24,12 +24,17 @@ def check(dist: str, level: int, gpu: bool, as_json: bool) -> int:
 
     Exit code 1 means that a check failed or, with --gpu, that one was not run.
     """
+    from scatflow.errors import RegistryError
     from scatflow.testing import check_operator
-    from scatflow.testing.provided import operators_of
+    from scatflow.testing.provided import operators_of, unusable
 
     reports = []
     for provided, declared in operators_of(dist).items():
-        report = check_operator(declared, level, provided=provided)
+        report = (
+            unusable(provided, declared)
+            if isinstance(declared, RegistryError)
+            else check_operator(declared, level, provided=provided)
+        )
         reports.append(report)
         if not as_json:
             click.echo(str(report))

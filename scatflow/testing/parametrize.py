@@ -8,11 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from scatflow.contract import Operator
-from scatflow.errors import ParameterError, near
+from scatflow.errors import ParameterError, RegistryError, near
 from scatflow.testing.check import Check, Failure, Subject
 from scatflow.testing.checks import CHECKS
 from scatflow.testing.conformance import run_check, subject_of
 from scatflow.testing.provided import operators_of
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """An operator that the plugin names and cannot deliver; calling it fails."""
+
+    provided: str
+    error: RegistryError
+
+    def __call__(self) -> None:
+        """Say why."""
+        raise Failure(f"{self.provided}: {self.error}".rstrip("."))
 
 
 @dataclass(frozen=True)
@@ -81,11 +93,16 @@ def parametrize_operators(
     operators = operators_of(dist)
     expected = {_named(name, operators): dict(reasons) for name, reasons in (expect_fail or {}).items()}
     _check_names(expected)
-    cases = [
-        pytest.param(Case(declared, provided, check), id=f"{declared.name}-{check.name}", marks=_marks(expected.get(provided, {}), check))
-        for provided, declared in operators.items() for check in CHECKS
-        if check.level <= level and not check.applies(declared)
-    ]  # fmt: skip
+    cases: list[Any] = []
+    for provided, declared in operators.items():
+        short = provided.rpartition(":")[2].replace("@", "_")
+        if isinstance(declared, RegistryError):
+            cases.append(pytest.param(Unusable(provided, declared), id=f"{short}-registered"))
+            continue
+        for check in CHECKS:
+            if check.level <= level and not check.applies(declared):
+                marks = _marks(expected.get(provided, {}), check)
+                cases.append(pytest.param(Case(declared, provided, check), id=f"{short}-{check.name}", marks=marks))
     return pytest.mark.parametrize("check", cases)
 
 

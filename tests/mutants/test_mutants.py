@@ -44,6 +44,5 @@ def test_every_check_has_a_mutant() -> None:
     without = {check.name for check in CHECKS} - Counter(mutant.check for mutant in ALL).keys()
     assert without == {
         "cupy_equal",  # needs a GPU
-        "registered",  # needs an installed plugin: tests/testing/test_parametrize.py
-        "stays_lazy",  # the contract shows authors no data while a graph is built: tests/testing/test_checks.py
+        "stays_lazy",  # the contract shows authors no data while a graph is built: tests/testing/test_kit.py
     }  # fmt: skip

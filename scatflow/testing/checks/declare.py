@@ -214,14 +214,4 @@ def import_light(subject: Subject) -> None:
         raise Failure(f"importing {module} takes long", expected=f"{IMPORT_SECONDS} s", got=f"{seconds:.2f} s")
 
 
-@check("declare", per_case=False)
-def registered(subject: Subject) -> None:
-    """The plugin that provides the operator registers it under the name that it declares."""
-    if not subject.provided:
-        raise NotApplicable("no active plugin provides it")
-    name = subject.provided.rpartition(":")[2].partition("@")[0]
-    if name != subject.declared.name:
-        raise Failure(f"{subject.provided} declares another name", expected=name, got=subject.declared.name)
-
-
-CHECKS: tuple[Check, ...] = (info_json, examples, attributes, params_reject, value_semantics, import_light, registered)
+CHECKS: tuple[Check, ...] = (info_json, examples, attributes, params_reject, value_semantics, import_light)
