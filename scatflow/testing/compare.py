@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from dask.base import compute
 
 from scatflow.arrays import asnumpy
 from scatflow.labels import same_labels, spec_of
@@ -65,9 +66,11 @@ def compare_labelled(
                    {name: array.data for name, array in computed(expected).items()}, tol, rule, remedy)  # fmt: skip
 
 
-def computed(results: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
-    """Return results in memory; lazy ones are computed one task after the other."""
-    return {name: array.compute(scheduler="synchronous") if array.chunks is not None else array for name, array in results.items()}
+def computed(results: Mapping[str, xr.DataArray], scheduler: str = "synchronous") -> dict[str, xr.DataArray]:
+    """Return results in memory: lazy ones computed together, one task after the other unless another scheduler is named."""
+    lazy = [name for name, array in results.items() if array.chunks is not None]
+    values = compute(*(results[name].data for name in lazy), scheduler=scheduler)
+    return {**results, **{name: results[name].copy(data=value) for name, value in zip(lazy, values, strict=True)}}
 
 
 def labels_differ(found: xr.DataArray, expected: xr.DataArray) -> str:

@@ -10,6 +10,7 @@ import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import compute
 
 from scatflow.arrays import namespace
 from scatflow.blocks import partial
@@ -81,15 +82,21 @@ def meta_matches(case: Case) -> None:
         _kernel_results(case)
     extra = with_extra(case, case)
     lazy = extra.chunked("extra", 1)
-    for name, array in results(lazy.operator, *lazy.inputs).items():
-        for index in np.ndindex(*array.data.numblocks):
+    found = results(lazy.operator, *lazy.inputs)
+    parts = compute({name: _blocks(array.data) for name, array in found.items()}, scheduler="synchronous")[0]
+    for name, array in found.items():
+        for index, part in parts[name].items():
             expected = tuple(sizes[i] for sizes, i in zip(array.data.chunks, index, strict=True))
-            found = array.data.blocks[index].compute(scheduler="synchronous")
-            if tuple(found.shape) != expected or found.dtype != array.dtype or type(found) is not type(array.data._meta):
+            if tuple(part.shape) != expected or part.dtype != array.dtype or type(part) is not type(array.data._meta):
                 raise Failure(f"block {index} of result {name!r} is not what was declared",
                               expected=f"{expected} {array.dtype} {type(array.data._meta).__name__}",
-                              got=f"{tuple(found.shape)} {found.dtype} {type(found).__name__}",
+                              got=f"{tuple(part.shape)} {part.dtype} {type(part).__name__}",
                               remedy="output() declares shape and dtype.")  # fmt: skip
+
+
+def _blocks(array: da.Array) -> dict[tuple[int, ...], da.Array]:
+    """Return every block of an array as an array of its own, by position."""
+    return {index: array.blocks[index] for index in np.ndindex(*array.numblocks)}
 
 
 def _kernel_results(case: Case) -> None:

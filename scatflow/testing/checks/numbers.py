@@ -195,7 +195,7 @@ def determinism(case: Case) -> None:
     pair = with_extra(case, case)
     lazy = results(pair.operator, *pair.chunked("extra", 1).inputs)
     with dask.config.set(num_workers=4):
-        threads = {name: array.compute(scheduler="threads").data for name, array in lazy.items()}
+        threads = {name: array.data for name, array in computed(lazy, "threads").items()}
     _same({name: array.data for name, array in computed(lazy).items()}, threads, "evaluation on threads")
 
 
