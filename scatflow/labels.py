@@ -100,10 +100,16 @@ def core_dims(spec: ArraySpec, dims: Sequence[str] | None, counts: Sequence[int]
             "wrong number of core dims",
             expected=" or ".join(map(str, counts)),
             got=wanted,
-            remedy=f"Name the dims to transform, for example dims={spec.dims[-max(counts) :]!r}.",
+            remedy=_some_dims(spec, counts),
             code="DimensionCount",
         )
     return _kernel_order(spec, wanted)
+
+
+def _some_dims(spec: ArraySpec, counts: Sequence[int]) -> str | None:
+    """Return a call with the largest admissible number of dims that the input has; None where it has too few."""
+    count = max((count for count in counts if count <= len(spec.dims)), default=0)
+    return f"Name the dims to transform, for example dims={spec.dims[-count:]!r}." if count else None
 
 
 def _kernel_order(spec: ArraySpec, dims: Sequence[str]) -> tuple[str, ...]:

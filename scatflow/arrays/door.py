@@ -31,7 +31,7 @@ class Door:
     Parameters
     ----------
     xp : module
-        The array library of the blocks; only ``zeros`` and ``empty`` are used.
+        The array library of the blocks; ``zeros``, ``empty`` and the helpers of its ``fft`` are used.
     threads : int
         Threads of one transform. The engine always uses 1: it runs blocks in parallel, not transforms.
 
@@ -126,6 +126,27 @@ class Door:
         if x.size == 0:
             return self._nothing(x, places[-1], lengths[-1], "f" if x.dtype.char == "F" else "d")
         return self._c2r(x, lengths, places, norm)
+
+    def fftfreq(self, n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Array:
+        """Return the frequencies of a complex transform of length ``n`` with sample spacing ``d``, in cycles per unit of ``d``."""
+        return self._cast(self._xp.fft.fftfreq(n, d=d), dtype)
+
+    def rfftfreq(self, n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Array:
+        """Return the frequencies of a real transform: the half that it keeps."""
+        return self._cast(self._xp.fft.rfftfreq(n, d=d), dtype)
+
+    def fftshift(self, x: Array, /, *, axes: Any = None) -> Array:
+        """Move zero frequency to the middle."""
+        return self._xp.fft.fftshift(x, axes=axes)
+
+    def ifftshift(self, x: Array, /, *, axes: Any = None) -> Array:
+        """Invert :meth:`fftshift`."""
+        return self._xp.fft.ifftshift(x, axes=axes)
+
+    @staticmethod
+    def _cast(frequencies: Array, dtype: Any) -> Array:
+        # The libraries' own functions know no dtype; a device is that of the library, which has one.
+        return frequencies if dtype is None else frequencies.astype(dtype)
 
     def _complex(self, x: Array, s: Sequence[int] | None, axes: Sequence[int] | None, norm: Norm, *, forward: bool) -> Array:
         x = _checked(x, "FD", "fftn" if forward else "ifftn", norm)

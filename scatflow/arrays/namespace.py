@@ -36,7 +36,7 @@ class Namespace:
     Attributes
     ----------
     fft : Door
-        The eight transforms of the array API.
+        The transforms of the array API (but ``hfft``), and ``fftfreq``, ``rfftfreq``, ``fftshift``, ``ifftshift``.
     """
 
     __slots__ = ("_library", "fft")

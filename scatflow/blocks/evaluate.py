@@ -12,7 +12,7 @@ from typing import Any
 
 from scatflow.arrays import namespace
 from scatflow.blocks.call import call_kernel, keywords, method_for, named, with_batch
-from scatflow.blocks.window import reduce_spans, windowed
+from scatflow.blocks.window import reduce_spans, spans, windowed
 from scatflow.contract import Extended, Reduce, Select, Whole, Window
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.graph.selection import cut, take
@@ -73,8 +73,28 @@ def partial(
         ready.append(pooled(xp, kernel, moved, port) if isinstance(port, Port) else moved)
     if isinstance(operator, Extended):
         return reduce_spans(xp, kernel, ready, batch)
-    place = with_batch(kernel, kernel.place(), batch)
-    return operator.chunk(xp, *ready, **keywords(xp, kernel, ready, place, "chunk"))
+    return _between_walls(xp, kernel, ready, batch)
+
+
+def _between_walls(xp: Any, kernel: Kernel, blocks: Blocks, batch: Mapping[str, tuple[int, int]]) -> tuple[Array, ...]:
+    """Return the state of a plain reduction: one chunk per segment, combined in order, so that none sees across a wall."""
+    operator = kernel.operator
+    assert isinstance(operator, Reduce)
+    total: tuple[Array, ...] | None = None
+    for ranges in spans(kernel):
+        parts = [_segment(kernel, block, port, ranges) for block, port in zip(blocks, kernel.inputs, strict=True)]
+        place = with_batch(kernel, kernel.place(ranges), batch)
+        state = operator.chunk(xp, *parts, **keywords(xp, kernel, parts, place, "chunk"))
+        total = state if total is None else operator.combine(xp, total, state)
+    assert total is not None
+    return total
+
+
+def _segment(kernel: Kernel, block: Any, port: Port | float, ranges: Mapping[str, tuple[int, int]]) -> Any:
+    """Return the part of a block between walls; a block without some core dim is whole along it."""
+    if not isinstance(port, Port) or not any(axis.walls for axis in kernel.axes):
+        return block
+    return block[(..., *(slice(*ranges[dim]) for dim in kernel.core if dim in port.dims))]
 
 
 def combine(kernel: Kernel, states: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:

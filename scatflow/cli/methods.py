@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scatflow.cli.cite import cited
 from scatflow.contract import Source
+from scatflow.contract.info import own_parameters
 from scatflow.contract.reference import keyed
 from scatflow.errors import DimensionError, RegistryError
 from scatflow.graph.canonical import after_inputs, reference
@@ -216,13 +217,20 @@ class _Story:
 
 
 def _settings(node: Mapping[str, Any], arguments: Arguments, inputs: set[str]) -> list[str]:
-    """Return the essential parameters in words, then whatever else is not as by default."""
+    """Return the essential parameters in words, then other numbers of the author and whatever else is not as by default."""
     told = [words(arguments[key], arguments) for key, words in _WORDS.items() if key in arguments]
-    fields = getattr(_class(node), "model_fields", {})
+    cls = _class(node)
+    fields = getattr(cls, "model_fields", {})
+    numbers = own_parameters(cls) if cls is not None else ()
     for key, value in arguments.items():
         if key in _WORDS or key in _SILENT or key in inputs or value is None:
             continue
-        if key in fields and json.loads(json.dumps(value)) == json.loads(json.dumps(fields[key].get_default(), default=str)):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and key in numbers
+        if (
+            key in fields
+            and not number
+            and json.loads(json.dumps(value)) == json.loads(json.dumps(fields[key].get_default(), default=str))
+        ):
             continue
         told.append(_plainly(key, value))
     return [words for words in told if words]

@@ -71,7 +71,11 @@ class Declared(BaseModel):
     name: ClassVar[str] = ""
     version: ClassVar[int] = 0
 
-    def __init__(self, **parameters: Any) -> None:
+    def __init__(self, *positional: Any, **parameters: Any) -> None:
+        if positional:
+            names = ", ".join(f"{name}=" for name in list(type(self).model_fields)[-3:])
+            raise ParameterError(type(self).name or type(self).__name__, "parameters are given by name", expected=f"{names} ...",
+                                 got=f"{positional[0]!r} without one", code="ParameterUnnamed")  # fmt: skip
         try:
             super().__init__(**parameters)
         except ValidationError as error:
@@ -159,13 +163,13 @@ def _parameter_error(cls: type[Declared], error: ValidationError) -> ParameterEr
         return UnknownParameterError(subject, "required parameter is missing", code="ParameterRequired")
     field = cls.model_fields.get(name)
     rule: str = first["msg"][:1].lower() + first["msg"][1:]
-    remedy: str | None = None
+    remedy: str | None = None if field is None or not field.description else f"It is: {field.description}"
     if first["type"] == "literal_error":
-        rule, remedy = "unknown word, " + rule, near(str(first["input"]), _words(field.annotation if field else None))
+        rule = "unknown word, " + rule
+        remedy = near(str(first["input"]), _words(field.annotation if field else None)) or remedy
     elif len(first["loc"]) > 1 and isinstance(first["loc"][-1], int):
         rule = f"element {first['loc'][-1]}: {rule}"
-    expected = field.description if field is not None else None
-    return ParameterError(subject, rule, expected=expected, got=repr(first["input"]), remedy=remedy)
+    return ParameterError(subject, rule, got=repr(first["input"]), remedy=remedy)
 
 
 def _words(annotation: Any) -> list[str]:

@@ -172,7 +172,7 @@ class Pointwise(Operator):
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
         """Compute one block."""
-        raise NotImplementedError
+        raise _missing(self, "apply(self, xp, *blocks)")
 
 
 class Core(Operator):
@@ -193,7 +193,7 @@ class Select(Operator):
 
     def indexers(self, *specs: ArraySpec) -> Mapping[str, int | slice | tuple[int, ...]]:
         """Return dim -> position (drops the dim), slice with positive step, or positions; after ``resolve``."""
-        raise NotImplementedError
+        raise _missing(self, "indexers(self, *specs)")
 
 
 class Whole(Core):
@@ -205,7 +205,7 @@ class Whole(Core):
 
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
         """Compute one block with whole core axes; several results come as a mapping."""
-        raise NotImplementedError
+        raise _missing(self, "apply(self, xp, *blocks)")
 
 
 class Extended(Core):
@@ -222,8 +222,12 @@ class Extended(Core):
     min_valid: float = param(0.5, "Results whose valid_fraction is below this are NaN.", ge=0.0, le=1.0)
 
     def depth(self, tol: float = 1e-4) -> Margins:
-        """Return the reach of the operator as a whole per role: (before, after) samples."""
-        raise NotImplementedError
+        """Return the reach of the operator as a whole per role: (before, after) samples.
+
+        Beyond it nothing may change a result by more than ``tol`` times the root mean square of the results. It grows as
+        ``tol`` falls; of an operator without a finite reach it raises ChunkError.
+        """
+        raise _missing(self, "depth(self, tol) -> {role: (before, after)}")
 
     def causal(self) -> bool:
         """Tell whether no result depends on later samples; the engine then fills and extends from the past alone."""
@@ -265,7 +269,7 @@ class Window(Extended):
 
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
         """Compute one extended block."""
-        raise NotImplementedError
+        raise _missing(self, "apply(self, xp, *blocks)")
 
 
 class Reduce(Core):
@@ -285,7 +289,7 @@ class Reduce(Core):
 
     def chunk(self, xp: Any, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the partial state of one block."""
-        raise NotImplementedError
+        raise _missing(self, "chunk(self, xp, *blocks) -> tuple of arrays")
 
     def combine(self, xp: Any, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
         """Merge two states, ``a`` before ``b`` in index order; default element-wise sum."""
@@ -308,7 +312,7 @@ class Composite(Operator):
 
     def expand(self, *refs: Any) -> Any:
         """Wire operators with :func:`scatflow.contract.wire` and return the result."""
-        raise NotImplementedError
+        raise _missing(self, "expand(self, *refs)")
 
 
 class Program(Operator):
@@ -318,10 +322,16 @@ class Program(Operator):
 
     def run(self, ctx: Any, *inputs: Any) -> Any:
         """Drive other operators to a result, checkpointing through ``ctx``."""
-        raise NotImplementedError
+        raise _missing(self, "run(self, ctx, *inputs)")
 
 
 def _copies(specs: Sequence[ArraySpec], count: int) -> Cost:
     """Return the cost of a kernel that makes so many copies of its inputs, each with an operation per byte."""
     size = sum(spec.nbytes for spec in specs)
     return Cost(flops=float(count * size), bytes=count * size)
+
+
+def _missing(operator: Operator, method: str) -> NotImplementedError:
+    """Return the error for what the author of a kind has to write."""
+    kind = next(base.__name__ for base in type(operator).__mro__ if base.__module__ == __name__)
+    return NotImplementedError(f"operator {operator.name!r} is a {kind} and needs the method {method}")

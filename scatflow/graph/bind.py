@@ -62,6 +62,7 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
     operator = operator.resolve(*given)
     _check_order(operator, specs[0], axes)
     boundary = _boundary(operator, core, axes)
+    _check_depth(operator, core)
     declared = operator.output(*given)
     named = {"": declared} if isinstance(declared, ArraySpec) else dict(declared)
     if isinstance(operator, Window) and operator.nan == "mask":
@@ -78,6 +79,29 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
     if isinstance(operator, Window):
         outputs = {name: _with_support(spec, kernel, specs[0]) for name, spec in outputs.items()}
     return Call(kernel, inputs, outputs)
+
+
+def _check_depth(operator: Operator, core: tuple[str, ...]) -> None:
+    """Refuse a reach that does not name every role: a forgotten one would count as none, and results be wrong at edges."""
+    if not isinstance(operator, Extended):
+        return
+    try:
+        depth = operator.depth(REACH_TOLERANCE)
+    except ChunkError:
+        return  # no finite reach
+    roles = operator.signature.bind(len(core))
+    known = isinstance(depth, Mapping) and all(role in depth for role in roles)
+    if not known or not all(_is_reach(depth[role]) for role in roles):
+        raise ParameterError(f"{operator.name}.depth", "is (before, after) in samples for every axis role of the signature",
+                             expected=dict.fromkeys(roles, "(before, after)"), got=depth)  # fmt: skip
+
+
+def _is_reach(pair: Any) -> bool:
+    return isinstance(pair, (tuple, list)) and len(pair) == 2 and all(_is_count(number) for number in pair)
+
+
+def _is_count(number: Any) -> bool:
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool) and bool(number >= 0)
 
 
 def _with_fraction(named: dict[str, ArraySpec], data: ArraySpec, subject: str) -> dict[str, ArraySpec]:

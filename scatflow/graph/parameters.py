@@ -90,7 +90,7 @@ def resolve(parameters: Mapping[str, Parameter], supplied: Mapping[str, Any]) ->
     values: dict[str, Any] = {}
     problems = [
         _problem("ParameterUnknown", name, "the pipeline declares no such parameter", ", ".join(parameters) or "none",
-                 remedy=near(name, parameters))
+                 remedy=near(name, parameters) or f"Declare it under parameters, and refer to it: {{from_parameter: {name}}}.")
         for name in supplied if name not in parameters
     ]  # fmt: skip
     for name, parameter in parameters.items():

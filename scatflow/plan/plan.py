@@ -11,7 +11,7 @@ from typing import Any
 from scatflow.api import revision_of
 from scatflow.arrays import signature
 from scatflow.contract import Reduce, Ref, Source, digest
-from scatflow.errors import ChunkError, PlanError
+from scatflow.errors import ChunkError, ParameterError, PlanError, near
 from scatflow.graph.bind import Call
 from scatflow.graph.model import Graph
 from scatflow.graph.sweep import Slab, Sweep, arrange
@@ -179,6 +179,8 @@ def plan(bound: Bound, limits: Limits | None = None, rates: Rates | None = None,
     ------
     PlanError
         A task does not fit memory, or there are too many tasks.
+    ParameterError
+        A region length is asked for along a dim that there is not, or that is not split.
     ChunkError
         A core dim of a source is stored in several chunks and cannot be read as one block within memory.
     """
@@ -189,12 +191,26 @@ def plan(bound: Bound, limits: Limits | None = None, rates: Rates | None = None,
         stage = _stage(bound, part, number, limits, stored)
         stages.append(stage)
         stored |= {target.ref: target for target in stage.targets}
+    _check_region(limits.region, bound, stages)
     found = _separated(stages) if sweep is None else _swept(stages, arrange(sweep, bound))
     made = Plan(bound.graph, bound, found, limits, _fingerprints(bound), rates)
     if made.tasks > MAX_TASKS:
         raise PlanError("plan", "too many tasks", expected=f"at most {MAX_TASKS}", got=made.tasks,
                         remedy="Merge input chunks, or set larger regions: region={dim: length}.")  # fmt: skip
     return made
+
+
+def _check_region(asked: Mapping[str, int], bound: Bound, stages: list[Stage]) -> None:
+    """Refuse region lengths that would be ignored: of dims that nothing has, or that every stage needs whole."""
+    free = {dim for stage in stages for dim, _ in stage.regions.sizes}
+    known = {dim for results in bound.specs.values() for spec in results.values() for dim in spec.dims}
+    for dim in asked:
+        if dim not in known:
+            raise ParameterError(f"region {dim!r}", "no array of the pipeline has this dim", expected=", ".join(sorted(free)) or "none",
+                                 remedy=near(dim, free), code="DimensionMissing")  # fmt: skip
+        if dim not in free:
+            raise ParameterError(f"region {dim!r}", "this dim is not split: operators of the pipeline need it whole",
+                                 expected=", ".join(sorted(free)) or "none", code="DimensionWhole")  # fmt: skip
 
 
 def _separated(stages: list[Stage]) -> tuple[Stage, ...]:
@@ -255,7 +271,8 @@ def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping
     def out_bytes(box: Box) -> int:
         return projected(box).written if not _is_reduce(calls, part) else projected(box).read
 
-    regions = choose(where, free, chunks, projected, limits.per_task, limits.asked(number), part.target, out_bytes)
+    regions = choose(where, free, chunks, projected, limits.per_task, limits.asked(number), part.target, out_bytes,
+                     _growing(calls))  # fmt: skip
     steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node]) for node in calls))
     reduces = _is_reduce(calls, part)
     finals = _finals(calls[part.target], regions) if reduces else None
@@ -264,6 +281,12 @@ def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping
     first = regions.box(0)
     kind = "reduce" if reduces else "map"
     return Stage(number, kind, steps, sources, arrays, targets, regions, projected(first), why, finals)
+
+
+def _growing(calls: Mapping[str, Call]) -> list[str]:
+    """Return the parameters of a stage's operators by which their memory grows, as far as their names tell."""
+    names = dict.fromkeys(name for call in calls.values() for name in type(call.operator).model_fields)
+    return [name for name in ("J", "Q", "L", "order") if name in names]
 
 
 def _stored_spec(spec: ArraySpec, target: Target | None) -> ArraySpec:

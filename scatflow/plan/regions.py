@@ -111,6 +111,7 @@ def choose(
     asked: Mapping[str, int] | None,
     subject: str,
     out_bytes: Callable[[Box], int],
+    smaller: Sequence[str] = (),
 ) -> Regions:
     """Choose region lengths: multiples of the input's chunks, at least a crumb, within memory.
 
@@ -130,7 +131,7 @@ def choose(
 
     peak = project(box()).peak
     if peak > memory:
-        raise _too_large(subject, peak, memory, steps, chunks)
+        raise _too_large(subject, peak, memory, steps, chunks, smaller)
     growable = [dim for dim in reversed(free) if dim not in (asked or {})]
     for dim in growable:
         while steps[dim] < sizes[dim] and out_bytes(box()) < CRUMB_BYTES:
@@ -143,17 +144,20 @@ def choose(
     return Regions(tuple(sizes.items()), tuple(steps.items()))
 
 
-def _too_large(subject: str, peak: int, memory: int, steps: Mapping[str, int], chunks: Mapping[str, int]) -> PlanError:
+def _too_large(
+    subject: str, peak: int, memory: int, steps: Mapping[str, int], chunks: Mapping[str, int], smaller: Sequence[str]
+) -> PlanError:
     big = {dim: step for dim, step in steps.items() if step > 1 and chunks.get(dim, 1) > 1}
     remedies = []
     if big:
         call = ", ".join(f'"{dim}": {max(1, step * max(memory, 0) // (2 * peak))}' for dim, step in big.items())
         remedies.append(f"rechunk the input, for example .chunk({{{call}}}) before writing it")
-    remedies += ["use fewer threads or more memory per worker", "lower J, order or L, or select paths"]
-    room = f"at most {memory / 2**30:.3g} GiB" if memory > 0 else "more memory per worker than it holds after its imports"
+    remedies += ["use fewer threads or more memory per worker", *([f"lower {' or '.join(smaller)}"] if smaller else [])]
+    room = f"at most {memory / 2**30:.3g} GiB, what a worker's threads have each after its imports"
+    room = room if memory > 0 else "more memory per worker than it holds after its imports"
     return PlanError(
         f"stage {subject}", "one region task does not fit memory", expected=room,
-        got=f"{peak / 2**30:.3g} GiB projected for a region of {dict(steps)}", remedy="Remedies: " + "; ".join(remedies) + ".",
+        got=f"{peak / 2**30:.3g} GiB projected for " + (f"a region of {dict(steps)}" if steps else "the whole, of which no dim is split"), remedy="Remedies: " + "; ".join(remedies) + ".",
     )  # fmt: skip
 
 

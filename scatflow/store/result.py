@@ -65,7 +65,7 @@ def prepare(path: Path, plan: Plan, attrs: Mapping[str, Any], *, resume: bool, o
             return True
         else:
             raise StoreError(f"store {str(path)!r}", f"exists ({found['state']})", code="StoreExists",
-                             remedy="Use resume to continue the same plan, overwrite to replace it, or another path.")  # fmt: skip
+                             remedy="Continue the same plan with --resume (resume=True), replace it with --overwrite (overwrite=True), or take another path.")  # fmt: skip
     _create(path, plan, attrs)
     return False
 

@@ -415,3 +415,16 @@ def test_fast_length_refuses_nonsense(n, multiple):
     with pytest.raises(ParameterError, match="at least 1"):
         fast_length(n, multiple)
     assert fast_length(np.int64(11)) == 12
+
+
+@pytest.mark.parametrize("n", [1, 6, 7])
+def test_frequencies_and_shifts_are_those_of_the_array_api(n: int) -> None:
+    strict = pytest.importorskip("array_api_strict", reason="missing: array-api-strict").fft
+    door = provider("scipy")
+    for name in ("fftfreq", "rfftfreq"):
+        ours, theirs = getattr(door, name)(n, d=0.25), getattr(strict, name)(n, d=0.25)
+        np.testing.assert_array_equal(ours, np.asarray(theirs))
+        assert getattr(door, name)(n, dtype=np.float32, device="cpu").dtype == np.float32
+    x = np.arange(2 * n).reshape(2, n)
+    np.testing.assert_array_equal(door.fftshift(x, axes=(-1,)), np.fft.fftshift(x, axes=-1))
+    np.testing.assert_array_equal(door.ifftshift(door.fftshift(x)), x)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scatflow import apply
 from scatflow.blocks import evaluate
-from scatflow.contract import Pointwise, operator
+from scatflow.contract import Pointwise, Reduce, Window, operator
 from scatflow.errors import ChunkError, DataError, DimensionError, DtypeError, ParameterError
 from scatflow.graph import bind
 from scatflow.labels import assemble, spec_of
@@ -359,3 +359,63 @@ def test_a_selection_takes_the_kinds_that_it_declares_and_what_is_no_number() ->
         apply(Every(dim="x"), xr.DataArray(np.array([None, 1, None], dtype=object), dims="x"))
     dates = xr.DataArray(np.arange("2001-01-01", "2001-01-05", dtype="M8[D]").astype("M8[ns]"), dims="x")
     assert apply(Every(dim="x"), dates).values.tolist() == dates.values[::2].tolist()
+
+
+@operator("pairs", version=1, signature="(x)->()")
+class Pairs(Reduce):
+    """Mean product of neighbors, which a plain reduction must not take across a wall."""
+
+    def output(self, *specs: Any) -> Any:
+        return specs[0].without(*(self.dims or ()), *(self.over or ())).with_dtype("float64")
+
+    def chunk(self, xp: Any, *blocks: Any) -> tuple[Any, ...]:
+        product = blocks[0][..., 1:] * blocks[0][..., :-1]
+        count = float(product.shape[-1] * product.shape[-2])
+        return xp.sum(product, axis=(-2, -1)), xp.full(product.shape[:-2], count, dtype=xp.float64)
+
+    def finalize(self, xp: Any, *state: Any) -> Any:
+        return state[0] / state[1]
+
+
+def test_a_reduction_sees_no_pair_across_a_wall() -> None:
+    x = signal(3, 20).assign_coords(segment=("x", np.repeat([0, 1, 2], [5, 8, 7])))
+    parts = [x[:, 0:5], x[:, 5:13], x[:, 13:20]]
+    expected = sum((part[:, 1:].values * part[:, :-1].values).sum(1) for part in parts) / 17
+    np.testing.assert_allclose(apply(Pairs(dims="x"), x), expected, rtol=1e-13)
+    np.testing.assert_allclose(apply(Pairs(dims="x", over="b"), x.chunk(b=1)).compute(), expected.mean(), rtol=1e-13)
+
+
+def test_a_window_that_forgets_its_reach_or_an_axis_is_told() -> None:
+    class Half(Smooth):
+        def depth(self, tol: float = 1e-4) -> dict[str, tuple[int, int]]:
+            return {"x": (2, 2)}
+
+    class Number(Smooth):
+        def depth(self, tol: float = 1e-4) -> Any:
+            return 3
+
+    for wrong in (Half(dims=("b", "x")), Number(dims="x")):
+        with pytest.raises(ParameterError, match=r"toy_smooth\.depth: is \(before, after\) in samples for every axis role"):
+            apply(wrong, signal(9, 9))
+    with pytest.raises(NotImplementedError, match=r"operator 'blank' is a Window and needs the method depth\(self, tol\)"):
+        apply(Blank(dims="x"), signal(3, 9))
+
+
+@operator("blank", version=1, signature="(x)->(x)")
+class Blank(Window):
+    """Nothing yet."""
+
+
+def test_parameters_are_given_by_name_and_dims_offered_only_where_there_are_some() -> None:
+    with pytest.raises(ParameterError, match=r"toy_smooth: parameters are given by name(.|\n)*got 3 without one"):
+        Smooth(3)  # type: ignore[call-arg]
+    with pytest.raises(ParameterError, match=r"toy_smooth\.radius(.|\n)*It is: Half-width of the window\."):
+        Smooth(radius=-1)
+    with pytest.raises(DimensionError) as caught:
+        apply(Plane(), signal(4, 5)[0])
+    assert caught.value.remedy is None
+
+
+@operator("plane", version=1, signature="(y,x)->(y,x)")
+class Plane(Smooth):
+    """Needs two dims."""

@@ -229,10 +229,10 @@ def test_methods_tells_what_was_computed_on_what(scatflow: Program, papers: Regi
         "The variable u of the zarr store velocity.zarr (scatflow:open_zarr, version 1; float32 in m/s, item 3, x 16; "
         "spacing 0.25 m (periodic) along x) served as input. We computed, in this order, (1) toy smooth "
         "(toy-plugin:toy_smooth, version 1) along x with boundaries periodic where a coordinate declares its period and "
-        "reflected elsewhere, one output per 2 samples; (2) fancy waves (papers:fancy_waves, version 3 "
+        "reflected elsewhere, one output per 2 samples, radius = 2; (2) fancy waves (papers:fancy_waves, version 3 "
         f"[doe2021fancy, {keyed('made by hand, 50 %')}, roe1999filters]) along x with J = 4 octaves, Q = 8 bands per octave, "
         "up to order 2, fancy filters (width = 0.5), periodic boundaries, averaging scale 2^J = 16 samples, "
-        "normalized (parent), gain = 2.5. The result holds u in m/s (item 3, x 8). "
+        "normalized (parent), gain = 2.5, offset = 0. The result holds u in m/s (item 3, x 8). "
         f"Computed with scatflow {sf.__version__}, {_plugins(attrs)} ({_stack(attrs)}); "
         f"process graph {json.loads(attrs['scatflow'])['hash'][:12]}, plan {attrs['scatflow_plan'][:12]}.\n"
     )
@@ -251,7 +251,7 @@ def _stack(attrs: Any) -> str:
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({}, "averaging scale 2^J = 8 samples, not normalized."), ({"T": 0.0}, "fancy filters (width = 2), boundaries periodic where"),
+        ({}, "averaging scale 2^J = 8 samples, not normalized, gain = 1, offset = 0."), ({"T": 0.0}, "fancy filters (width = 2), boundaries periodic where"),
         ({"T": 0.0}, "not averaged"), ({"T": "global"}, "averaged over the whole field"), ({"T": 12.0}, "averaging scale 12 samples"),
         ({"J": 5}, "J = 5 octaves, Q = 1 bands per octave, up to order 2"), ({"dims": None}, "L = 8 orientations"),
     ],
