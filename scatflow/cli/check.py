@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("dist")
 @click.option("--level", type=click.IntRange(1, 2), default=1, show_default=True, help="1: required of plugins; 2: advice too.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Carry out this check, of whatever level; repeatable.")
 @click.option("--gpu", is_flag=True, help="Fail where a check that needs a GPU is not run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(dist: str, level: int, gpu: bool, as_json: bool) -> int:
+def check(dist: str, level: int, only: Sequence[str], gpu: bool, as_json: bool) -> int:
     """Hold the operators of the plugin DIST, or the one operator DIST:NAME, to the contract.
 
     Exit code 1 means that a check failed or, with --gpu, that one was not run.
@@ -33,7 +34,7 @@ def check(dist: str, level: int, gpu: bool, as_json: bool) -> int:
         report = (
             unusable(provided, declared)
             if isinstance(declared, RegistryError)
-            else check_operator(declared, level, provided=provided)
+            else check_operator(declared, level, only=only, provided=provided)
         )
         reports.append(report)
         if not as_json:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from scatflow import blocks, lower
 from scatflow.contract import Composite, Operator, Program, Reduce, Ref, Source, Wire
-from scatflow.errors import ParameterError, PlanError, near
+from scatflow.errors import DimensionError, ParameterError, PlanError, near
 from scatflow.graph import Call, bind
 from scatflow.graph.delivered import relabeled, remember, unchanged
 from scatflow.graph.provenance import Origin, bundle, extend
@@ -103,11 +103,22 @@ def _evaluate(operator: Operator, arrays: Sequence[Any], rechunk: str | None) ->
         values = blocks.finalize(call.kernel, blocks.partial(call.kernel, data))
     else:
         values = blocks.evaluate(call.kernel, data)
+    _check_shapes(call, values)
     origins = _origins(arrays)
     return {
         name: remember(wrap(values[name], spec.with_attrs(**extend(origins, operator, name))))
         for name, spec in call.outputs.items()
     }
+
+
+def _check_shapes(call: Call, values: Mapping[str, Any]) -> None:
+    """Refuse results that are not what the operator declares, before labels are put on them."""
+    for name, spec in call.outputs.items():
+        got = tuple(values[name].shape) if name in values else None
+        if got != spec.shape:
+            raise DimensionError(f"operator {call.operator.name}", f"its kernel does not return the result {name!r} that output() declares",
+                                 expected=dict(spec.sizes), got=got, code="ResultMisdeclared",
+                                 remedy="This is a defect of the operator.")  # fmt: skip
 
 
 def _aligned(call: Call, arrays: Sequence[Any]) -> list[Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from scatflow.contract import Operator
@@ -13,6 +15,10 @@ Group = Literal["declare", "lazy", "numbers", "adjoint", "device", "cost", "erro
 GROUPS: tuple[Group, ...] = ("declare", "lazy", "numbers", "adjoint", "device", "cost", "errors", "record")
 
 
+#: Code that is not an author's.
+_ENGINE = Path(__file__).parents[1]
+
+
 class Failure(AssertionError):
     """What a check found wrong: the rule, expected, got, and the remedy."""
 
@@ -20,7 +26,7 @@ class Failure(AssertionError):
         parts = [rule]
         parts += [f"expected {expected}"] if expected is not None else []
         parts += [f"got {got}"] if got is not None else []
-        super().__init__("; ".join(parts) + "." + (f" {remedy}" if remedy else ""))
+        super().__init__("; ".join(part.rstrip(".") for part in parts) + "." + (f" {remedy}" if remedy else ""))
 
 
 class NotRun(Exception):
@@ -29,6 +35,18 @@ class NotRun(Exception):
 
 class NotApplicable(Exception):
     """A check that says nothing of this case; the text tells why."""
+
+
+def told(error: BaseException) -> str:
+    """Return type and text of an error, and the line of the author's code that it comes from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_author(frame.filename)]
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _is_author(file: str) -> bool:
+    path = Path(file)
+    return not path.is_relative_to(_ENGINE) and "site-packages" not in path.parts[:-2] and not file.startswith("<")
 
 
 @dataclass(frozen=True)

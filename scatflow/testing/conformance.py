@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-import traceback
 import warnings
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from scatflow.contract import Operator
-from scatflow.errors import ParameterError
-from scatflow.testing.case import cases_of
-from scatflow.testing.check import Check, Failure, NotApplicable, NotRun, Subject
+from scatflow.errors import ParameterError, near
+from scatflow.testing.case import Case, cases_of
+from scatflow.testing.check import Check, Failure, NotApplicable, NotRun, Subject, told
 from scatflow.testing.checks import CHECKS
 from scatflow.testing.report import Outcome, Report
 
-ENGINE = Path(__file__).parents[1]
 
-
-def check_operator(operator: Operator | type[Operator], level: int = 1, *, provided: str = "") -> Report:
+def check_operator(
+    operator: Operator | type[Operator], level: int = 1, *, only: Collection[str] = (), provided: str = ""
+) -> Report:
     """Hold an operator to the contract.
 
     Parameters
@@ -28,6 +26,8 @@ def check_operator(operator: Operator | type[Operator], level: int = 1, *, provi
         An instance, which alone is then the example, or a class with all that its ``examples()`` yields.
     level : int
         1 carries out what every plugin must pass; 2 adds advice.
+    only : collection of str
+        Names of checks to carry out; default all.
     provided : str
         Name under which a plugin provides it, where it is known.
 
@@ -39,7 +39,7 @@ def check_operator(operator: Operator | type[Operator], level: int = 1, *, provi
     Raises
     ------
     ParameterError
-        This is no operator, or the level is none.
+        This is no operator, or there is no such level or check.
 
     Examples
     --------
@@ -57,23 +57,49 @@ def check_operator(operator: Operator | type[Operator], level: int = 1, *, provi
     """
     if level not in (1, 2):
         raise ParameterError("check_operator.level", "unknown level", expected="1 or 2", got=level)
+    names = [check.name for check in CHECKS]
+    for name in only:
+        if name not in names:
+            raise ParameterError(
+                "check_operator.only", f"there is no check {name!r}", expected=", ".join(names), remedy=near(name, names)
+            )
     subject = subject_of(operator, provided)
-    found = (run_check(check, subject) for check in CHECKS if check.level <= level)
+    found = (run_check(check, subject) for check in CHECKS if (check.name in only if only else check.level <= level))
     return Report(provided or subject.declared.name, tuple(found))
 
 
 def subject_of(operator: Operator | type[Operator], provided: str = "") -> Subject:
-    """Return what is checked of a class or an instance."""
+    """Return what is checked of a class or an instance, evaluated once: where that fails, nothing else can be said."""
     declared = operator if isinstance(operator, type) else type(operator)
     if not issubclass(declared, Operator) or not declared.name:
         raise ParameterError("check_operator", "not an operator", expected="an instance or a class declared with @operator",
                              got=repr(operator))  # fmt: skip
     try:
         examples = tuple(declared.examples()) if isinstance(operator, type) else (operator,)
-        cases = tuple(case for example in examples if isinstance(example, Operator) for case in cases_of(example))
+        strange = [example for example in examples if not isinstance(example, declared)]
+        cases = tuple(case for example in examples for case in cases_of(example)) if not strange else ()
     except Exception as error:
-        return Subject(declared, (), (), provided, _told(error))
-    return Subject(declared, examples, cases, provided, "" if examples else "examples() yields nothing")
+        return Subject(declared, (), (), provided, f"the examples cannot be made: raises {told(error)}")
+    broken = _broken(declared, examples, strange, cases)
+    return Subject(declared, examples, cases, provided, broken)
+
+
+def _broken(declared: type[Operator], examples: tuple[Operator, ...], strange: list[Any], cases: tuple[Case, ...]) -> str:
+    """Return why examples cannot be looked at, or an empty text."""
+    if not examples:
+        return "examples() yields nothing"
+    if strange:
+        return f"examples() yields {strange[0]!r}, which is no {declared.__name__}"
+    for case in cases:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = case.whole
+        except Exception as error:
+            return f"{case.label} fails on its sample inputs: {told(error)}"
+        if not found:
+            return f"{case.label} delivers no result"
+    return ""
 
 
 def run_check(check: Check, subject: Subject) -> Outcome:
@@ -86,7 +112,7 @@ def run_check(check: Check, subject: Subject) -> Outcome:
     if reason := check.applies(subject.declared):
         return outcome("not applicable", reason)
     if subject.broken:
-        return outcome("failed" if check.name == "examples" else "not run", f"the examples cannot be made: {subject.broken}")
+        return outcome("failed" if check.name == "examples" else "not run", subject.broken)
     targets: Iterable[tuple[str, Any]] = [(case.label, case) for case in subject.cases] if check.per_case else [("", subject)]
     ran, reasons = 0, []
     for label, target in targets:
@@ -102,14 +128,7 @@ def run_check(check: Check, subject: Subject) -> Outcome:
         except Failure as error:
             return outcome("failed", f"{label}: {error}" if label else str(error), ran)
         except Exception as error:
-            return outcome("failed", f"{label}: {_told(error)}".removeprefix(": "), ran)
+            return outcome("failed", f"{label}: raises {told(error)}".removeprefix(": "), ran)
     if not ran:
         return outcome("not applicable", reasons[0] if reasons else "there is no case")
     return outcome("passed", "", ran)
-
-
-def _told(error: Exception) -> str:
-    """Return an unforeseen error with the line of the author's code that it comes from."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not Path(frame.filename).is_relative_to(ENGINE)]
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"raises {type(error).__name__}: {error}{where}"

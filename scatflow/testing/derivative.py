@@ -50,6 +50,18 @@ def adjoint_error(block: Block, seed: int = 0) -> float:
     if not block.operator.linear:
         raise ParameterError(f"operator {block.operator.name}", "the dot test is for linear operators", expected="linear=True",
                              remedy="Use derivative_error.")  # fmt: skip
+    left, right, scale = _both_sides(block, seed)
+    return abs(left - right) / scale
+
+
+def adjoint_factor(block: Block, seed: int = 0) -> float:
+    """Return ``Re<x, A* c> / Re<A x, c>``: 1 where ``vjp`` is the adjoint, the same for every seed where it is a multiple of that."""
+    left, right, _ = _both_sides(block, seed)
+    return right / left if left else float("nan")
+
+
+def _both_sides(block: Block, seed: int) -> tuple[float, float, float]:
+    """Return ``Re<A x, c>``, ``Re<x, A* c>`` and ``|A x| |c|`` for random x and c."""
     rng = np.random.default_rng(seed)
     inputs = tuple(_random(rng, array) for array in block.data)
     moved = tuple(_like(block, values, array) for values, array in zip(inputs, block.data, strict=True))
@@ -58,8 +70,7 @@ def adjoint_error(block: Block, seed: int = 0) -> float:
     pulled = Block(block.operator, block.xp, moved, block.at, block.kernel).vjp(_cotangent(block, cotangent, results))
     left = _dot(cotangent, results)
     right = sum(inner(values, asnumpy(array)) for values, array in zip(inputs, pulled, strict=True))
-    scale = norm(cotangent.values()) * norm(asnumpy(array) for array in results.values())
-    return abs(left - right) / scale
+    return left, right, norm(cotangent.values()) * norm(asnumpy(array) for array in results.values())
 
 
 def derivative_error(block: Block, seed: int = 0, step: float = STEP) -> float:

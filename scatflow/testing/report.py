@@ -92,8 +92,8 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{self.operator}: {len(self.ran) - len(self.failed)} passed, {len(self.failed)} failed of {len(self.applicable)} "
                  f"applicable checks ({self.seconds:.1f} s)"]  # fmt: skip
-        lines += [f"  FAILED   {name}: {reason}" for name, reason in self.failed.items()]
-        lines += [f"  not run  {name}: {reason}" for name, reason in self.not_run.items()]
+        lines += [f"  FAILED   {names}: {reason}" for names, reason in _grouped(self.failed)]
+        lines += [f"  not run  {names}: {reason}" for names, reason in _grouped(self.not_run)]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,6 +102,17 @@ class Report:
             "operator": self.operator, "passed": self.passed, "applicable": len(self.applicable), "ran": len(self.ran),
             "seconds": round(self.seconds, 3), "outcomes": [outcome.to_dict() for outcome in self.outcomes],
         }  # fmt: skip
+
+
+def _grouped(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return names of checks with one reason together; of many the first ones and how many more."""
+    found: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        found.setdefault(reason, []).append(name)
+    return [
+        (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else ""), reason)
+        for reason, names in found.items()
+    ]
 
 
 def table(reports: Iterable[Report]) -> list[tuple[str, ...]]:

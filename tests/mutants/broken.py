@@ -360,7 +360,7 @@ class NoDerivative(Gain):
 # Graphs -------------------------------------------------------------------------------------------------------------
 
 
-@found_by("meta_matches", numbers="what is put together from blocks has the declared size")
+@found_by("examples")
 class UndeclaredSize(Bands):
     """Delivers three bands, where two are declared."""
 
@@ -371,6 +371,40 @@ class UndeclaredSize(Bands):
     def apply(self, xp: Any, *blocks: Array, gain: Array) -> Array:
         two = super().apply(xp, *blocks, gain=gain)
         return xp.concat([two, two[..., :1, :]], axis=-2)
+
+
+@found_by("meta_matches", numbers="blocks of some lengths come back shorter")
+class EvenLengths(Thin):
+    """Returns an even number of samples, as an inverse transform without its length does."""
+
+    linear = False
+
+    def output(self, *specs: ArraySpec) -> ArraySpec:
+        return specs[0]
+
+    def apply(self, xp: Any, *blocks: Array, at: Place) -> Array:
+        n = blocks[0].shape[-1]
+        return xp.fft.irfft(xp.fft.rfft(blocks[0]), n=n - n % 2)
+
+
+@found_by("reach_grows", numbers="a reach of nothing at a tight tolerance is too short")
+class ShrinkingReach(Taps):
+    """Promises less the more is asked."""
+
+    def depth(self, tol: float = 1e-4) -> Margins:
+        return {"x": (BEFORE, AFTER)} if tol > 1e-5 else {"x": (0, 0)}
+
+
+@found_by("units")
+class SlopeInTheWrongUnits(Bands):
+    """Divides by the spacing and keeps the units of the data."""
+
+    linear = False
+    differentiable = False
+    vjp = Operator.vjp
+
+    def apply(self, xp: Any, *blocks: Array, at: Place, gain: Array) -> Array:  # type: ignore[override]
+        return super().apply(xp, *blocks, gain=gain) / at.step["x"]
 
 
 @found_by("meta_matches")

@@ -17,8 +17,9 @@ import xarray as xr
 from cli.conftest import Program, scatflow  # noqa: F401  (a fixture)
 from mutants.broken import HaloOneShort, NaNAtZero
 from mutants.healthy import Gain, Shaped, Taps, Thin
-from scatflow.errors import ParameterError, RegistryError
+from scatflow.errors import DimensionError, ParameterError, RegistryError
 from scatflow.hookspecs import hookimpl
+from scatflow.ops.evaluation import apply
 from scatflow.registry import Registry, using
 from scatflow.testing import check_operator, parametrize_operators
 from scatflow.testing.case import Case, cases_of
@@ -67,6 +68,25 @@ def test_a_report_counts_what_ran_and_says_why_the_rest_did_not() -> None:
 def test_level_two_adds_advice() -> None:
     one, two = check_operator(Taps(), level=1), check_operator(Taps(), level=2)
     assert set(two.applicable) - set(one.applicable) == {"economy", "quiet", "cost_slack"}
+
+
+def test_some_checks_alone() -> None:
+    report = check_operator(Taps(), only=["purity", "economy"])
+    assert set(report.ran) == {"purity", "economy"}
+    with pytest.raises(ParameterError, match=r"there is no check 'puriti'.*purity"):
+        check_operator(Taps(), only=["puriti"])
+
+
+def test_a_result_of_another_shape_than_declared_is_refused_before_it_is_labelled() -> None:
+    class Shorter(Gain):
+        """Loses the last sample."""
+
+        def apply(self, xp: Any, *blocks: Any) -> Any:
+            return blocks[0][..., :-1]
+
+    with pytest.raises(DimensionError, match=r"operator gain: its kernel does not return the result.*'x': 5") as caught:
+        apply(Shorter(), xr.DataArray(np.zeros((2, 5)), dims=("item", "x")))
+    assert caught.value.code == "ResultMisdeclared"
 
 
 def test_an_instance_is_its_own_only_example() -> None:

@@ -42,18 +42,8 @@ def info_json(subject: Subject) -> None:
 
 @check("declare", per_case=False)
 def examples(subject: Subject) -> None:
-    """There is at least one example, and each gives a result on its sample inputs."""
-    for example in subject.examples:
-        if type(example) is not subject.declared:
-            raise Failure("an example is of another class", expected=subject.declared.__name__, got=type(example).__name__)
-    for case in subject.cases:
-        try:
-            found = case.whole
-        except Exception as error:
-            raise Failure(f"{case.label} fails on its sample inputs", got=f"{type(error).__name__}: {error}",
-                          remedy="Yield instances that work, or define sample_inputs(rng).") from error  # fmt: skip
-        if not found:
-            raise Failure(f"{case.label} delivers no result")
+    """There is at least one example, and each gives a result on its sample inputs; where not, no other check is run."""
+    assert not subject.broken  # the kit has evaluated them, and reports what is broken under this name
 
 
 @check("declare", per_case=False)

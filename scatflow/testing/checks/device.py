@@ -16,7 +16,7 @@ from scatflow.contract import Reduce
 from scatflow.errors import DeviceError
 from scatflow.testing.block import Block, block
 from scatflow.testing.case import Case
-from scatflow.testing.check import Check, Failure, NotRun, check
+from scatflow.testing.check import Check, Failure, NotRun, check, told
 from scatflow.testing.checks.adjoint import differentiable
 from scatflow.testing.checks.lazy import has_kernel
 from scatflow.testing.compare import ROUNDING, SINGLE, compare_values
@@ -80,7 +80,7 @@ def _guarded(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return work()
     except Exception as error:
-        raise Failure("the kernel leaves the array standard or the device", got=f"{type(error).__name__}: {error}",
+        raise Failure("the kernel leaves the array standard or the device", got=told(error),
                       remedy="Use xp for everything, create arrays with device=block.device, convert dtypes with xp.astype.") from error  # fmt: skip
 
 

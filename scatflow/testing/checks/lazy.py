@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import cloudpickle
@@ -105,6 +106,8 @@ def _kernel_results(case: Case) -> None:
     ports = {port.name: port for port in call.kernel.outputs}
     if isinstance(call.operator, Window) and call.operator.nan == "mask":
         del ports[FRACTION]  # the engine's own
+    if isinstance(call.operator, Window):
+        _untrimmed(case)
     found = raw_results(case)
     if set(found) != set(ports):
         raise Failure("the kernel returns other results than output() declares", expected=sorted(ports), got=sorted(found))
@@ -116,6 +119,27 @@ def _kernel_results(case: Case) -> None:
             raise Failure(f"the kernel's result {name!r} is not what output() declares",
                           expected=f"{dict(zip(port.kernel_dims, expected, strict=True))} {port.dtype}",
                           got=f"{tuple(array.shape)} {dtype}")  # fmt: skip
+
+
+def _untrimmed(case: Case) -> None:
+    """Hold a window to one result sample per multiple of its stride in the block, whatever the block's length."""
+    one, operator = block(case.operator, *case.inputs), case.call.operator
+    free = all(step == 1 for step in operator.align().values())  # type: ignore[attr-defined]
+    for add in (0, 1) if free else (0,):
+        stop = {role: end + add for role, end in one.at.stop.items()}
+        widths = [(0, 0)] * (one.data[0].ndim - len(stop)) + [(0, add)] * len(stop)
+        longer = replace(one, data=(np.pad(one.data[0], widths, mode="edge"),), at=replace(one.at, stop=stop))
+        found = longer.apply()
+        for port in case.call.kernel.outputs:
+            for role, axis in zip(case.call.kernel.roles, case.call.kernel.axes, strict=True):
+                if port.name not in found or axis.dim not in port.kernel_dims:
+                    continue
+                expected = len(longer.at.samples(role, port.strides.get(axis.dim, 1)))
+                got = found[port.name].shape[port.kernel_dims.index(axis.dim)]
+                if got != expected:
+                    raise Failure(f"the kernel returns {got} samples along {role!r} of a block of {longer.data[0].shape[-len(stop):]}",
+                                  expected=f"{expected}: one at each multiple of the stride in the block, at.samples(role, stride)",
+                                  remedy="Give irfft and irfftn the length of the block.")  # fmt: skip
 
 
 def raw_results(case: Case) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from scatflow.arrays import namespace
 from scatflow.blocks.evaluate import pooled
 from scatflow.blocks.halo import evaluate_box, reduce_box
 from scatflow.contract import Core, Extended, Reduce, Window
-from scatflow.errors import ScatflowError
+from scatflow.errors import ChunkError, ScatflowError
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.testing.case import Case, box_chunks, results, rms
 from scatflow.testing.check import Check, Failure, NotApplicable, check, kinds
@@ -69,6 +69,26 @@ def _change(case: Case, port: Port, name: str, reach: Reach, seed: int) -> float
 
     changed = results(case.operator, *case.replaced(replaced).inputs)[name].isel(at).values
     return rms(changed - case.whole[name].isel(at).values) / (rms(case.whole[name].values) or 1.0)
+
+
+@check("declare", applies=kinds(Extended, word="kinds that look beyond their samples"))
+def reach_grows(case: Case) -> None:
+    """depth(tol) is finite at every tolerance or at none, and grows as the tolerance falls."""
+    operator: Any = case.call.operator
+    found: list[Mapping[str, tuple[int, int]] | None] = []
+    for tol in (1e-2, 1e-4, 1e-6):
+        try:
+            found.append(operator.depth(tol))
+        except ChunkError:
+            found.append(None)
+    if None in found:
+        if any(depth is not None for depth in found):
+            raise Failure("depth(tol) raises ChunkError at some tolerances only", got=found)
+        raise NotApplicable("no finite reach")
+    for role in case.call.kernel.roles:
+        sides = [tuple(depth[role]) for depth in found if depth is not None]
+        if any(a > b for (a, _), (b, _) in itertools.pairwise(sides)) or any(a > b for (_, a), (_, b) in itertools.pairwise(sides)):
+            raise Failure(f"depth(tol)[{role!r}] shrinks as tol falls", got=sides)
 
 
 @check("numbers", applies=kinds(Window))
@@ -185,10 +205,17 @@ def boundary(case: Case) -> None:
     for rule in operator.boundaries:
         if operator.causal() and rule in ("reflect", "symmetric"):
             continue
-        _padded(case, rule, bound, tol)
+        _padded(case, rule, bound, tol, own)
 
 
-def _padded(case: Case, rule: str, bound: float, tol: float) -> None:
+_BORDER_REMEDY = {
+    True: "margins(at) must reach as far as depth().",
+    False: "The kernel must return a result of the block's length whatever that is (irfftn needs s=), and leave the extension to the "
+           "engine; see also influence.",
+}  # fmt: skip
+
+
+def _padded(case: Case, rule: str, bound: float, tol: float, own: bool) -> None:
     kernel: Kernel = case.call.kernel
     operator: Any = kernel.operator
     margins = {role: max(operator.depth(tol).get(role, (0, 0))) for role in kernel.roles}
@@ -209,7 +236,7 @@ def _padded(case: Case, rule: str, bound: float, tol: float) -> None:
         distance = difference(wide[name].isel(inner).values, array.values)
         if not distance <= bound:
             raise Failure(f"boundary={rule!r} is not explicit padding", expected=f"a relative rms difference of at most {bound:.1g}",
-                          got=f"{distance:.2g}", remedy="margins(at) must reach as far as depth(); leave the extension to the engine.")  # fmt: skip
+                          got=f"{distance:.2g}", remedy=_BORDER_REMEDY[own])  # fmt: skip
 
 
 def _extended(array: xr.DataArray, widths: Mapping[str, int], mode: str) -> xr.DataArray:
@@ -275,6 +302,8 @@ def _survives(case: Case, what: str, change: Any) -> None:
         declared = poor.call.outputs if isinstance(case.operator, Core) and _as_declared(case) else {}
         found = results(poor.operator, *poor.inputs)
     except ScatflowError as error:
+        if error.code == "ResultMisdeclared":
+            raise Failure(f"{what}: the kernel does not return what is declared", expected=error.expected, got=error.got) from error
         if not error.rule.strip():
             raise Failure(f"{what}: an error without a reason", got=repr(error)) from error
         return
@@ -293,4 +322,4 @@ def _as_declared(case: Case) -> bool:
     return all(case.whole[name].shape == spec.shape for name, spec in case.call.outputs.items() if name in case.whole)
 
 
-CHECKS: tuple[Check, ...] = (influence, economy, halo_blocks, boundary, degenerate, quiet)
+CHECKS: tuple[Check, ...] = (reach_grows, influence, economy, halo_blocks, boundary, degenerate, quiet)

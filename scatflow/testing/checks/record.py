@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from scatflow.contract import Composite, Operator
@@ -52,27 +53,55 @@ def _versions(record: Mapping[str, Any], operator: Operator, dist: str, number: 
 
 @check("record", applies=not_program)
 def units(case: Case) -> None:
-    """A result that keeps the input's units scales with the input; others drop or set them."""
-    declared = type(case.operator).model_json_schema().get("properties", {})
-    if any(schema.get("unit") == "data" for schema in declared.values()):
-        raise NotApplicable("a parameter is in the data's unit")
+    """A result in the input's units scales with the input, and one whose numbers depend on a coordinate's unit says so in its own."""
+    if case.arrays[0].dtype.kind not in "fc":
+        raise NotApplicable("the input is not of floating point")
+    parameters = {schema.get("unit") for schema in type(case.operator).model_json_schema().get("properties", {}).values()}
+    ran = [_scales(case)] if "data" not in parameters else []
+    ran += [_respects_coordinates(case)] if "coordinate" not in parameters else []
+    if not any(ran):
+        raise NotApplicable("the input has no units, or a parameter is in them")
+
+
+def _scales(case: Case) -> bool:
+    """Hold results that keep the input's units to homogeneity; tell whether there is something to hold."""
     sources = {array.attrs.get("units") for array in case.arrays}
-    if len(sources) != 1 or None in sources or "1" in sources or case.arrays[0].dtype.kind not in "fc":
-        raise NotApplicable("the input has no unit")
+    if len(sources) != 1 or None in sources or "1" in sources:
+        return False
     (unit,) = sources
     kept = [name for name, array in case.whole.items() if array.attrs.get("units") == unit]
-    if not kept:
-        return
     larger = case.replaced(lambda array: (FACTOR * array).assign_attrs(array.attrs))
     for name, array in results(larger.operator, *larger.inputs).items():
-        if name in kept and difference(array.data, FACTOR * _values(case.whole[name])) > SCALED:
+        if name in kept and difference(array.data, FACTOR * np.asarray(case.whole[name].values)) > SCALED:
             raise Failure(f"result {name!r} keeps units={unit!r} but does not scale with the input",
                           expected=f"{FACTOR:g} times the result for {FACTOR:g} times the input",
                           remedy="In output(): spec.with_attrs(units=...) sets them, units=None drops them.")  # fmt: skip
+    return True
 
 
-def _values(array: xr.DataArray) -> Any:
-    return array.values
+def _respects_coordinates(case: Case) -> bool:
+    """Give the same data on coordinates in another unit: numbers that change need units that change; tell whether there are any."""
+    if not any("units" in array.coords[dim].attrs for array in case.arrays for dim in array.dims if dim in array.coords):
+        return False
+    finer = case.replaced(_in_thousandths)
+    for name, array in results(finer.operator, *finer.inputs).items():
+        before = case.whole[name]
+        stated = before.attrs.get("units")
+        if stated is not None and array.attrs.get("units") == stated and difference(array.data, before.data) > SCALED:
+            raise Failure(f"result {name!r} depends on the unit of a coordinate, and its units={stated!r} do not",
+                          expected="other units for coordinates in other units, or none",
+                          remedy='Build them in output() from axis_of(spec, dim).unit; a parameter in the coordinate\'s unit says unit="coordinate".')  # fmt: skip
+    return True
+
+
+def _in_thousandths(array: xr.DataArray) -> xr.DataArray:
+    """Return the array with every coordinate that has units in a thousandth of them."""
+    found = array
+    for dim in array.dims:
+        if dim in array.coords and "units" in array[dim].attrs and array[dim].dtype.kind in "iuf":
+            coord = array[dim]
+            found = found.assign_coords({dim: (dim, 1000.0 * coord.values, {**coord.attrs, "units": f"m{coord.attrs['units']}"})})
+    return found
 
 
 CHECKS: tuple[Check, ...] = (attrs, units)
