@@ -59,11 +59,14 @@ def wrap(data: Any, spec: ArraySpec) -> xr.DataArray:
     return array
 
 
-def core_dims(spec: ArraySpec, dims: Sequence[str] | None, counts: Sequence[int], subject: str) -> tuple[str, ...]:
+def core_dims(
+    spec: ArraySpec, dims: Sequence[str] | None, counts: Sequence[int], subject: str, roles: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Return the core dims in the order in which kernels see them.
 
-    The order depends on the array alone, never on the order of ``dims``: CF axes (attribute ``axis``) and
-    the usual names come as (z, y, x); other names keep the array's own order.
+    It never depends on the order of ``dims``: CF axes (attribute ``axis``) and the usual names come as (z, y, x). Where
+    some dim is none of these, dims that are called like a role take it, and the others the roles that are left in the
+    array's own order.
 
     Parameters
     ----------
@@ -75,6 +78,8 @@ def core_dims(spec: ArraySpec, dims: Sequence[str] | None, counts: Sequence[int]
         Admissible numbers of core dims.
     subject : str
         Operator name for the error.
+    roles : sequence of str, optional
+        Names of the roles in the signature; the last ones count where there are more than dims.
 
     Raises
     ------
@@ -103,7 +108,7 @@ def core_dims(spec: ArraySpec, dims: Sequence[str] | None, counts: Sequence[int]
             remedy=_some_dims(spec, counts),
             code="DimensionCount",
         )
-    return _kernel_order(spec, wanted)
+    return _kernel_order(spec, wanted, roles[-len(wanted) :] if wanted else ())
 
 
 def _some_dims(spec: ArraySpec, counts: Sequence[int]) -> str | None:
@@ -112,12 +117,12 @@ def _some_dims(spec: ArraySpec, counts: Sequence[int]) -> str | None:
     return f"Name the dims to transform, for example dims={spec.dims[-count:]!r}." if count else None
 
 
-def _kernel_order(spec: ArraySpec, dims: Sequence[str]) -> tuple[str, ...]:
+def _kernel_order(spec: ArraySpec, dims: Sequence[str], roles: Sequence[str]) -> tuple[str, ...]:
     ranks = [_rank(spec, dim) for dim in dims]
-    own = sorted(dims, key=spec.dims.index)
-    if None in ranks or len(set(ranks)) != len(ranks):
-        return tuple(own)
-    return tuple(dim for _, dim in sorted(zip(cast("list[int]", ranks), dims, strict=True)))
+    if None not in ranks and len(set(ranks)) == len(ranks):
+        return tuple(dim for _, dim in sorted(zip(cast("list[int]", ranks), dims, strict=True)))
+    left = iter(sorted((dim for dim in dims if dim not in roles), key=spec.dims.index))
+    return tuple(role if role in dims else next(left) for role in roles) if roles else tuple(left)
 
 
 def _rank(spec: ArraySpec, dim: str) -> int | None:
@@ -218,12 +223,13 @@ def _uniform_step(values: np.ndarray, dtype: np.dtype[Any], dim: str) -> float:
 def check_dtype(spec: ArraySpec, kinds: str, cast: str | None, subject: str) -> str:
     """Return the dtype in which the operator computes.
 
-    ``kinds`` holds ``f`` (float32, float64) and/or ``c`` (complex64, complex128), as operators declare.
+    ``kinds`` holds ``f`` (float32, float64), ``c`` (complex64, complex128) and ``i`` (integers, bool), as operators declare.
 
     Raises
     ------
     DtypeError
-        The dtype is refused: object, integer or bool without an explicit ``dtype=``, complex where real is needed.
+        The dtype is refused: object, integer or bool without an explicit ``dtype=``, complex where real is needed, anything
+        else where integers are.
     """
     dtype = np.dtype(spec.dtype)
     if dtype.kind in "iub" and "i" not in kinds and cast is None:
@@ -234,6 +240,9 @@ def check_dtype(spec: ArraySpec, kinds: str, cast: str | None, subject: str) -> 
             got=str(dtype),
             remedy='Pass dtype="float32" (or "float64"), or convert with .astype.',
         )
+    if dtype.kind in "fc" and kinds == "i":
+        raise DtypeError(f"{subject} input", "whole numbers are needed", expected="int64 or another integer", got=str(dtype),
+                         remedy='Round and convert: .round().astype("int64").')  # fmt: skip
     if dtype.kind == "c" and "c" not in kinds:
         raise DtypeError(f"{subject} input", "real data are needed", expected="float32, float64", got=str(dtype),
                          remedy="Take the real part, the imaginary part or the modulus first.")  # fmt: skip

@@ -9,14 +9,15 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.array.core import normalize_chunks
+from dask.array.core import normalize_chunks, unify_chunks
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
+from dask.layers import ArraySliceDep
 from dask.utils import parse_bytes
 
 from scatflow import blocks
 from scatflow.arrays import namespace
-from scatflow.contract import Program, Reduce, Select, Source
+from scatflow.contract import Pointwise, Program, Reduce, Select, Source
 from scatflow.errors import ChunkError, PlanError
 from scatflow.graph import Call, Kernel, Port
 from scatflow.graph.kernel import renamed
@@ -117,8 +118,12 @@ def _unsplit(array: Any, port: Port | float, whole: set[str], kernel: Kernel, re
     )  # fmt: skip
 
 
-def _one(kernel: Kernel, name: str, *parts: Any) -> Any:
-    return blocks.evaluate(kernel, parts)[name]
+def _one(kernel: Kernel, name: str, dims: tuple[str, ...], *parts: Any) -> Any:
+    """Return one block of a result; with ``dims``, the last part is the block's range along each of them."""
+    if not dims:
+        return blocks.evaluate(kernel, parts)[name]
+    box = {dim: (span.start, span.stop) for dim, span in zip(dims, parts[-1], strict=True)}
+    return blocks.evaluate(kernel, parts[:-1], box)[name]
 
 
 def _blockwise(kernel: Kernel, arrays: Sequence[Any], call: Call) -> dict[str, da.Array]:
@@ -129,17 +134,29 @@ def _blockwise(kernel: Kernel, arrays: Sequence[Any], call: Call) -> dict[str, d
         arguments += [array, port.dims] if isinstance(port, Port) else [array, None]
     token = tokenize(kernel, *arrays)
     known = {dim for port in kernel.inputs if isinstance(port, Port) for dim in port.dims}
+    arguments, dims = _with_position(kernel, arguments)
     results = {}
     for port in kernel.outputs:
         sizes = dict(zip(_index(kernel, port), call.outputs[port.name].shape, strict=True))
         results[port.name] = da.blockwise(
-            functools.partial(_one, kernel, port.name), _index(kernel, port), *arguments,
+            functools.partial(_one, kernel, port.name, dims), _index(kernel, port), *arguments,
             name=f"{kernel.operator.name}-{port.name or 'out'}-{token}",
             new_axes={dim: size for dim, size in sizes.items() if dim not in known},
             adjust_chunks={dim: (sizes[dim],) for dim in kernel.core if dim in sizes},
-            concatenate=True, dtype=port.dtype, meta=_meta(meta_source, port),
+            concatenate=True, align_arrays=not dims, dtype=port.dtype, meta=_meta(meta_source, port),
         )  # fmt: skip
     return results
+
+
+def _with_position(kernel: Kernel, arguments: list[Any]) -> tuple[list[Any], tuple[str, ...]]:
+    """Return the arguments with the range of each block along the batch dims, for kernels that ask where they are."""
+    methods = (method for method in ("apply", "apply_numpy", "apply_cupy") if hasattr(kernel.operator, method))
+    if isinstance(kernel.operator, Pointwise) or not any(kernel.operator.wants_place(method) for method in methods):
+        return arguments, ()
+    chunks, arrays = unify_chunks(*arguments)
+    dims = tuple(dim for dim in chunks if dim not in kernel.core)
+    placed = [part for pair in zip(arrays, arguments[1::2], strict=True) for part in pair]
+    return ([*placed, ArraySliceDep(tuple(chunks[dim] for dim in dims)), dims] if dims else placed), dims
 
 
 def _index(kernel: Kernel, port: Port) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from scatflow.arrays import namespace
 from scatflow.blocks.call import call_kernel, keywords, method_for, named, with_batch
 from scatflow.blocks.window import reduce_spans, spans, windowed
 from scatflow.contract import Extended, Reduce, Select, Whole, Window
+from scatflow.errors import DtypeError
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.graph.selection import cut, take
 
@@ -53,7 +54,7 @@ def evaluate(
     if isinstance(operator, Window):
         results = windowed(xp, kernel, ready, batch)
     elif isinstance(operator, Whole):
-        results = call_kernel(xp, kernel, ready, with_batch(kernel, kernel.place(), batch))
+        results = call_kernel(xp, kernel, beside(xp, kernel, ready), with_batch(kernel, kernel.place(), batch))
     else:
         results = named(kernel, getattr(operator, method_for(xp, operator))(xp, *aligned(xp, kernel, ready)))
     return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
@@ -131,8 +132,18 @@ def _to_public(xp: Any, block: Any, port: Port) -> Any:
     order = tuple(port.kernel_dims.index(dim) for dim in port.dims)
     dtype = getattr(xp, port.dtype, None)
     if dtype is not None and block.dtype != dtype:
+        if _rank(xp, block.dtype) > _rank(xp, dtype):
+            raise DtypeError(f"result {port.name!r}" if port.name else "the result", "the kernel returns numbers that the declared dtype cannot hold",
+                             expected=port.dtype, got=str(block.dtype), code="ResultMisdeclared",
+                             remedy="This is a defect of the operator: output() has to declare what the kernel returns.")  # fmt: skip
         block = xp.astype(block, dtype)
     return xp.permute_dims(block, order) if order != tuple(range(len(order))) else block
+
+
+def _rank(xp: Any, dtype: Any) -> int:
+    """Return how many kinds of numbers a dtype holds: bool, integers, reals, complex numbers."""
+    kinds = ("bool", "integral", "real floating", "complex floating")
+    return next((rank for rank, kind in enumerate(kinds) if xp.isdtype(dtype, kind)), len(kinds))
 
 
 def pooled(xp: Any, kernel: Kernel, block: Any, port: Port) -> Any:
@@ -149,6 +160,18 @@ def aligned(xp: Any, kernel: Kernel, blocks: Blocks) -> list[Any]:
     return [
         block if not isinstance(port, Port) else _broadcast(xp, block, port.kernel_dims, dims)
         for block, port in zip(blocks, kernel.inputs, strict=True)
+    ]
+
+
+def beside(xp: Any, kernel: Kernel, blocks: Blocks) -> list[Any]:
+    """Return the inputs of a kernel with core axes, batch axes aligned by dim name as those of :func:`aligned`."""
+    ports = [port for port in kernel.inputs if isinstance(port, Port)]
+    outer = list(dict.fromkeys(dim for port in ports for dim in port.kernel_dims if dim not in kernel.core))
+    if len(ports) == 1:
+        return list(blocks)
+    return [
+        _broadcast(xp, block, port.kernel_dims, (*outer, *(dim for dim in port.kernel_dims if dim in kernel.core)))
+        for block, port in zip(blocks, ports, strict=True)
     ]
 
 

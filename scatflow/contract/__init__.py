@@ -5,6 +5,7 @@ from scatflow.contract.average import Average
 from scatflow.contract.cells import Cells, stack
 from scatflow.contract.declared import Declared, canonical_json, digest, param, parts_of
 from scatflow.contract.info import Info
+from scatflow.contract.joining import QUANTITY_ATTRS, joined, shared_attrs
 from scatflow.contract.operator import (
     Boundary,
     Composite,
@@ -26,7 +27,7 @@ from scatflow.contract.source import FilterFamily, Filters, Source, family, sour
 from scatflow.contract.wiring import Ref, Wire, wire
 
 __all__ = [
-    "API", "Average", "Boundary", "Cells", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Info", "Operator",
+    "API", "QUANTITY_ATTRS", "Average", "Boundary", "Cells", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Info", "Operator",
     "Pointwise", "Program", "Reduce", "Ref", "Reference", "Select", "Signature", "Source", "Whole", "Window", "Wire", "canonical_json", "digest", "family",
-    "install_family_lookup", "operator", "param", "parts_of", "source", "stack", "wire",
+    "install_family_lookup", "joined", "operator", "param", "parts_of", "shared_attrs", "source", "stack", "wire",
 ]  # fmt: skip

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator
 
 from scatflow.contract.declared import Declared, param
+from scatflow.contract.joining import joined
 from scatflow.contract.reference import Reference
 from scatflow.contract.signature import Signature
 from scatflow.errors import ChunkError, NotDifferentiableError
@@ -118,9 +119,15 @@ class Operator(Declared):
         One spec per input; a number stands where one was given for an input of an element-wise operator. Dims, shape, dtype,
         new coordinates and attributes; for strided axes use :meth:`ArraySpec.strided`, which
         also carries the coordinates. A mapping declares several named results.
+
+        Default: the labels of the input; of several what they share, on all their dims, without a unit.
         """
-        first: ArraySpec = specs[0]
-        return first
+        arrays = [spec for spec in specs if isinstance(spec, ArraySpec)]
+        if len(arrays) == 1:
+            return arrays[0]
+        shared = joined(arrays, _widest(spec.dtype for spec in arrays), self.name)
+        core = [dim for dim in arrays[0].dims if dim in (getattr(self, "dims", None) or ())]
+        return shared.transpose([*(dim for dim in shared.dims if dim not in core), *core])
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> Prepared:
         """Build constants such as filters for one block shape (core axes only, dims are roles).
@@ -138,7 +145,10 @@ class Operator(Declared):
         return _copies(specs, 1)
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
-        """Return the cotangents of the blocks, paired by Re sum conj(a) b; 0 at points without a derivative."""
+        """Return the cotangents of the blocks, paired by Re sum conj(a) b; 0 at points without a derivative.
+
+        One per block, in its shape; the engine sums over axes along which a block of length 1 met longer ones.
+        """
         raise NotDifferentiableError(f"operator {self.name}", "it declares no derivative")
 
     @classmethod
@@ -329,6 +339,13 @@ def _copies(specs: Sequence[ArraySpec], count: int) -> Cost:
     """Return the cost of a kernel that makes so many copies of its inputs, each with an operation per byte."""
     size = sum(spec.nbytes for spec in specs)
     return Cost(flops=float(count * size), bytes=count * size)
+
+
+def _widest(dtypes: Iterable[str]) -> str:
+    """Return the dtype that holds numbers of all of these."""
+    import numpy as np  # naming operators costs no arrays
+
+    return str(np.result_type(*dtypes))
 
 
 def _missing(operator: Operator, method: str) -> NotImplementedError:

@@ -48,7 +48,7 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
         selection, result = bind_select(operator, specs[0])
         return Call(selection, inputs, {"": result})
     if isinstance(operator, Core):
-        core = core_dims(specs[0], operator.dims, operator.signature.counts, operator.name)
+        core = core_dims(specs[0], operator.dims, operator.signature.counts, operator.name, operator.signature.roles)
         _check_sampling(operator, specs[0])
         axes = tuple(axis_of(specs[0], dim, operator.sampling) for dim in core)
         operator = operator.replace(dims=core) if operator.dims is None else operator  # authors see names, never None
@@ -62,11 +62,12 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
     operator = operator.resolve(*given)
     _check_order(operator, specs[0], axes)
     boundary = _boundary(operator, core, axes)
-    _check_depth(operator, core)
+    _check_reach(operator, operator.signature.bind(len(core)))
     declared = operator.output(*given)
     named = {"": declared} if isinstance(declared, ArraySpec) else dict(declared)
     if isinstance(operator, Window) and operator.nan == "mask":
         named = _with_fraction(named, ready[0], operator.name)
+    _check_new_dims(operator, named)
     order = list(dict.fromkeys(dim for spec in specs for dim in spec.dims))
     outputs = {name: _public(spec, order, operator, specs[0]) for name, spec in named.items()}
     results = tuple(
@@ -76,24 +77,38 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
     roles = operator.signature.bind(len(core))
     sizes = {dim: size for spec in specs for dim, size in spec.sizes.items()}
     kernel = Kernel(operator, tuple(ports), results, roles, axes, boundary, over, sizes)
+    _check_extension(kernel)
     if isinstance(operator, Window):
         outputs = {name: _with_support(spec, kernel, specs[0]) for name, spec in outputs.items()}
     return Call(kernel, inputs, outputs)
 
 
-def _check_depth(operator: Operator, core: tuple[str, ...]) -> None:
+def _check_reach(operator: Operator, roles: tuple[str, ...]) -> None:
     """Refuse a reach that does not name every role: a forgotten one would count as none, and results be wrong at edges."""
     if not isinstance(operator, Extended):
         return
+    grid = operator.align()
+    if not set(grid) <= set(operator.signature.roles):
+        raise ParameterError(f"{operator.name}.align", "is a mapping from axis roles of the signature", expected=operator.signature.roles,
+                             got=tuple(grid))  # fmt: skip
     try:
         depth = operator.depth(REACH_TOLERANCE)
     except ChunkError:
         return  # no finite reach
-    roles = operator.signature.bind(len(core))
-    known = isinstance(depth, Mapping) and all(role in depth for role in roles)
-    if not known or not all(_is_reach(depth[role]) for role in roles):
-        raise ParameterError(f"{operator.name}.depth", "is (before, after) in samples for every axis role of the signature",
-                             expected=dict.fromkeys(roles, "(before, after)"), got=depth)  # fmt: skip
+    _check_margins(operator, "depth", depth, roles)
+
+
+def _check_extension(kernel: Kernel) -> None:
+    """Refuse margins that do not name every role."""
+    operator = kernel.operator
+    if isinstance(operator, Extended):
+        _check_margins(operator, "margins", operator.margins(kernel.place()), kernel.roles)
+
+
+def _check_margins(operator: Operator, method: str, found: Any, roles: tuple[str, ...]) -> None:
+    if not isinstance(found, Mapping) or not all(role in found and _is_reach(found[role]) for role in roles):
+        raise ParameterError(f"{operator.name}.{method}", "is (before, after) in samples for every axis role of the signature",
+                             expected=dict.fromkeys(roles, "(before, after)"), got=found)  # fmt: skip
 
 
 def _is_reach(pair: Any) -> bool:
@@ -102,6 +117,15 @@ def _is_reach(pair: Any) -> bool:
 
 def _is_count(number: Any) -> bool:
     return isinstance(number, (int, np.integer)) and not isinstance(number, bool) and bool(number >= 0)
+
+
+def _check_new_dims(operator: Operator, named: Mapping[str, ArraySpec]) -> None:
+    """Refuse a result with a dim twice: the operator's new one, and one of the input, as after applying it twice."""
+    for spec in named.values():
+        twice = [dim for dim in spec.dims if spec.dims.count(dim) > 1]
+        if twice:
+            raise DimensionError(f"{operator.name} input", f"it has a dim {twice[0]!r}, which the result gets as a new one", got=spec.dims,
+                                 remedy=f'Rename it first: .rename({twice[0]}="...").', code="DimensionDuplicated")  # fmt: skip
 
 
 def _with_fraction(named: dict[str, ArraySpec], data: ArraySpec, subject: str) -> dict[str, ArraySpec]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from scatflow.arrays import fast_length
 from scatflow.contract import Extended, Operator, Pointwise, digest
+from scatflow.errors import ParameterError
 from scatflow.spec import Axis, Place
 
 #: Tolerance at which supports and the reach of NaN are stated.
@@ -139,13 +140,22 @@ def weight_rows(
         if not whole and low <= start and stop <= high and (start, stop) == (part[0] - before, part[-1] + after + 1):
             continue
         near = replace(place, start={**place.start, role: start}, stop={**place.stop, role: stop})
-        weights = operator.coverage(np, near).get(role)
+        weights = _weights(operator, near, role)
         inside = slice(max(low, start), min(high, stop))
         columns = slice(inside.start - low, inside.stop - low)
         if weights is not None:
             first = (part[0] - near.samples(role, stride).start) // stride
             weights = weights[first : first + len(part), inside.start - start : inside.stop - start]
         yield slice(i, i + len(part)), columns, weights
+
+
+def _weights(operator: Extended, near: Place, role: str) -> np.ndarray | None:
+    """Return what an operator declares along a role; None where it declares nothing along any."""
+    found = operator.coverage(np, near)
+    if found and role not in found:
+        raise ParameterError(f"{operator.name}.coverage", "is a mapping from axis roles of the signature, all of them",
+                             expected=tuple(near.core), got=tuple(found))  # fmt: skip
+    return found.get(role)
 
 
 def extended_place(kernel: Kernel, ranges: Mapping[str, tuple[int, int]]) -> Place:

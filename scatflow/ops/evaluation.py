@@ -149,8 +149,18 @@ def _expanded(operator: Composite, arrays: Sequence[Any], rechunk: str | None) -
         results = known[id(item)]
         return results[item.output] if item.output or len(results) == 1 else xr.Dataset(results)
 
-    out = value(operator.expand(*refs))
+    wired = operator.expand(*refs)
+    if isinstance(wired, Mapping):
+        return {name: _single(operator, name, value(part)) for name, part in wired.items()}
+    out = value(wired)
     return {str(name): out[name] for name in out.data_vars} if isinstance(out, xr.Dataset) else {"": out}
+
+
+def _single(operator: Composite, name: str, part: Any) -> Any:
+    if isinstance(part, xr.Dataset):
+        raise ParameterError(f"operator {operator.name}", f"its result {name!r} is one of several results of a part",
+                             expected=f"one of {list(map(str, part.data_vars))}", remedy=f'Wire it by name: wire(...)["{next(iter(part.data_vars))}"].')  # fmt: skip
+    return part
 
 
 def _origins(arrays: Sequence[Any]) -> list[Any]:

@@ -9,8 +9,9 @@ from typing import Any
 import xarray as xr
 
 from scatflow.arrays import namespace
+from scatflow.blocks.adjoint import pulled
 from scatflow.blocks.call import keywords, named
-from scatflow.blocks.evaluate import aligned, to_kernel
+from scatflow.blocks.evaluate import aligned, beside, to_kernel
 from scatflow.blocks.window import extended
 from scatflow.contract import Extended, Operator, Pointwise, Whole
 from scatflow.errors import ParameterError
@@ -71,12 +72,7 @@ class Block:
         ParameterError
             A cotangent has not the shape of its array.
         """
-        found = self.operator.vjp(self.xp, cotangent, *self.data, **keywords(self.xp, self.kernel, self.data, self.at, "vjp"))
-        for given, array in zip(found, self.data, strict=True):
-            if tuple(given.shape) != tuple(array.shape):
-                raise ParameterError(f"{self.operator.name}.vjp", "a cotangent has the shape of its block",
-                                     expected=tuple(array.shape), got=tuple(given.shape))  # fmt: skip
-        return tuple(found)
+        return pulled(self.xp, self.kernel, cotangent, self.data, self.at)
 
 
 def block(operator: Operator, *data: Any) -> Block:
@@ -123,7 +119,10 @@ def block(operator: Operator, *data: Any) -> Block:
                              remedy="Select one segment.")  # fmt: skip
     xp = namespace(*(array.data for array in arrays))
     ready = [to_kernel(xp, array.data, port) for array, port in zip(arrays, kernel.inputs, strict=True)]
-    ready = aligned(xp, kernel, ready) if isinstance(operator, Pointwise) else ready
+    if isinstance(operator, Pointwise):
+        ready = aligned(xp, kernel, ready)
+    elif isinstance(operator, Whole):
+        ready = beside(xp, kernel, ready)
     place = kernel.place()
     if isinstance(operator, Extended):
         place = extended_place(kernel, {axis.dim: (0, axis.size) for axis in kernel.axes})

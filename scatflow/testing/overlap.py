@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from scatflow.arrays import namespace
-from scatflow.blocks.call import call_kernel, keywords
+from scatflow.blocks.adjoint import pulled
+from scatflow.blocks.call import call_kernel
 from scatflow.blocks.halo import Box, gather, halo_place, sources
 from scatflow.graph.kernel import Kernel, Port, extended_place
 from scatflow.spec import Place
@@ -51,12 +52,12 @@ def pull_back(
 
 
 def _block_gradient(kernel: Kernel, signal: np.ndarray, cotangents: Mapping[str, np.ndarray], place: Place) -> np.ndarray:
-    xp, operator = namespace(signal), kernel.operator
+    xp = namespace(signal)
     block = gather(xp, kernel, signal, place)
     found = call_kernel(xp, kernel, [block], place)
     given = {port.name: _untrimmed(kernel, port, place, cotangents[port.name], found[port.name]) for port in kernel.outputs}
     cotangent = given if len(given) > 1 else next(iter(given.values()))
-    (gradient,) = operator.vjp(xp, cotangent, block, **keywords(xp, kernel, [block], place, "vjp"))
+    (gradient,) = pulled(xp, kernel, cotangent, [block], place)
     return np.asarray(gradient)
 
 

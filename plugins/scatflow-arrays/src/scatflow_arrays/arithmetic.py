@@ -15,12 +15,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from scatflow.contract import Operator, Pointwise, operator
+from scatflow.contract import Operator, Pointwise, joined, operator
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec
 from scatflow_arrays import units
-from scatflow_arrays.alignment import joined, relabeled, unit_of
 from scatflow_arrays.numbers import conjugate, cotangent_of, finite_or_zero, real_of
+from scatflow_arrays.quantity import relabeled, unit_of
 from scatflow_arrays.samples import positive
 
 Array = Any

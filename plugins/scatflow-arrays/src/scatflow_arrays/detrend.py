@@ -10,8 +10,8 @@ from typing import Any, Literal
 from scatflow.contract import Operator, Whole, operator, param
 from scatflow.errors import DimensionError, near
 from scatflow.spec import ArraySpec, Cost
-from scatflow_arrays.alignment import relabeled
 from scatflow_arrays.numbers import double
+from scatflow_arrays.quantity import relabeled
 from scatflow_arrays.segments import Span, spans_along
 
 Array = Any

@@ -18,10 +18,10 @@ from scatflow.contract import Composite, Operator, Select, Whole, operator, para
 from scatflow.errors import DimensionError, ParameterError, near
 from scatflow.labels import axis_of
 from scatflow.spec import ArraySpec, Axis, Cost, itemsize
-from scatflow_arrays.alignment import relabeled
 from scatflow_arrays.arithmetic import Subtract
 from scatflow_arrays.numbers import double
 from scatflow_arrays.positions import Positions, compact
+from scatflow_arrays.quantity import relabeled
 from scatflow_arrays.relabel import DropLabels
 from scatflow_arrays.segments import Span, by_sample, spans_along
 

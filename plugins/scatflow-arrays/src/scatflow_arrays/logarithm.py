@@ -11,9 +11,9 @@ from scatflow.contract import Pointwise, operator
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec
 from scatflow_arrays import units
-from scatflow_arrays.alignment import relabeled, unit_of
 from scatflow_arrays.arithmetic import Binary, Operand
 from scatflow_arrays.numbers import conjugate, cotangent_of
+from scatflow_arrays.quantity import relabeled, unit_of
 from scatflow_arrays.samples import positive
 
 Array = Any

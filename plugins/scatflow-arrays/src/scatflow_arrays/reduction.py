@@ -18,8 +18,8 @@ from scatflow.contract import Dims, Operator, Reduce, Reference, Whole, operator
 from scatflow.errors import DtypeError, ParameterError
 from scatflow.spec import ArraySpec, Cost, itemsize
 from scatflow_arrays import units
-from scatflow_arrays.alignment import relabeled, unit_of
 from scatflow_arrays.numbers import real_of
+from scatflow_arrays.quantity import relabeled, unit_of
 from scatflow_arrays.segments import by_sample
 
 Array = Any

@@ -126,7 +126,7 @@ class Cast(Pointwise):
     Returns
     -------
     DataArray
-        Same labels and unit. Floats become integers by truncation towards 0; anything but 0 is true.
+        Same labels and unit; truth values have none. Floats become integers by truncation towards 0; anything but 0 is true.
 
     Raises
     ------
@@ -163,7 +163,8 @@ class Cast(Pointwise):
                 got=self.to,
                 remedy="Take the modulus first (absolute).",
             )
-        return spec.with_dtype(self.to)
+        # Whether a quantity is there or not is no quantity in its unit.
+        return spec.with_dtype(self.to) if self.to != "bool" else spec.with_dtype(self.to).with_attrs(units=None)
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
         """Cast one block, refusing values that the dtype cannot hold."""

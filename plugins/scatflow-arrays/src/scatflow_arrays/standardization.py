@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from scatflow.contract import Composite, Dims, Operator, Pointwise, operator, param, wire
-from scatflow.errors import DimensionError, ParameterError
+from scatflow.contract import Composite, Dims, Operator, Pointwise, joined, operator, param, wire
+from scatflow.errors import DimensionError, DtypeError, ParameterError
 from scatflow.spec import ArraySpec
 from scatflow_arrays import units
-from scatflow_arrays.alignment import joined, relabeled, unit_of
 from scatflow_arrays.arithmetic import Operand
 from scatflow_arrays.numbers import conjugate, cotangent_of
+from scatflow_arrays.quantity import relabeled, unit_of
 from scatflow_arrays.reduction import Reduction
 from scatflow_arrays.samples import positive
 
@@ -40,6 +40,14 @@ def _labels(name: str, inputs: tuple[Operand, ...]) -> ArraySpec:
                 remedy="Select one sample of it first.",
                 code="DimensionMissing",
             )
+    if any(item.dtype.startswith("complex") for item in statistics) and not data.dtype.startswith("complex"):
+        raise DtypeError(
+            f"{name} inputs",
+            "complex statistics of real data would lose their imaginary part",
+            expected="float32, float64",
+            got=[item.dtype for item in statistics],
+            remedy="Take the real part, or make the data complex.",
+        )
     location = unit_of(statistics[0]) if statistics and isinstance(rest[0], ArraySpec) else None
     unit = unit_of(data)
     if unit is not None and location is not None and not units.same(unit, location):
@@ -85,6 +93,8 @@ class Center(Pointwise):
     ------
     ParameterError
         ``location`` states another unit than ``data``.
+    DtypeError
+        The data are real and a statistic is complex.
     DimensionError
         ``location`` has a dim that the data lack, or other lengths or labels.
 
@@ -145,6 +155,8 @@ class Rescale(Pointwise):
     ------
     ParameterError
         ``location`` states another unit than ``data``.
+    DtypeError
+        The data are real and a statistic is complex.
     DimensionError
         The statistics have a dim that the data lack, or other lengths or labels.
 
@@ -206,7 +218,6 @@ class _OwnStatistics(Composite):
     signature="()->()",
     dtypes="fc",
     linear=True,
-    differentiable=True,
     aliases=("anomaly", "anomalies", "remove mean", "deviation"),
     equation=r"z = x - \langle x \rangle",
 )
@@ -262,7 +273,6 @@ class Demean(_OwnStatistics):
     version=1,
     signature="()->()",
     dtypes="fc",
-    differentiable=True,
     aliases=("z-score", "zscore", "normalize"),
     equation=r"z = (x - \langle x \rangle) / \sqrt{\langle |x - \langle x \rangle|^2 \rangle}",
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from scatflow.contract import Operator, Reference, Whole, operator, param
 from scatflow.spec import ArraySpec, Cost
-from scatflow_arrays.alignment import relabeled
+from scatflow_arrays.quantity import relabeled
 from scatflow_arrays.segments import Span, spans_along
 
 Array = Any

@@ -1,4 +1,4 @@
-"""Labels and attributes of a result that several labelled inputs share.
+"""Labels of a result that several labelled inputs share.
 
 Inputs meet by dim name. Nothing is reindexed: samples that carry different labels are an error, because an inner
 join would shorten a result without a word.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from scatflow.errors import DimensionError
 from scatflow.spec import ArraySpec, Coord
@@ -32,7 +30,7 @@ QUANTITY_ATTRS = (
 
 
 def joined(specs: Sequence[ArraySpec], dtype: str, subject: str) -> ArraySpec:
-    """Return the labels of an element-by-element result.
+    """Return the labels of a result of several inputs.
 
     Parameters
     ----------
@@ -91,6 +89,8 @@ def _common_sizes(specs: Sequence[ArraySpec], subject: str) -> dict[str, int]:
 
 
 def _check_labels(dim: str, coords: Sequence[Coord], subject: str) -> None:
+    import numpy as np
+
     for other in coords[1:]:
         first, second = np.asarray(coords[0].values), np.asarray(other.values)
         if _equal(first, second):
@@ -107,6 +107,8 @@ def _check_labels(dim: str, coords: Sequence[Coord], subject: str) -> None:
 
 
 def _equal(first: Any, second: Any) -> bool:
+    import numpy as np  # describing costs no arrays where nothing is compared
+
     if first is second:
         return True
     first, second = np.asarray(first), np.asarray(second)
@@ -153,43 +155,9 @@ def shared_attrs(attrs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _same_attr(first: Any, second: Any) -> bool:
+    import numpy as np
+
     try:
         return bool(np.array_equal(first, second))
     except (TypeError, ValueError):
         return first is second
-
-
-def unit_of(spec: ArraySpec) -> str | None:
-    """Return the unit of a spec's data, None when it states none."""
-    unit = spec.attrs.get("units")
-    return None if unit is None else str(unit)
-
-
-def relabeled(spec: ArraySpec, words: str, **attrs: Any) -> ArraySpec:
-    """Return the spec as another view of the same quantity: ``long_name`` says so, ``standard_name`` goes.
-
-    Parameters
-    ----------
-    spec : ArraySpec
-        The input.
-    words : str
-        What the result is, with one ``{}`` for the input's name, for example ``"increment of {}"``.
-    **attrs
-        Further attributes; None drops one.
-
-    Returns
-    -------
-    ArraySpec
-        With ``long_name`` set where the input has a name at all, else without.
-
-    Examples
-    --------
-    >>> u = ArraySpec(("x",), (3,), "float32", attrs={"units": "m s-1", "standard_name": "eastward_wind"}, name="u")
-    >>> dict(relabeled(u, "increment of {}").attrs)
-    {'units': 'm s-1', 'long_name': 'increment of eastward_wind'}
-    """
-    # An unnamed array in chunks bears the name of its task, which means nothing to a reader.
-    name = spec.name if spec.name is not None and spec.name.isidentifier() else None
-    known = spec.attrs.get("long_name") or spec.attrs.get("standard_name") or name
-    gone = dict.fromkeys(key for key in QUANTITY_ATTRS if key != "units")
-    return spec.with_attrs(**{**gone, "long_name": words.format(known) if known else None, **attrs})
