@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,8 +33,8 @@ class Block:
         The operator with the choices made that depend on labels.
     xp : Namespace
         Namespace of the data.
-    data : tuple of array
-        One block per input.
+    data : tuple of array or float
+        One block per input; a number stays one.
     at : Place
         Where the block lies.
     """
@@ -45,9 +45,19 @@ class Block:
     at: Place
     kernel: Kernel
 
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The inputs that are arrays."""
+        return tuple(item for item in self.data if hasattr(item, "shape"))
+
+    def replaced(self, arrays: Iterable[Array]) -> Block:
+        """Return the block with other arrays in the places of its own."""
+        left = iter(arrays)
+        return replace(self, data=tuple(next(left) if hasattr(item, "shape") else item for item in self.data))
+
     def apply(self, *data: Array) -> Mapping[str, Array]:
-        """Return the kernel's results by name, untrimmed; ``data`` replaces the block's own arrays, of which copies are taken."""
-        blocks = data or tuple(self.xp.asarray(array, copy=True) for array in self.data)
+        """Return the kernel's results by name, untrimmed; ``data`` replaces the block's own inputs, of which copies are taken."""
+        blocks = data or tuple(self.xp.asarray(item, copy=True) if hasattr(item, "shape") else item for item in self.data)
         author: Any = self.operator
         return named(self.kernel, author.apply(self.xp, *blocks, **keywords(self.xp, self.kernel, blocks, self.at, "apply")))
 
@@ -82,8 +92,8 @@ def block(operator: Operator, *data: Any) -> Block:
     ----------
     operator : Operator
         A Pointwise, Whole or Window operator.
-    *data : DataArray
-        One per input, without walls, absent or missing samples.
+    *data : DataArray or float
+        One per input, without walls, absent or missing samples; numbers for operators that work element by element.
 
     Returns
     -------
@@ -112,13 +122,14 @@ def block(operator: Operator, *data: Any) -> Block:
     if not isinstance(operator, (Pointwise, Whole, Extended)) or not hasattr(operator, "apply"):
         raise ParameterError(f"operator {operator.name}", "single blocks are those of kinds with apply",
                              expected="Pointwise, Whole or Window", got=type(operator).__mro__[1].__name__)  # fmt: skip
-    arrays = [item if isinstance(item, xr.DataArray) else xr.DataArray(item) for item in data]
-    kernel = bind(operator, *(spec_of(array) for array in arrays)).kernel
+    items = [item if isinstance(item, (xr.DataArray, int, float)) else xr.DataArray(item) for item in data]
+    kernel = bind(operator, *(spec_of(item) if isinstance(item, xr.DataArray) else float(item) for item in items)).kernel
     if any(axis.walls for axis in kernel.axes):
         raise ParameterError(f"operator {operator.name}", "a single block lies between walls", got=[a.walls for a in kernel.axes],
                              remedy="Select one segment.")  # fmt: skip
-    xp = namespace(*(array.data for array in arrays))
-    ready = [to_kernel(xp, array.data, port) for array, port in zip(arrays, kernel.inputs, strict=True)]
+    values = [item.data if isinstance(item, xr.DataArray) else item for item in items]
+    xp = namespace(*values)
+    ready = [to_kernel(xp, item, port) for item, port in zip(values, kernel.inputs, strict=True)]
     if isinstance(operator, Pointwise):
         ready = aligned(xp, kernel, ready)
     elif isinstance(operator, Whole):

@@ -15,7 +15,7 @@ import xarray as xr
 from scatflow.arrays import namespace
 from scatflow.blocks.evaluate import to_kernel
 from scatflow.contract import Core, Extended, Operator, Program, Reduce, Select
-from scatflow.errors import ChunkError, ScatflowError
+from scatflow.errors import ChunkError, ParameterError, ScatflowError
 from scatflow.graph import Call, bind
 from scatflow.graph.kernel import Port
 from scatflow.labels import spec_of
@@ -28,8 +28,9 @@ Input = xr.DataArray | float
 TOLERANCES = (1e-6, 1e-4)
 #: Longest core axis of a sample, by number of core dims.
 LONGEST = {1: 2000, 2: 160, 3: 40}
-#: Lengths of core axes where nothing else asks for more.
+#: Lengths of core axes where nothing else asks for more; of four and more those of SMALL.
 SHORT = {1: (37,), 2: (11, 14), 3: (5, 6, 7)}
+SMALL = (3, 4, 5, 6, 2, 2, 2, 2)
 #: Lengths for filters without a finite reach.
 ENDLESS = {1: (48,), 2: (18, 23), 3: (8, 9, 10)}
 
@@ -68,13 +69,45 @@ class Case:
         operator = self.operator.replace(**parameters) if parameters else self.operator
         return Case(operator, inputs, self.label)
 
+    @cached_property
+    def batch(self) -> tuple[str, ...]:
+        """Dims of the inputs that are neither core dims nor named by a parameter."""
+        named: set[str] = set()
+        for key in type(self.operator).model_fields:
+            named |= set(_words(getattr(self.operator, key)))
+        dims = dict.fromkeys(str(dim) for array in self.arrays for dim in array.dims)
+        return tuple(dim for dim in dims if dim not in self.core and dim not in named)
+
+    @cached_property
+    def spare(self) -> str:
+        """A name for one more dim, which neither an input nor a parameter has."""
+        taken = {
+            *(str(name) for array in self.arrays for name in (*array.dims, *array.coords)),
+            *_words(self.operator.parameters()),
+        }
+        return _free("extra", dict.fromkeys(taken, 0))
+
+    @cached_property
+    def other(self) -> Case:
+        """The case with other numbers under the same labels, which stay in the range of its own."""
+        drawn = draw(self.operator, len(self.core), self.arrays[0].dtype.kind, seed=1)
+        for inputs in (_relabelled(self.inputs, drawn), tuple(_blended(item, True) for item in self.inputs),
+                       tuple(_blended(item, False) for item in self.inputs)):  # fmt: skip
+            other = Case(self.operator, inputs, self.label)
+            if not all(np.array_equal(a.values, b.values) for a, b in zip(self.arrays, other.arrays, strict=True)) and _accepts(
+                other
+            ):
+                return other
+        return self
+
     def chunked(self, dim: str, sizes: int | tuple[int, ...]) -> Case:
         """Return the case on lazy arrays of their own memory, chunked along one dim."""
         return self.replaced(lambda array: array.copy(deep=True).chunk({dim: sizes} if dim in array.dims else {}))
 
     def single(self) -> Case:
-        """Return the case in single precision."""
-        return self.replaced(lambda array: array.astype("complex64" if array.dtype.kind == "c" else "float32"))
+        """Return the case in single precision; integers stay."""
+        narrow = {"c": "complex64", "f": "float32"}
+        return self.replaced(lambda array: array.astype(narrow.get(array.dtype.kind, array.dtype)))
 
     def kernel_blocks(self, xp: Any = None) -> list[Array]:
         """Return the inputs in kernel order, on the library of ``xp`` where it is given."""
@@ -148,6 +181,36 @@ def _accepts(case: Case) -> bool:
         return False
 
 
+def _words(value: Any) -> Iterator[str]:
+    """Yield the texts in a parameter."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _words(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from (*_words(key), *_words(item))
+
+
+def _relabelled(inputs: Sequence[Input], drawn: Sequence[Input]) -> tuple[Input, ...]:
+    """Return the inputs with drawn numbers where shapes agree."""
+    return tuple(
+        one.copy(data=two.values.astype(one.dtype)) if isinstance(one, xr.DataArray) and isinstance(two, xr.DataArray)
+        and one.shape == two.shape else one for one, two in zip(inputs, drawn, strict=True)
+    )  # fmt: skip
+
+
+def _blended(item: Input, shuffled: bool) -> Input:
+    """Return an input with numbers between its own, their mean and the largest, shuffled or not; other kinds are shuffled alone."""
+    if not isinstance(item, xr.DataArray):
+        return item
+    values = np.random.default_rng(9).permuted(item.values.ravel()).reshape(item.shape) if shuffled else item.values
+    if item.dtype.kind in "fc" and values.size:
+        values = 0.5 * values + 0.35 * values.mean() + 0.15 * values.ravel()[np.abs(values).argmax()]
+    return item.copy(data=values)
+
+
 def _label(operator: Operator) -> str:
     """Return a call that makes the operator: parameters that are not at their defaults."""
     required = {key: getattr(operator, key) for key, info in type(operator).model_fields.items() if info.is_required()}
@@ -164,7 +227,7 @@ def _counts(operator: Operator) -> tuple[int, ...]:
 
 
 def _with_dims(operator: Operator, count: int) -> Operator:
-    if not isinstance(operator, Core) or operator.dims is not None or count == 0:
+    if not isinstance(operator, Core) or operator.dims is not None:
         return operator
     return operator.replace(dims=operator.signature.bind(count))
 
@@ -172,7 +235,7 @@ def _with_dims(operator: Operator, count: int) -> Operator:
 def draw(operator: Operator, count: int, kind: str, seed: int) -> list[Input]:
     """Return inputs for an operator with its core dims named: its own, or normal numbers on its dims."""
     rng = np.random.default_rng(seed)
-    own = list(operator.sample_inputs(rng))
+    own = _in_memory(operator, operator.sample_inputs(rng))
     if own:
         return [_turned(item, kind, rng) if isinstance(item, xr.DataArray) else item for item in own]
     sizes = dict(zip(operator.dims or (), _core_sizes(operator, count), strict=True)) if isinstance(operator, Core) else {}
@@ -180,6 +243,20 @@ def draw(operator: Operator, count: int, kind: str, seed: int) -> list[Input]:
     outer = dict(zip(pooled, (6, 4, 3), strict=False)) or {_free("item", sizes): 3}
     sizes = {**outer, **sizes} if sizes else {**outer, **({} if len(outer) > 1 else {_free("x", outer): 14})}
     return [_noise(sizes, kind, rng) for _ in operator.inputs]
+
+
+def _in_memory(operator: Operator, given: Any) -> list[Input]:
+    """Return an author's samples, once they are what checks need."""
+    found = list(given) if isinstance(given, (tuple, list)) else [given]
+    for item in found:
+        if not isinstance(item, (xr.DataArray, int, float)) or (isinstance(item, xr.DataArray) and item.chunks is not None):
+            lazy = " in chunks" if isinstance(item, xr.DataArray) else ""
+            raise ParameterError(f"{operator.name}.sample_inputs", "gives a tuple of labelled arrays in memory, or numbers",
+                                 expected="DataArray or float", got=f"{type(item).__name__}{lazy}")  # fmt: skip
+    if found and len(found) != len(operator.inputs):
+        raise ParameterError(f"{operator.name}.sample_inputs", "gives one sample for every input", expected=", ".join(operator.inputs),
+                             got=len(found))  # fmt: skip
+    return found
 
 
 def _free(name: str, taken: Mapping[str, int]) -> str:
@@ -190,15 +267,19 @@ def _core_sizes(operator: Core, count: int) -> tuple[int, ...]:
     if count == 0:
         return ()
     if not isinstance(operator, Extended):
-        return SHORT[count]
+        return _short(count)
     roles = operator.signature.bind(count)
     try:
         reach = [operator.depth(TOLERANCES[0]).get(role, (0, 0)) for role in roles]
     except ChunkError:
-        return ENDLESS[count]
+        return ENDLESS.get(count, _short(count))
     factor = 3 if count == 1 else 2
-    wanted = (factor * (before + after) + short for (before, after), short in zip(reach, SHORT[count], strict=True))
-    return tuple(min(LONGEST[count], size) for size in wanted)
+    wanted = (factor * (before + after) + short for (before, after), short in zip(reach, _short(count), strict=True))
+    return tuple(min(LONGEST.get(count, max(SMALL)), size) for size in wanted)
+
+
+def _short(count: int) -> tuple[int, ...]:
+    return SHORT.get(count, SMALL[:count])
 
 
 def _noise(sizes: Mapping[str, int], kind: str, rng: np.random.Generator) -> xr.DataArray:
@@ -224,8 +305,9 @@ def box_chunks(size: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def with_extra(case: Case, other: Case, name: str = "extra") -> Case:
-    """Return a case whose arrays have one more batch dim of length 2: this case's items, then the other's."""
+def with_extra(case: Case, other: Case) -> Case:
+    """Return a case whose arrays have one more batch dim, the spare one, of length 2: this case's items, then the other's."""
+    name = case.spare
 
     def paired(one: Input, two: Input) -> Input:
         if not isinstance(one, xr.DataArray) or not isinstance(two, xr.DataArray):

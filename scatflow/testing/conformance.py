@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 import warnings
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from scatflow.contract import Operator
+from scatflow.contract import Extended, Operator
 from scatflow.errors import ParameterError, near
+from scatflow.graph.kernel import extended_place
 from scatflow.testing.case import Case, cases_of
 from scatflow.testing.check import Check, Failure, NotApplicable, NotRun, Subject, told
 from scatflow.testing.checks import CHECKS
 from scatflow.testing.report import Outcome, Report
+
+#: Examples of one operator, and bytes of a block that a sample may take.
+MOST, MOST_BYTES = 64, 2**30
 
 
 def check_operator(
@@ -75,10 +81,10 @@ def subject_of(operator: Operator | type[Operator], provided: str = "") -> Subje
         raise ParameterError("check_operator", "not an operator", expected="an instance or a class declared with @operator",
                              got=repr(operator))  # fmt: skip
     try:
-        examples = tuple(declared.examples()) if isinstance(operator, type) else (operator,)
+        examples = tuple(itertools.islice(declared.examples(), MOST + 1)) if isinstance(operator, type) else (operator,)
         strange = [example for example in examples if not isinstance(example, declared)]
         cases = tuple(case for example in examples for case in cases_of(example)) if not strange else ()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Subject(declared, (), (), provided, f"the examples cannot be made: raises {told(error)}")
     broken = _broken(declared, examples, strange, cases)
     return Subject(declared, examples, cases, provided, broken)
@@ -88,18 +94,40 @@ def _broken(declared: type[Operator], examples: tuple[Operator, ...], strange: l
     """Return why examples cannot be looked at, or an empty text."""
     if not examples:
         return "examples() yields nothing"
+    if len(examples) > MOST:
+        return f"examples() yields more than {MOST}"
     if strange:
         return f"examples() yields {strange[0]!r}, which is no {declared.__name__}"
     for case in cases:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                if reason := _too_large(case):
+                    return reason
                 found = case.whole
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return f"{case.label} fails on its sample inputs: {told(error)}"
         if not found:
             return f"{case.label} delivers no result"
     return ""
+
+
+def _too_large(case: Case) -> str:
+    """Return why a case is not evaluated, or an empty text: its block, the extension included, exceeds what a sample may take."""
+    kernel = case.call.kernel
+    if not isinstance(kernel.operator, Extended):
+        return ""
+    place = extended_place(kernel, {})
+    size = (
+        math.prod(place.stop[role] - place.start[role] for role in kernel.roles)
+        * 8
+        * math.prod(case.arrays[0].sizes[dim] for dim in case.batch)
+    )
+    return (
+        f"{case.label} needs a block of {size / 2**30:.3g} GiB for a sample of {dict(case.arrays[0].sizes)}"
+        if size > MOST_BYTES
+        else ""
+    )
 
 
 def run_check(check: Check, subject: Subject) -> Outcome:
@@ -127,7 +155,7 @@ def run_check(check: Check, subject: Subject) -> Outcome:
             return outcome("not run", str(error), ran)
         except Failure as error:
             return outcome("failed", f"{label}: {error}" if label else str(error), ran)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return outcome("failed", f"{label}: raises {told(error)}".removeprefix(": "), ran)
     if not ran:
         return outcome("not applicable", reasons[0] if reasons else "there is no case")

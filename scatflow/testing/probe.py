@@ -1,19 +1,26 @@
-"""A fresh interpreter that imports one module: what it loads, how long it takes, and the tokens of values made there."""
+"""A fresh interpreter that imports one module: what it loads, how long it takes, tokens of values and bytes of results there."""
 
 from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import json
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
 
 from scatflow.contract import Operator
-from scatflow.testing.check import Failure, NotRun
+from scatflow.testing.case import Case, results
+from scatflow.testing.check import Failure, NotRun, told
 
 #: Libraries that a module of operators loads inside functions, if at all.
 HEAVY = ("cupy", "dask", "distributed", "fastapi", "matplotlib", "numba", "scipy", "torch", "zarr")
@@ -36,7 +43,11 @@ except BaseException as error:
 seconds = time.perf_counter() - began
 loaded = sorted({name.partition(".")[0] for name in set(sys.modules) - before} & set(asked["heavy"]))
 tokens = [pickle.loads(base64.b64decode(text)).token() for text in asked["values"]]
-print("scatflow-probe:" + json.dumps({"seconds": seconds, "loaded": loaded, "tokens": tokens}))
+results = []
+if asked["cases"]:
+    from scatflow.testing import probe
+    results = probe.evaluated(asked["cases"])
+print("scatflow-probe:" + json.dumps({"seconds": seconds, "loaded": loaded, "tokens": tokens, "results": results}))
 """
 
 
@@ -47,10 +58,15 @@ class Probe:
     seconds: float
     loaded: tuple[str, ...]
     tokens: tuple[str, ...]
+    results: tuple[Mapping[str, str], ...]
 
 
-def probe(module: str, values: Sequence[Operator]) -> Probe:
-    """Import a module in a fresh interpreter under another hash seed and unpickle values there.
+#: Set where the interpreter is a probe, so that a module that checks its own operators starts no probes of its own.
+INSIDE = "SCATFLOW_INSIDE_PROBE"
+
+
+def probe(module: str, values: Sequence[Operator], cases: Sequence[Case] = ()) -> Probe:
+    """Import a module in a fresh interpreter under another hash seed; unpickle values there, and evaluate cases in reverse order.
 
     Raises
     ------
@@ -59,20 +75,47 @@ def probe(module: str, values: Sequence[Operator]) -> Probe:
     NotRun
         The module cannot be imported there, as one of a notebook or a test file.
     """
+    if os.environ.get(INSIDE):
+        raise NotRun(f"{module} checks its operators while it is imported: put the call into a test")
     if module == "__main__":
         raise NotRun("classes of a script or notebook exist in no other process: put the operator into a module")
     try:
-        packed = tuple(base64.b64encode(pickle.dumps(value)).decode() for value in values)
+        packed = tuple(_packed(value) for value in values)
+        asked = tuple(_packed((case.operator, case.inputs)) for case in cases)
     except Exception as error:
         raise Failure("values cannot be pickled", got=f"{type(error).__name__}: {error}",
                       remedy="Define the class at the top of a module, and keep no functions in its fields.") from None  # fmt: skip
-    return _probe(module, packed)
+    return _probe(module, packed, asked)
+
+
+def _packed(value: Any) -> str:
+    return base64.b64encode(pickle.dumps(value)).decode()
+
+
+def hashes(results: Mapping[str, xr.DataArray]) -> dict[str, str]:
+    """Return a digest of the bytes of every result."""
+    return {name: hashlib.sha256(np.ascontiguousarray(array.values).tobytes()).hexdigest() for name, array in results.items()}
+
+
+def evaluated(cases: Sequence[str]) -> list[dict[str, str]]:
+    """Return digests of the results of pickled cases, evaluated from the last to the first."""
+    ready = [pickle.loads(base64.b64decode(text)) for text in cases]
+    return [_evaluated(*one) for one in reversed(ready)][::-1]
+
+
+def _evaluated(operator: Operator, inputs: Sequence[Any]) -> dict[str, str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return hashes(results(operator, *inputs))
+        except Exception as error:
+            return {"error": told(error)}
 
 
 @functools.lru_cache(maxsize=8)
-def _probe(module: str, values: tuple[str, ...]) -> Probe:
-    asked = {"module": module, "path": sys.path, "values": values, "heavy": HEAVY}
-    environment = {**os.environ, "PYTHONHASHSEED": "4321" if os.environ.get("PYTHONHASHSEED") != "4321" else "1234"}
+def _probe(module: str, values: tuple[str, ...], cases: tuple[str, ...]) -> Probe:
+    asked = {"module": module, "path": sys.path, "values": values, "cases": cases, "heavy": HEAVY}
+    environment = {**os.environ, INSIDE: "1", "PYTHONHASHSEED": "4321" if os.environ.get("PYTHONHASHSEED") != "4321" else "1234"}
     done = subprocess.run([sys.executable, "-c", _PROGRAM], input=json.dumps(asked), capture_output=True, text=True, check=False,
                           timeout=PATIENCE, env=environment)  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith("scatflow-probe:")]
@@ -81,10 +124,10 @@ def _probe(module: str, values: tuple[str, ...]) -> Probe:
     found = json.loads(lines[-1].partition(":")[2])
     if "error" in found:
         raise NotRun(f"a fresh interpreter cannot import {module} ({found['error']})")
-    return Probe(found["seconds"], tuple(found["loaded"]), tuple(found["tokens"]))
+    return Probe(found["seconds"], tuple(found["loaded"]), tuple(found["tokens"]), tuple(found["results"]))
 
 
 def again(module: str) -> float:
     """Return the seconds of one more import, so that a busy machine does not count."""
     _probe.cache_clear()
-    return _probe(module, ()).seconds
+    return _probe(module, (), ()).seconds

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from scatflow.arrays import normal
 from scatflow.contract import Composite, Pointwise, Reduce, Select, Whole, Window, operator, param, wire
 from scatflow.errors import DimensionError, ParameterError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
@@ -210,4 +212,29 @@ class Gain(Pointwise):
         yield cls(factor=2.5)
 
 
-HEALTHY = (Taps, Thin, Saturated, Leveled, Averaged, Flipped, Shaped, Bands, Doubled, Gain)
+@operator("dithered", version=1, signature="(x)->(x)", stochastic=True)
+class Dithered(Whole):
+    """The data and noise keyed by seed, item and sample."""
+
+    seed: int = param(0, "Seed.", ge=0)
+
+    def output(self, *specs: ArraySpec) -> ArraySpec:
+        return specs[0].with_attrs(units=None)
+
+    def apply(self, xp: Any, *blocks: Array, at: Place) -> Array:
+        (x,) = blocks
+        noise = np.empty(x.shape)
+        for item in np.ndindex(*x.shape[:-1]):
+            noise[item] = self.noise(self.first(item, at) * x.shape[-1], x.shape[-1])
+        return x + xp.asarray(noise, dtype=x.dtype, device=x.device)
+
+    def first(self, item: tuple[int, ...], at: Place) -> int:
+        """Return a number of its own for every item, wherever its block begins."""
+        return functools.reduce(lambda number, place: 1_000_003 * number + sum(place), zip(at.batch, item, strict=True), 0)
+
+    def noise(self, first: int, count: int) -> Array:
+        """Return the numbers of an item."""
+        return normal(self.seed, first, count)
+
+
+HEALTHY = (Taps, Thin, Saturated, Leveled, Averaged, Flipped, Shaped, Bands, Doubled, Gain, Dithered)

@@ -67,7 +67,7 @@ def test_a_report_counts_what_ran_and_says_why_the_rest_did_not() -> None:
 
 def test_level_two_adds_advice() -> None:
     one, two = check_operator(Taps(), level=1), check_operator(Taps(), level=2)
-    assert set(two.applicable) - set(one.applicable) == {"economy", "quiet", "cost_slack"}
+    assert set(two.applicable) - set(one.applicable) == {"economy", "quiet", "cost_slack", "far_from_zero", "choices"}
 
 
 def test_some_checks_alone() -> None:

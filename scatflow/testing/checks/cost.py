@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import gc
+import math
 import tracemalloc
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import xarray as xr
 
 from scatflow.arrays import namespace, prepared_cache
 from scatflow.blocks import partial
+from scatflow.blocks.call import method_for
 from scatflow.blocks.window import extended
-from scatflow.contract import Extended, Operator, Reduce
+from scatflow.contract import Core, Extended, Operator, Reduce
+from scatflow.errors import ScatflowError
 from scatflow.graph.kernel import Port, extended_place
 from scatflow.spec import ArraySpec, Cost
 from scatflow.testing.block import block
@@ -27,6 +31,8 @@ OVER, UNDER = 1.5, 0.25
 SLACK = 2**16
 #: Bytes of input that a measurement is made on, by repeating items of a batch.
 INPUT_BYTES = 2**19
+#: Samples along all core dims that axes are prolonged to, and bytes by which a task may then grow.
+GROWN, TRAVELS = 2**12, 2048
 
 
 def declares_cost(declared: type[Operator]) -> str:
@@ -61,9 +67,13 @@ def _measured(case: Case) -> tuple[int, int]:
     size = sum(array.nbytes for array in case.arrays)
     if size == 0:
         raise NotApplicable("the sample is empty")
-    many = case.replaced(lambda array: array.expand_dims(extra=max(1, INPUT_BYTES // size)).copy(deep=True))
+    return _peak(case.replaced(lambda array: array.expand_dims({case.spare: max(1, INPUT_BYTES // size)}).copy(deep=True)))
+
+
+def _peak(many: Case) -> tuple[int, int]:
+    """Return declared and measured bytes of one evaluation, constants included."""
     declared = int(cost_of(many)[0].bytes)
-    work, kept = _reduction(many) if isinstance(case.operator, Reduce) else _kernel(many)
+    work, kept = _reduction(many) if isinstance(many.operator, Reduce) else _kernel(many)
     prepared_cache().clear()
     gc.collect()
     tracemalloc.start()
@@ -91,7 +101,9 @@ def cost_of(case: Case) -> tuple[Cost, int]:
 def _kernel(many: Case) -> tuple[Any, int]:
     """Return a call of the kernel and the bytes of the results that it leaves."""
     one = block(many.operator, *many.inputs)
-    return functools.partial(one.apply, *one.data), sum(spec.nbytes for spec in many.call.outputs.values())
+    library = method_for(one.xp, one.operator).removeprefix("apply_")  # what the engine runs on NumPy
+    work = functools.partial(one.apply, *one.data) if library == "apply" else functools.partial(one.apply_for, library)
+    return work, sum(spec.nbytes for spec in many.call.outputs.values())
 
 
 def _reduction(many: Case) -> tuple[Any, int]:
@@ -100,4 +112,50 @@ def _reduction(many: Case) -> tuple[Any, int]:
     return functools.partial(partial, many.call.kernel, raw), 0
 
 
-CHECKS: tuple[Check, ...] = (cost_bound, cost_slack)
+def grows(declared: type[Operator]) -> str:
+    """Only kernels along core dims."""
+    return has_kernel(declared) or ("" if issubclass(declared, Core) and max(declared.signature.counts) else "has no core dims")
+
+
+@check("cost", applies=grows)
+def growth(case: Case) -> None:
+    """On longer core axes memory stays within cost(), and what travels with every task does not grow."""
+    sizes = [case.arrays[0].sizes[dim] for dim in case.core if dim in case.arrays[0].dims]
+    if not sizes or not math.prod(sizes):
+        raise NotApplicable("the sample has no core samples")
+    item = case.replaced(lambda array: array.isel({dim: slice(0, 1) for dim in case.batch if dim in array.dims}))
+    factor = min(32, round((GROWN / math.prod(sizes)) ** (1 / len(sizes))))
+    if factor < 2:
+        raise NotApplicable("the sample is long already")
+    long = item.replaced(lambda array: _longer(array, case.core, factor))
+    try:
+        travels, before = (len(cloudpickle.dumps(one.call.kernel)) for one in (long, item))
+    except ScatflowError:
+        raise NotApplicable("longer samples are refused") from None
+    if travels > before + TRAVELS:
+        raise Failure("what travels with every task grows with the core dims", expected=f"about {before} bytes",
+                      got=f"{travels} bytes for {factor} times the samples along each",
+                      remedy="resolve() puts no coordinates and tables into parameters; prepare() builds them on workers.")  # fmt: skip
+    declared, measured = _peak(long)
+    if measured > OVER * declared + 4 * SLACK:
+        raise Failure(f"core axes {factor} times as long take more memory than cost() declares for them",
+                      expected=f"at most {OVER} times {declared} bytes", got=f"{measured} bytes",
+                      remedy="No matrix of all pairs of samples; or declare it in cost().")  # fmt: skip
+
+
+def _longer(array: xr.DataArray, core: tuple[str, ...], factor: int) -> xr.DataArray:
+    """Return the array repeated along its core dims, their coordinates continued."""
+    for dim in core:
+        if dim not in array.dims:
+            continue
+        count = array.sizes[dim] * factor
+        coords: dict[str, Any] = {str(name): coord for name, coord in array.coords.items() if dim not in coord.dims}
+        if dim in array.coords and array.sizes[dim] > 1 and array[dim].dtype.kind in "iufM":
+            old = array[dim].values
+            coords[dim] = (dim, old[0] + (old[-1] - old[0]) / (old.size - 1) * np.arange(count), array[dim].attrs)
+        values = np.concatenate([array.values] * factor, axis=array.dims.index(dim))
+        array = xr.DataArray(values, dims=array.dims, coords=coords, name=array.name, attrs=array.attrs)
+    return array
+
+
+CHECKS: tuple[Check, ...] = (cost_bound, cost_slack, growth)

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scatflow.contract import Info, Operator, Reference
+from scatflow.contract import Extended, Info, Operator, Reference
 from scatflow.contract.info import own_parameters
-from scatflow.errors import ParameterError, ScatflowError, UnknownParameterError
+from scatflow.errors import ChunkError, ParameterError, ScatflowError, UnknownParameterError
 from scatflow.testing import probe
-from scatflow.testing.check import Check, Failure, NotApplicable, Subject, check
+from scatflow.testing.case import Case
+from scatflow.testing.check import Check, Failure, NotApplicable, Subject, check, kinds
 
 #: Seconds that importing the module of an operator may take beyond what every operator needs.
 IMPORT_SECONDS = 0.15
@@ -48,7 +49,10 @@ def examples(subject: Subject) -> None:
 
 @check("declare", per_case=False)
 def attributes(subject: Subject) -> None:
-    """Every public attribute that the author added can be read."""
+    """The class is declared by @operator itself, and every public attribute that the author added can be read."""
+    if "name" not in vars(subject.declared):
+        raise Failure("the class is not declared itself, but goes by its parent's declaration", expected="@operator(...) above it",
+                      got=subject.declared.name, remedy="Results and stored graphs would name the parent.")  # fmt: skip
     own = [base for base in subject.declared.__mro__ if not base.__module__.startswith(("pydantic", "scatflow."))]
     names = sorted({name for base in own for name in vars(base) if not name.startswith("_")})
     for example in subject.examples:
@@ -136,6 +140,39 @@ def _admits(part: Mapping[str, Any], value: Any) -> bool:
     return isinstance(value, types[kind]) if kind in types else True
 
 
+@check("declare", level=2, per_case=False)
+def choices(subject: Subject) -> None:
+    """Every word of a choice and both values of a switch stand in some example, so that the other checks see them."""
+    parameters, missing = Info.of(subject.declared).parameters, []
+    for name in own_parameters(subject.declared):
+        schema = parameters[name]
+        parts = schema.get("anyOf", [schema])
+        words = [*(schema.get("choices") or ()), *(word for part in parts for word in part.get("enum", ()))]
+        words += [False, True] if any(part.get("type") == "boolean" for part in parts) else []
+        shown = [getattr(example, name) for example in subject.examples]
+        missing += [f"{name}={word!r}" for word in words if word not in shown]
+    if missing:
+        raise Failure("no example has " + ", ".join(missing), remedy="Yield one from examples().")
+
+
+@check("declare", per_case=False, applies=kinds(Extended, word="kinds that look beyond their samples"))
+def fits(subject: Subject) -> None:
+    """Of an operator with a finite reach some example looks no further than its sample, so that reach and halos are checked."""
+    finite = [case for case in subject.cases if _is_finite(case)]
+    if not finite:
+        raise NotApplicable("no finite reach")
+    if all(case.tolerance() is None for case in finite):
+        raise Failure("the reach of every example exceeds its sample", got=dict(finite[0].call.operator.depth()),  # type: ignore[attr-defined]
+                      remedy="Yield an example with a shorter reach, or longer samples; is depth() in samples?")  # fmt: skip
+
+
+def _is_finite(case: Case) -> bool:
+    try:
+        return case.call.operator.depth(1e-4) is not None  # type: ignore[attr-defined]
+    except ChunkError:
+        return False
+
+
 @check("declare", per_case=False)
 def value_semantics(subject: Subject) -> None:
     """Examples are frozen, equal to what their parameters and pickles rebuild, and have one token in every process."""
@@ -153,7 +190,7 @@ def value_semantics(subject: Subject) -> None:
     if len(set(tokens)) != len(set(map(str, (example.parameters() for example in subject.examples)))):
         raise Failure("examples with different parameters have one token", got=tokens,
                       remedy="Do not override identity() or token().")  # fmt: skip
-    there = probe.probe(subject.declared.__module__, subject.examples).tokens
+    there = probe.probe(subject.declared.__module__, subject.examples, subject.cases).tokens
     if there != tokens:
         raise Failure("tokens differ in another process", expected=tokens, got=there,
                       remedy="Nothing in a parameter may depend on hash order, memory addresses or time.")  # fmt: skip
@@ -191,7 +228,7 @@ def import_light(subject: Subject) -> None:
     if module == "__main__" or "<locals>" in subject.declared.__qualname__:
         raise NotApplicable("the class is not in a module of its own")
     try:
-        found = probe.probe(module, subject.examples)
+        found = probe.probe(module, subject.examples, subject.cases)
     except Failure:  # of the values, which value_semantics tells
         found = probe.probe(module, ())
     if found.loaded:
@@ -204,4 +241,4 @@ def import_light(subject: Subject) -> None:
         raise Failure(f"importing {module} takes long", expected=f"{IMPORT_SECONDS} s", got=f"{seconds:.2f} s")
 
 
-CHECKS: tuple[Check, ...] = (info_json, examples, attributes, params_reject, value_semantics, import_light)
+CHECKS: tuple[Check, ...] = (info_json, examples, choices, fits, attributes, params_reject, value_semantics, import_light)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def evaluated(case: Case, move: Callable[[np.ndarray], Any]) -> dict[str, Any]:
 
 def pulled(one: Block, move: Callable[[np.ndarray], Any], xp: Any) -> dict[str, Any]:
     """Return the cotangents of a block for cotangents of ones, on blocks that ``move`` brought elsewhere."""
-    moved = Block(one.operator, xp, tuple(move(np.asarray(array)) for array in one.data), one.at, one.kernel)
+    moved = replace(one.replaced(move(np.asarray(array)) for array in one.arrays), xp=xp)
     cotangents = {name: xp.ones_like(array) for name, array in moved.apply().items()}
     found = moved.vjp(cotangents if len(cotangents) > 1 else next(iter(cotangents.values())))
     return {str(number): array for number, array in enumerate(found) if array is not None}

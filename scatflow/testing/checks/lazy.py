@@ -48,21 +48,25 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
 
 
 def unread(case: Case, blocks: int = 1) -> Case:
-    """Return the case on lazy arrays that raise when they are computed, with an extra dim in ``blocks`` chunks."""
+    """Return the case on lazy arrays and a lazy coordinate that raise when they are computed, a spare dim in ``blocks`` chunks."""
 
     def lazy(array: xr.DataArray) -> xr.DataArray:
         shape = (blocks, *array.shape)
         chunks = ((1,) * blocks, *((n,) for n in array.shape))
         meta = np.empty((0,) * len(shape), dtype=array.dtype)
         data = da.map_blocks(_refuse, chunks=chunks, dtype=array.dtype, meta=meta)
-        return xr.DataArray(data, dims=("extra", *array.dims), coords=array.coords, name=array.name, attrs=array.attrs)
+        coords: dict[Any, Any] = dict(array.coords)
+        if array.ndim:  # one that is too large to be read while a graph is built
+            beside = da.map_blocks(_refuse, chunks=chunks[:2], dtype="float64", meta=np.empty((0, 0)))
+            coords["of_each"] = ((case.spare, array.dims[0]), beside)
+        return xr.DataArray(data, dims=(case.spare, *array.dims), coords=coords, name=array.name, attrs=array.attrs)
 
     return case.replaced(lazy)
 
 
 @check("lazy", applies=not_program)
 def stays_lazy(case: Case) -> None:
-    """A graph is built over blocks that raise when they are computed, under a scheduler that raises."""
+    """A graph is built over blocks and a lazy coordinate that raise when they are computed, under a scheduler that raises."""
     lazy = unread(case)
     with dask.config.set(scheduler=_refuse):
         try:
@@ -82,7 +86,7 @@ def meta_matches(case: Case) -> None:
     if has_kernel(type(case.operator)) == "":
         _kernel_results(case)
     extra = with_extra(case, case)
-    lazy = extra.chunked("extra", 1)
+    lazy = extra.chunked(case.spare, 1)
     found = results(lazy.operator, *lazy.inputs)
     parts = compute({name: _blocks(array.data) for name, array in found.items()}, scheduler="synchronous")[0]
     for name, array in found.items():

@@ -1,9 +1,9 @@
-"""Group *numbers*, first part: the same numbers whatever the chunks, the batch, the order of dims and the repetition."""
+"""Group *numbers*, second part: precision, repetition, and other ways to the same numbers."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import sys
 from typing import Any
 
 import dask
@@ -11,111 +11,20 @@ import numpy as np
 import xarray as xr
 
 from scatflow.arrays import prepared_cache
-from scatflow.contract import Composite, Core, Operator, Reduce
+from scatflow.contract import Composite, Operator, Reduce
 from scatflow.contract.wiring import Ref, Wire
-from scatflow.errors import ChunkError
+from scatflow.errors import ScatflowError
+from scatflow.testing import probe
 from scatflow.testing.block import block
-from scatflow.testing.case import Case, box_chunks, draw, is_kernel, results, with_extra
-from scatflow.testing.check import Check, Failure, NotApplicable, check
+from scatflow.testing.case import Case, is_kernel, results, with_extra
+from scatflow.testing.check import Check, Failure, NotApplicable, Subject, check
 from scatflow.testing.checks.lazy import has_kernel, not_program, raw_results
-from scatflow.testing.compare import ROUNDING, SINGLE, compare_labelled, compare_values, computed, difference
+from scatflow.testing.compare import ROUNDING, SINGLE, compare_values, computed, difference
 
-#: Axis lengths up to which every sample is made a chunk of its own.
-SINGLES = 16
-
-
-def chunkings(case: Case) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield dims and ways to split them: single samples, one sample and the rest, random."""
-    rng = np.random.default_rng(5)
-    sizes = {str(dim): size for array in case.arrays for dim, size in array.sizes.items()}
-    for dim, size in sizes.items():
-        if size < 2:
-            continue
-        cuts: list[list[int]] = [list(range(1, size))] if size <= SINGLES else []
-        cuts += [[1], sorted(rng.choice(np.arange(1, size), size=min(3, size - 1), replace=False).tolist())]
-        for cut in cuts:
-            yield dim, tuple(stop - start for start, stop in box_chunks(size, cut))
-
-
-@check("numbers", applies=not_program)
-def chunk_invariance(case: Case) -> None:
-    """Every way to chunk any dim gives the numbers and labels of whole arrays, or is refused with the remedy."""
-    for one in (case, *_pooled(case)):
-        for dim, sizes in chunkings(one):
-            split = one.chunked(dim, sizes)
-            try:
-                lazy = results(split.operator, *split.inputs)
-            except ChunkError:
-                continue  # core dims stay whole; how a window crosses chunks is checked by halo_blocks
-            compare_labelled(lazy, one.whole, ROUNDING, f"chunks {sizes} along {dim!r} change the result",
-                             "A kernel must not depend on what else is in its block.")  # fmt: skip
-
-
-def _pooled(case: Case) -> Iterator[Case]:
-    """Yield, for a reduction that pools no batch dim, the case in which it does."""
-    if isinstance(case.operator, Reduce) and case.operator.over is None:
-        batch = [str(dim) for dim in case.arrays[0].dims if dim not in case.core]
-        if batch:
-            yield case.replaced(lambda array: array, over=tuple(batch[:1]))
-
-
-@check("numbers", applies=not_program)
-def batch_and_order(case: Case) -> None:
-    """One more batch dim changes nothing else, its coordinates are kept; transposed inputs give the same labelled result."""
-    drawn = _other(case)
-    pair = with_extra(case, drawn)
-    together = results(pair.operator, *pair.inputs)
-    for index, one in enumerate((case, drawn)):
-        for name, expected in one.whole.items():
-            array = together.get(name)
-            if array is None or "extra" not in array.dims:
-                raise Failure(
-                    "a batch dim is lost", got=None if array is None else array.dims, remedy="Keep dims that are not core."
-                )
-            item = array.isel(extra=index).transpose(*expected.dims)
-            if difference(item.data, expected.data) > ROUNDING:
-                raise Failure("items of a batch influence each other, or the kernel fixes the number of axes",
-                              remedy="Use negative axes and `...`.")  # fmt: skip
-            _kept(array, pair.arrays[0])
-    turned = case.replaced(lambda array: array.transpose(*reversed(array.dims)))
-    found = {name: array.transpose(*case.whole[name].dims) for name, array in results(turned.operator, *turned.inputs).items()}
-    compare_labelled(found, case.whole, ROUNDING, "transposed inputs change the result")
-
-
-def _other(case: Case) -> Case:
-    """Return the case with other numbers under the same labels."""
-    count = len(case.core)
-    kind = case.arrays[0].dtype.kind
-    others = draw(case.operator, count, "c" if kind == "c" else "f", seed=1)
-    inputs = tuple(
-        one.copy(data=two.values.astype(one.dtype)) if isinstance(one, xr.DataArray) and isinstance(two, xr.DataArray)
-        and one.shape == two.shape else one for one, two in zip(case.inputs, others, strict=True)
-    )  # fmt: skip
-    return Case(case.operator, inputs, case.label)
-
-
-def _kept(array: xr.DataArray, source: xr.DataArray) -> None:
-    for name in ("extra", "extra_word"):
-        if name not in array.coords or not np.array_equal(array[name].values, source[name].values):
-            raise Failure(f"coordinate {name!r} of a batch dim is lost or changed", remedy="Derive output() from the input's spec.")
-
-
-def has_core(declared: type[Operator]) -> str:
-    """Only kinds with core dims bind dims to roles."""
-    if issubclass(declared, Core) and max(declared.signature.counts) > 1:
-        return ""
-    return "for two and more core dims"
-
-
-@check("numbers", applies=has_core)
-def dims_order(case: Case) -> None:
-    """The order in which core dims are named changes nothing."""
-    dims = getattr(case.operator, "dims", None) or ()
-    if len(dims) < 2:
-        raise NotApplicable("this example has one core dim")
-    turned = case.replaced(lambda array: array, dims=tuple(reversed(dims)))
-    compare_labelled(results(turned.operator, *turned.inputs), case.whole, 0.0, "dims in another order change the result",
-                     "Take core axes from the block's last axes or from at, not from self.dims.")  # fmt: skip
+#: Largest relative rms difference of single precision from double far from zero, where numbers have fewer digits left.
+CANCELLED = 1e-3
+#: Bytes of items that threads share out, and how often.
+SHARED_BYTES, ROUNDS = 2**18, 3
 
 
 @check("numbers", applies=not_program)
@@ -131,6 +40,53 @@ def dtype(case: Case) -> None:
     found = {name: array.data for name, array in single.whole.items()}
     compare_values(found, {name: array.data for name, array in case.whole.items()}, SINGLE,
                    "single precision loses accuracy", "Accumulate sums in float64.")  # fmt: skip
+
+
+@check("numbers", level=2, applies=not_program)
+def far_from_zero(case: Case) -> None:
+    """Single precision holds on data far from zero, such as temperatures in kelvin: sums of squares are not subtracted."""
+    if case.arrays[0].dtype.kind != "f" or isinstance(case.operator, Composite):
+        raise NotApplicable("the input is not real, or the numbers are those of parts")
+    far = case.replaced(lambda array: (array + 300.0).astype("float32").assign_attrs(array.attrs))
+    try:
+        single, double = far.whole, far.replaced(lambda array: array.astype("float64")).whole
+    except ScatflowError:
+        raise NotApplicable("such data are refused") from None
+    for name, array in double.items():
+        distance = difference(single[name].values, array.values)
+        if not distance <= CANCELLED:
+            raise Failure(f"single precision of data around 300 loses accuracy{f' (result {name!r})' if name else ''}",
+                          expected=f"a relative rms difference of at most {CANCELLED:g}", got=f"{distance:.2g}",
+                          remedy="Subtract the mean before squaring, or accumulate in float64.")  # fmt: skip
+
+
+def _counts(declared: type[Operator]) -> str:
+    """Only operators that take integers."""
+    return not_program(declared) or ("" if "i" in declared.dtypes else "takes no integers")
+
+
+@check("numbers", applies=_counts)
+def integers(case: Case) -> None:
+    """Integers of every width give the numbers of the widest, and those of reals where the operator takes both."""
+    ready = case.arrays[0].dtype.kind in "iub"
+    counted = case if ready else case.replaced(lambda array: array.copy(data=(np.abs(array.values.real) * 4).astype("int64") % 10))
+    if any(array.size and not 0 <= array.values.min() <= array.values.max() < 128 for array in counted.arrays):
+        raise NotApplicable("the sample holds numbers that narrow integers cannot")
+    wide = counted.replaced(lambda array: array.astype("float64")) if "f" in case.operator.dtypes else counted
+    for width in ("int64", "uint8", "int8"):
+        narrow = counted.replaced(lambda array, width=width: array.astype(width))  # type: ignore[misc]
+        try:
+            found, expected = narrow.whole, wide.whole
+        except ScatflowError as error:
+            if error.code == "ResultMisdeclared":
+                raise
+            continue  # this example does not take it
+        for name, array in expected.items():
+            distance = difference(found[name].values.astype("float64"), array.values.astype("float64"))
+            if not distance <= SINGLE:
+                raise Failure(f"{width} gives other numbers than {wide.arrays[0].dtype}{f' (result {name!r})' if name else ''}",
+                              got=f"a relative rms difference of {distance:.2g}",
+                              remedy="Convert before computing: xp.astype(block, xp.float64); sums of narrow integers overflow.")  # fmt: skip
 
 
 def _declared_precision(single: Case) -> None:
@@ -157,7 +113,7 @@ def _kernel_precision(single: Case) -> None:
 @check("numbers", applies=not_program)
 def purity(case: Case) -> None:
     """Inputs are not changed, and neither are the global random generators."""
-    copies = [array.values.copy() for array in case.arrays]
+    copies = [array.copy(deep=True) for array in case.arrays]
 
     def sealed(array: xr.DataArray) -> xr.DataArray:
         values = array.values.copy()
@@ -174,13 +130,9 @@ def purity(case: Case) -> None:
         if "read-only" in str(error):
             raise Failure("the kernel writes into its input", got=str(error), remedy="Copy first.") from error
         raise
-    changed = [
-        array.name
-        for array, copy in zip(case.arrays, copies, strict=True)
-        if not np.array_equal(array.values, copy, equal_nan=True)
-    ]
+    changed = [array.name for array, copy in zip(case.arrays, copies, strict=True) if not array.identical(copy)]
     if changed:
-        raise Failure("the input is changed", got=changed, remedy="Copy before writing in place.")
+        raise Failure("the input is changed, or its labels are", got=changed, remedy="Copy before writing in place.")
     after = np.random.get_state()  # noqa: NPY002
     if not all(np.array_equal(a, b) for a, b in zip(before, after, strict=True)) or random.getstate() != python:
         raise Failure("a global random generator is used", remedy="Draw from scatflow.arrays, keyed by seed and absolute index.")
@@ -192,11 +144,50 @@ def determinism(case: Case) -> None:
     first = {name: array.data for name, array in case.whole.items()}
     prepared_cache().clear()
     _same(first, {name: array.data for name, array in results(case.operator, *case.inputs).items()}, "a second call")
-    pair = with_extra(case, case)
-    lazy = results(pair.operator, *pair.chunked("extra", 1).inputs)
-    with dask.config.set(num_workers=4):
-        threads = {name: array.data for name, array in computed(lazy, "threads").items()}
-    _same({name: array.data for name, array in computed(lazy).items()}, threads, "evaluation on threads")
+    many = _shared_out(case)
+    plain = {name: array.data for name, array in computed(results(many.operator, *many.inputs)).items()}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads meet inside kernels
+    try:
+        for _ in range(ROUNDS if sum(array.nbytes for array in case.arrays) < SHARED_BYTES // 8 else 1):
+            with dask.config.set(num_workers=4):
+                threads = {name: array.data for name, array in computed(results(many.operator, *many.inputs), "threads").items()}
+            _same(plain, threads, "evaluation on threads")
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _shared_out(case: Case) -> Case:
+    """Return items of different numbers, each a chunk of its own."""
+    one, two = (
+        each.replaced(lambda array: array.isel({dim: slice(0, 1) for dim in case.batch if dim in array.dims}))
+        for each in (case, case.other)
+    )
+    pair = with_extra(one, two)
+    copies = max(1, min(16, SHARED_BYTES // max(1, sum(array.nbytes for array in pair.arrays))))
+
+    def repeated(array: xr.DataArray) -> xr.DataArray:
+        # The chunks below are what threads share out; equal items further apart do no harm.
+        values = np.concatenate([array.values] * copies)
+        coords = {str(name): coord for name, coord in array.coords.items() if case.spare not in coord.dims}
+        return xr.DataArray(values, dims=array.dims, coords=coords, name=array.name, attrs=array.attrs)
+
+    return pair.replaced(repeated).chunked(case.spare, 1)
+
+
+@check("numbers", per_case=False, applies=not_program)
+def reproducible(subject: Subject) -> None:
+    """A fresh process gives the same bytes, whatever was computed before: no tables, clocks, hash order or unseeded numbers."""
+    for case in subject.cases:
+        assert case.whole  # here in order, there in reverse
+    module = subject.declared.__module__
+    if module == "__main__" or "<locals>" in subject.declared.__qualname__:
+        raise NotApplicable("the class is not in a module of its own")
+    there = probe.probe(module, subject.examples, subject.cases).results
+    for case, bytes_there in zip(subject.cases, there, strict=True):
+        if probe.hashes(case.whole) != bytes_there:
+            raise Failure(f"{case.label}: a fresh process gives other bytes", got=bytes_there.get("error"),
+                          remedy="A result may depend on input and parameters alone; a table kept between calls needs all of them as its key.")  # fmt: skip
 
 
 def _same(first: dict[str, Any], again: dict[str, Any], what: str) -> None:
@@ -228,7 +219,22 @@ def has_reference(declared: type[Operator]) -> str:
 
 @check("numbers", applies=has_reference)
 def reference(case: Case) -> None:
-    """The result equals that of the simpler operators that reference() wires."""
+    """The result equals that of the simpler operators that reference() wires, also where every core dim is spaced differently."""
+    _as_wired(case)
+    if case.core:
+        _as_wired(case.replaced(lambda array: _spaced(array, case.core)))
+
+
+def _spaced(array: xr.DataArray, core: tuple[str, ...]) -> xr.DataArray:
+    """Return the array with a spacing of its own along every core dim, every second one decreasing."""
+    for number, dim in enumerate(core):
+        if dim in array.dims and dim in array.coords and array[dim].dtype.kind == "f":
+            step = 0.3 * (number + 1) * (-1) ** (len(core) - 1 - number)
+            array = array.assign_coords({dim: (dim, 7.0 + step * np.arange(array.sizes[dim]), array[dim].attrs)})
+    return array
+
+
+def _as_wired(case: Case) -> None:
     inputs = {Ref(str(number)): item for number, item in enumerate(case.inputs)}
     wired = case.operator.reference(*inputs)
     if wired is None:
@@ -249,6 +255,4 @@ def _wired(item: Any, inputs: dict[Ref, Any]) -> Any:
     return found[item.output] if item.output else found[""] if list(found) == [""] else found
 
 
-CHECKS: tuple[Check, ...] = (
-    chunk_invariance, batch_and_order, dims_order, dtype, purity, determinism, specialized, reference,
-)  # fmt: skip
+CHECKS: tuple[Check, ...] = (dtype, integers, far_from_zero, purity, determinism, reproducible, specialized, reference)

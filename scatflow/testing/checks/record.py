@@ -56,6 +56,8 @@ def units(case: Case) -> None:
     """A result in the input's units scales with the input, and one whose numbers depend on a coordinate's unit says so in its own."""
     if case.arrays[0].dtype.kind not in "fc":
         raise NotApplicable("the input is not of floating point")
+    if not any(array.attrs.get("units") for array in case.arrays):
+        case = case.replaced(lambda array: array.assign_attrs(units="m s-1"))
     parameters = {schema.get("unit") for schema in type(case.operator).model_json_schema().get("properties", {}).values()}
     ran = [_scales(case)] if "data" not in parameters else []
     ran += [_respects_coordinates(case)] if "coordinate" not in parameters else []
@@ -100,7 +102,10 @@ def _in_thousandths(array: xr.DataArray) -> xr.DataArray:
     for dim in array.dims:
         if dim in array.coords and "units" in array[dim].attrs and array[dim].dtype.kind in "iuf":
             coord = array[dim]
-            found = found.assign_coords({dim: (dim, 1000.0 * coord.values, {**coord.attrs, "units": f"m{coord.attrs['units']}"})})
+            attrs = {**coord.attrs, "units": f"m{coord.attrs['units']}"}
+            if "period" in attrs:
+                attrs["period"] = 1000.0 * attrs["period"]
+            found = found.assign_coords({dim: (dim, 1000.0 * coord.values, attrs)})
     return found
 
 

@@ -98,6 +98,7 @@ class Lagged(Select):
         """Yield both sides along ``x``."""
         yield cls(dim="x")
         yield cls(dim="x", lag=2, side="later", boundary="periodic")
+        yield cls(dim="x", lag=3, boundary="valid")
 
 
 def _axis(spec: ArraySpec, dim: str) -> Axis:
@@ -200,6 +201,7 @@ class Increments(Composite):
         """Yield differences along ``x``."""
         yield cls(dim="x")
         yield cls(dim="x", lag=2, boundary="periodic")
+        yield cls(dim="x", lag=3, boundary="valid")
 
 
 @operator(
@@ -292,8 +294,9 @@ class Cumsum(Whole):
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
-        """Yield the sum along ``x``."""
+        """Yield the sum along ``x``, with and without a policy for gaps."""
         yield cls(dims=("x",))
+        yield cls(dims=("x",), ignore_nodata=False)
 
 
 class _SegmentedCumsum(Cumsum):

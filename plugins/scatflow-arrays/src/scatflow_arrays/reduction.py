@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from pydantic import model_validator
@@ -212,10 +212,9 @@ class Reduction(Reduce):
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
-        """Yield one instance per way of merging states."""
-        statistics: tuple[Statistic, ...] = ("mean", "var", "max")
-        for statistic in statistics:
-            yield cls(over=("x",), statistic=statistic)
+        """Yield every statistic, with and without a policy for gaps, and one with its count."""
+        for statistic in get_args(Statistic):
+            yield cls(over=("x",), statistic=statistic, skipna=statistic in ("mean", "min"), count=statistic == "mean")
 
 
 def _at_least_one(xp: Any, n: Array) -> Array:

@@ -264,8 +264,9 @@ class Demean(_OwnStatistics):
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
-        """Yield the deviation from the mean over ``x``."""
+        """Yield the deviation from the mean over ``x``, with and without a policy for gaps."""
         yield cls(over=("x",))
+        yield cls(over=("x",), skipna=True)
 
 
 @operator(
@@ -323,5 +324,6 @@ class Standardize(_OwnStatistics):
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
-        """Yield the standardization over ``x``."""
+        """Yield the standardization over ``x``, with and without a policy for gaps."""
         yield cls(over=("x",))
+        yield cls(over=("x",), skipna=True)

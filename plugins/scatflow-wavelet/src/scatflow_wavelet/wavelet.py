@@ -176,7 +176,7 @@ class Wavelet(BankParameters, Window):
         yield cls(dims=("x",), J=3, Q=2)
         yield cls(dims=("y", "x"), J=2, L=4, stride=2)
         yield cls(dims=("y", "x"), J=2, L=3, stride="octave", paths=({"order": 1},))
-        yield cls(dims=("x",), J=2, Q=2, filters=Gammatone(), stride=2)
+        yield cls(dims=("x",), J=2, Q=2, filters=Gammatone(), stride=2, metric="index")
 
 
 def _keep(levels: tuple[Level, ...], at: Place) -> dict[str, tuple[slice, ...]]:
