@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,7 +44,18 @@ class Commands(click.Group):
         asked = ctx.params
         if asked["no_plugin"] or asked["no_plugins"] or asked["strict_plugins"] or asked["plugins_dir"]:
             ctx.with_resource(_chosen(asked))
-        return super().invoke(ctx)
+        from scatflow.cli.outcome import Interrupted, ended
+
+        try:
+            return super().invoke(ctx)
+        except (Interrupted, Exception) as error:
+            if isinstance(error, EOFError):  # click would take it for an interruption
+                raise ended(ctx.invoked_subcommand, error) from error
+            raise
+        except BaseException as error:
+            if isinstance(error, SystemExit) and ctx.invoked_subcommand not in (None, *COMMANDS):
+                raise  # a plugin's command ends as it likes
+            raise ended(ctx.invoked_subcommand, error) from error
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Offer the nearest name where there is no such command."""
@@ -125,17 +137,20 @@ def cli(debug: bool, no_plugin: Sequence[str], no_plugins: bool, strict_plugins:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with 0 complete, 1 failed, 2 bad input, 75 incomplete and resumable."""
-    from scatflow.cli.outcome import BAD_INPUT, OK, RESUMABLE, explained, short_warnings
+    from scatflow.cli.outcome import BAD_INPUT, FAILED, OK, RESUMABLE, Interrupted, explained, heeding, short_warnings
+    from scatflow.registry.guard import printing_aside
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _debugging(words)
     try:
-        with short_warnings(debug):
+        with short_warnings(debug), heeding(signal.SIGINT), printing_aside():
             code = cli.main(args=words, prog_name="scatflow", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(BAD_INPUT)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort as error:
+        if not isinstance(error.__cause__, Interrupted):
+            sys.exit(FAILED)  # a plugin's command gives up, and has said why
         click.echo("Interrupted: what was finished is kept; the same command with --resume goes on.", err=True)
         sys.exit(RESUMABLE)
     except Exception as error:

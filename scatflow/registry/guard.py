@@ -1,17 +1,23 @@
-"""The wall around a plugin's code: whatever it raises becomes a value, and what it prints stays out of our output."""
+"""The wall around a plugin's code: whatever it raises becomes a value, and what it does to the process is undone.
+
+That is, as far as it concerns us: the working directory is put back, since relative paths would mean other places, and
+where standard output may be JSON, what a plugin prints goes to standard error.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 #: Letters of a reason: a plugin may put anything into its errors.
 _REASON = 600
 _here = threading.local()
-_aside_lock, _aside_depth, _stdout = threading.Lock(), 0, sys.stdout
+_aside: ContextVar[bool] = ContextVar("aside", default=False)
 
 
 class Failure(Exception):
@@ -25,43 +31,63 @@ class Failure(Exception):
 def guarded(state: str, call: Callable[..., Any], *arguments: Any) -> Any:
     """Return what a plugin's code returns; whatever else it does becomes a :class:`Failure`.
 
-    Only an interruption by the user goes through. What it prints goes to standard error: standard output may be JSON.
+    Only an interruption by the user goes through.
     """
+    place = _directory()
     try:
-        with _aside():
-            return call(*arguments)
+        with contextlib.redirect_stdout(sys.stderr) if _aside.get() else contextlib.nullcontext():
+            returned = call(*arguments)
     except (KeyboardInterrupt, Failure):
         raise
     except BaseException as error:
         raise Failure(state, told(error)) from error
+    finally:
+        moved = place is not None and _directory() != place
+        if place is not None and moved:
+            os.chdir(place)
+    if moved:
+        raise Failure(state, f"changes the working directory, which was put back to {place}")
+    return returned
+
+
+def _directory() -> str | None:
+    """Return the working directory, None where it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
-def _aside() -> Iterator[None]:
-    """Let standard output be standard error while any thread is inside; the last one that leaves puts it back."""
-    global _aside_depth, _stdout
-    with _aside_lock:
-        if _aside_depth == 0:
-            _stdout, sys.stdout = sys.stdout, sys.stderr
-        _aside_depth += 1
+def printing_aside() -> Iterator[None]:
+    """Inside a ``with`` block of a program, let what plugins print go to standard error while they are loaded.
+
+    The stream is the whole process's: with threads that redirect it too, neither could put back what it found. Only the
+    command line asks for this, and only in the context that does.
+    """
+    token = _aside.set(True)
     try:
         yield
     finally:
-        with _aside_lock:
-            _aside_depth -= 1
-            if _aside_depth == 0:
-                sys.stdout = _stdout
+        _aside.reset(token)
 
 
 def told(error: BaseException) -> str:
     """Return type and text of an error on one line, even where asking for the text raises."""
     try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception as another:
-        text = f"{type(error).__name__}, whose text raises {type(another).__name__}"
+        text = f"{_name(error)}: {error}"
+    except BaseException as another:
+        text = f"{_name(error)}, whose text raises {_name(another)}"
+    text = " ".join([text, *(f"({note})" for note in getattr(error, "__notes__", ()))])
     words = "".join(letter if letter.isprintable() else " " for letter in text)
     words = " ".join(words.split())
     return words if len(words) <= _REASON else f"{words[:_REASON]}…"
+
+
+def _name(error: BaseException) -> str:
+    """Return the name of an error's class without asking its metaclass."""
+    name: str = type.__getattribute__(type(error), "__name__")
+    return name
 
 
 def loading() -> bool:

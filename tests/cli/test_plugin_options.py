@@ -145,6 +145,51 @@ def test_one_command_from_two_distributions(site: Installed) -> None:
     assert site.run("gamma:greet").out == "gamma\n"
 
 
+def test_a_plugin_cannot_make_a_command_look_complete(site: Installed, tmp_path: Path) -> None:
+    import numpy as np
+    import xarray as xr
+
+    xr.Dataset({"u": ("x", np.arange(4.0))}).to_zarr(tmp_path / "u.zarr", consolidated=False)
+    site.dist("leaves", operators(leaf='"leaves_ops:Leaf"'))
+    site.module("leaves_ops", pointwise("leaf", body="exit(0)"))
+    (tmp_path / "p.yaml").write_text(
+        "process_graph:\n  u: {process_id: open_zarr, arguments: {path: u.zarr}}\n"
+        "  leaf: {process_id: leaf, arguments: {data: {from_node: u}}, result: true}\n"
+    )
+    code, out, err = site.run("run", "p.yaml")
+    assert (code, out) == (1, "") and "scatflow run: is ended by code of a plugin" in err and "SystemExit: 0" in err
+
+
+def test_a_plugins_own_command_ends_as_it_likes(site: Installed) -> None:
+    site.dist("gamma", (
+        "import sys, click\nfrom scatflow.hookspecs import hookimpl\n\n@hookimpl\ndef scatflow_commands():\n"
+        "    return {'leave': click.Command('leave', callback=lambda: sys.exit(3))}\n"
+    ))  # fmt: skip
+    assert site.run("leave").code == 3
+
+
+def test_a_plugin_that_interrupts_is_named_and_not_tried_again(site: Installed) -> None:
+    site.dist("gamma", "raise KeyboardInterrupt\n")
+    code, _, err = site.run("ops")
+    assert code == 1 and "KeyboardInterrupt: (while plugin gamma was loaded)" in err
+
+
+def test_a_plugin_cannot_redirect_results(site: Installed, tmp_path: Path) -> None:
+    import numpy as np
+    import xarray as xr
+
+    xr.Dataset({"u": ("x", np.arange(4.0))}).to_zarr(tmp_path / "u.zarr", consolidated=False)
+    (tmp_path / "elsewhere").mkdir()
+    site.dist("moves", f"import os\nos.chdir({str(tmp_path / 'elsewhere')!r})\n")
+    (tmp_path / "p.yaml").write_text(
+        "process_graph:\n  u: {process_id: open_zarr, arguments: {path: u.zarr}}\n"
+        "  hat: {process_id: hat, arguments: {data: {from_node: u}}, result: true}\n"
+    )
+    assert site.run("run", "p.yaml", "-o", "out.zarr").out == "out.zarr: complete\n"
+    assert (tmp_path / "out.zarr").is_dir() and not list((tmp_path / "elsewhere").iterdir())
+    assert f"changes the working directory, which was put back to {tmp_path}" in site.run("plugins").out
+
+
 def test_a_folder_of_single_files(site: Installed, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()

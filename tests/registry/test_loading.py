@@ -21,7 +21,7 @@ from fake_plugins import BAD, GOOD, HOOK, Folder, operators, pointwise
 from scatflow.errors import RegistryError
 from scatflow.hookspecs import hookimpl
 from scatflow.registry import STATES, Plugin, Policy, Registry, using
-from scatflow.registry.guard import guarded
+from scatflow.registry.guard import guarded, printing_aside
 
 Put = Callable[..., None]
 
@@ -177,32 +177,47 @@ def test_a_plugin_that_failed_answers_nothing(folder: Folder) -> None:
     assert [len(sys.modules[f"{name}_plugin"].SEEN) for name in ("watcher", "half", "spec")] == [1, 0, 0]
 
 
-def test_what_a_plugin_prints_goes_to_standard_error(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_program_may_let_plugins_print_aside(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     folder.dist(
         "loud", "print('at import')\n" + HOOK + "@hookimpl\ndef scatflow_operators():\n    print('in hook')\n    return {}\n"
     )
     folder.dist("thief", "import io, sys\nsys.stdout = io.StringIO()\n")
     before = sys.stdout
-    assert [plugin.state for plugin in Registry().plugins] == ["active", "active"]
+    with printing_aside():
+        assert [plugin.state for plugin in Registry().plugins] == ["active", "active"]
     out, err = capsys.readouterr()
     assert (out, err) == ("", "at import\nin hook\n") and sys.stdout is before
 
 
-def test_standard_output_comes_back_whatever_thread_leaves_last(capsys: pytest.CaptureFixture[str]) -> None:
-    before, inside, release = sys.stdout, [threading.Event() for _ in range(2)], [threading.Event() for _ in range(2)]
+def test_standard_output_stays_with_other_threads(capsys: pytest.CaptureFixture[str]) -> None:
+    """A thread that redirects it while another one loads a plugin puts back what was there before both."""
+    before, inside, release = sys.stdout, threading.Event(), threading.Event()
 
-    def stay(number: int) -> None:
-        inside[number].set()
-        release[number].wait()
+    def stay() -> None:
+        inside.set()
+        release.wait()
 
-    threads = [threading.Thread(target=guarded, args=("failed:import", stay, number)) for number in range(2)]
-    for number, thread in enumerate(threads):
+    with printing_aside():  # of this context: the thread has its own
+        thread = threading.Thread(target=guarded, args=("failed:import", stay))
         thread.start()
-        inside[number].wait()
-    for number, thread in enumerate(threads):  # the first one that came is the first one that goes
-        release[number].set()
-        thread.join()
+        inside.wait()
+        with redirect_stdout(io.StringIO()):
+            release.set()
+            thread.join()
     assert sys.stdout is before
+
+
+def test_the_working_directory_is_put_back(folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder.dist("moves", f"import os\nos.chdir({str(folder.path)!r})\n")
+    folder.dist("ops", operators(hat='"ops_hats:Hat"'))
+    folder.module("ops_hats", f"import os\nos.chdir({str(folder.path)!r})\n{pointwise('hat')}")
+    book = Registry()
+    assert Path.cwd() == tmp_path
+    assert book.plugins[0].state == "failed:import" and "changes the working directory" in book.plugins[0].reason
+    with pytest.raises(RegistryError, match="changes the working directory"):
+        book.find("operators", "hat")
+    assert Path.cwd() == tmp_path
 
 
 def test_reasons_are_fit_for_a_terminal(folder: Folder) -> None:
@@ -259,7 +274,7 @@ def test_a_module_that_prints_does_not_spoil_json(folder: Folder) -> None:
     folder.dist("acme", operators(cap='"acme_caps:Cap"'))
     folder.module("acme_caps", "print('hello')\n" + pointwise("cap"))
     out = io.StringIO()
-    with redirect_stdout(out):
+    with redirect_stdout(out), printing_aside():
         Registry().find("operators", "cap")
     assert out.getvalue() == ""
 
