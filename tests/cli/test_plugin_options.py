@@ -242,3 +242,19 @@ def test_debug_is_the_groups_own_option(words: list[str], debug: bool) -> None:
 def test_debug_beside_other_options_shows_the_traceback(site: Installed) -> None:
     code, _, err = site.run("--no-plugin", "broken", "--debug", "ops", "no_such_operator")
     assert code == 1 and "Traceback" in err
+
+
+def test_check_passes_nothing_that_it_did_not_check(site: Installed) -> None:
+    """A kernel that ends the program fails alone, one that prints leaves JSON, and a half that cannot be loaded is a failure."""
+    site.module("gamma_a", operators(leaf='"gamma_ops:Leaf"', loud='"gamma_ops:Loud"'))
+    site.module("gamma_b", "raise OSError('half')\n")
+    site.module("gamma_ops", pointwise("leaf", body="exit(0)") + pointwise("loud", body="print('la') or blocks[0] + 1"))
+    site.dist("gamma", entries={"a": "gamma_a", "b": "gamma_b"})
+    code, out, err = site.run("check", "gamma", "--only", "purity", "--only", "examples", "--json")
+    reports = {report["operator"]: report for report in json.loads(out)}
+    assert code == 1 and "la" in err and list(reports) == ["gamma:leaf", "gamma:loud", "gamma b"]
+    assert [report["passed"] for report in reports.values()] == [False, True, False]
+    assert "SystemExit: 0" in str(reports["gamma:leaf"]) and "failed:import; got OSError: half" in str(reports["gamma b"])
+    assert site.run("check", "gamma:loud", "--only", "purity").code == 0
+    code, _, err = site.run("check", "gamma:loud", "--only", "purty")
+    assert code == 2 and "there is no check 'purty'" in err

@@ -18,10 +18,12 @@ from typing import Any
 import pytest
 
 from fake_plugins import BAD, GOOD, HOOK, Folder, operators, pointwise
+from scatflow.cli.catalog import catalogue
 from scatflow.errors import RegistryError
 from scatflow.hookspecs import hookimpl
 from scatflow.registry import STATES, Plugin, Policy, Registry, using
 from scatflow.registry.guard import guarded, printing_aside
+from scatflow.registry.offers import RESERVED
 
 Put = Callable[..., None]
 
@@ -416,3 +418,65 @@ def test_a_strict_policy_refuses_failures_and_names_them(folder: Folder) -> None
     with pytest.raises(RegistryError, match="bad-ops main: failed:hook") as caught:
         Registry(policy=Policy(deny=("denied-ops",), strict=True))
     assert caught.value.code == "PluginsFailed" and "good-ops" not in str(caught.value)
+
+
+# Declarations that nothing can use -------------------------------------------------------------------------------------
+
+ODD = """
+from scatflow import Pointwise
+class Odd(type(Pointwise)):
+    def __getattribute__(cls, name):
+        if name == "aliases":
+            raise SystemExit(3)
+        return super().__getattribute__(name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("aliases=()", "aliases=None", "its aliases are None"), ("aliases=()", "aliases=(1, 2)", "its aliases are (1, 2)"),
+        ("aliases=()", "aliases='ricker'", "its aliases are 'ricker'"), ("version=1", "version=0", "its version is 0"),
+        ("version=1", "version='1'", "its version is '1'"), ("version=1", "version=True", "its version is True"),
+        ("version=1", "version=1.5", "its version is 1.5"), ("version=1", "version=None", "its version is None"),
+        ("def apply", "__doc__ = 3\n\n    def apply", "its docstring is an object of type int"),
+        ("def apply", "data: int = param(1, 'x')\n\n    def apply", "its parameter 'data'"),
+        ("def apply", "labels: int = param(1, 'x')\n\n    def apply", "its parameter 'labels'"),
+        ("(Pointwise)", "(Pointwise, metaclass=__import__('acme_meta').Odd)", "SystemExit: 3"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("by", ['"acme_hats:Hat"', "acme_hats.Hat"])
+def test_a_declaration_that_cannot_be_used_costs_its_operator_alone(
+    folder: Folder, old: str, new: str, words: str, by: str
+) -> None:
+    folder.module("acme_hats", pointwise("hat").replace(old, new))
+    folder.module("acme_meta", ODD)
+    folder.dist("acme", ("import acme_hats\n" if "." in by else "") + operators(hat=by, cap='"acme_caps:Cap"'))
+    folder.module("acme_caps", pointwise("cap"))
+    book = Registry()
+    catalogue(book)  # works, whether or not the source tells what is wrong
+    with pytest.raises(RegistryError, match="failed:spec"):
+        book.find("operators", "hat")
+    rows = {row["name"]: row["summary"] for row in catalogue(book)}
+    assert rows["cap"] == "Adds one." and rows["hat"].startswith("unusable: ") and words in rows["hat"]
+    with pytest.raises(RegistryError, match="no active plugin provides it"):
+        book.provider("operators", "no_such_operator")
+    assert book.find("operators", "cap").name == "cap"
+
+
+@pytest.mark.parametrize("kind", ["operators", "sources"])
+def test_names_that_scatflow_uses_itself_are_refused(folder: Folder, kind: str) -> None:
+    import pkgutil
+
+    import scatflow.ops
+    from scatflow.accessor import Accessor
+    from scatflow.graph.model import DATASET, VARIABLE
+
+    inside = [module.name for module in pkgutil.iter_modules(scatflow.ops.__path__)]
+    views = [name for name in vars(Accessor) if not name.startswith("_")]
+    wanted = {DATASET, VARIABLE, *(() if kind == "sources" else (*inside, *views))}
+    assert set(RESERVED[kind]) == wanted  # type: ignore[index]
+    for name in wanted:
+        folder.dist(f"{name}-ops", f"{HOOK}\n@hookimpl\ndef scatflow_{kind}(): return {{{name!r}: 'm:Hat'}}\n")
+    folder.dist("long", f"{HOOK}\n@hookimpl\ndef scatflow_{kind}(): return {{'a' * 101: 'm:Hat'}}\n")
+    assert {plugin.state for plugin in Registry().plugins} == {"failed:spec"}
