@@ -44,7 +44,8 @@ class Commands(click.Group):
         asked = ctx.params
         if asked["no_plugin"] or asked["no_plugins"] or asked["strict_plugins"] or asked["plugins_dir"]:
             ctx.with_resource(_chosen(asked))
-        from scatflow.cli.outcome import Interrupted, ended
+        from scatflow.cli.outcome import ended
+        from scatflow.registry.guard import Interrupted
 
         try:
             return super().invoke(ctx)
@@ -137,13 +138,13 @@ def cli(debug: bool, no_plugin: Sequence[str], no_plugins: bool, strict_plugins:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with 0 complete, 1 failed, 2 bad input, 75 incomplete and resumable."""
-    from scatflow.cli.outcome import BAD_INPUT, FAILED, OK, RESUMABLE, Interrupted, explained, heeding, short_warnings
-    from scatflow.registry.guard import printing_aside
+    from scatflow.cli.outcome import BAD_INPUT, FAILED, OK, RESUMABLE, explained, heeding, short_warnings
+    from scatflow.registry.guard import Interrupted, program
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _debugging(words)
     try:
-        with short_warnings(debug), heeding(signal.SIGINT), printing_aside():
+        with short_warnings(debug), heeding(signal.SIGINT), program():
             code = cli.main(args=words, prog_name="scatflow", standalone_mode=False)
     except click.ClickException as error:
         error.show()

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from scatflow.errors import GraphError, JobError, Problem, ScatflowError
+from scatflow.registry.guard import Interrupted, told
 
 #: Exit codes: complete, failed, bad input, incomplete and resumable.
 OK, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
@@ -20,10 +21,6 @@ OK, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
 _OUTSIDE = frozenset({"JobFailed", "RegionFailed", "DiskFull", "WorkerOutOfMemory"})
 #: Errors that are no mistake of the caller.
 _FAILURES = frozenset({"ChecksumDiffers", "DependencyMissing", "PluginsFailed", "ProgramEnded"})
-
-
-class Interrupted(KeyboardInterrupt):
-    """The user or a scheduler stops the program, by a signal. Any other KeyboardInterrupt was raised by somebody's code."""
 
 
 @contextlib.contextmanager
@@ -48,8 +45,6 @@ def heeding(number: signal.Signals) -> Iterator[None]:
 
 def ended(command: str | None, error: BaseException) -> ScatflowError:
     """Return the error that stands for code which ends the program instead of raising one: nothing is complete then."""
-    from scatflow.registry.guard import told
-
     return ScatflowError(f"scatflow {command or ''}".strip(), "is ended by code of a plugin", got=told(error),
                          expected="an error, where something fails", code="ProgramEnded",
                          remedy="--debug before the command shows where.")  # fmt: skip
@@ -71,8 +66,6 @@ def _text(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"
     except BaseException:
-        from scatflow.registry.guard import told
-
         return told(error)
 
 

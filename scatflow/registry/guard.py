@@ -1,7 +1,7 @@
 """The wall around a plugin's code: whatever it raises becomes a value, and what it does to the process is undone.
 
-That is, as far as it concerns us: the working directory is put back, since relative paths would mean other places, and
-where standard output may be JSON, what a plugin prints goes to standard error.
+That is, as far as it concerns us: the working directory is put back, since relative paths would mean other places. The command
+line asks for more, see :func:`program`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from typing import Any
 #: Letters of a reason: a plugin may put anything into its errors.
 _REASON = 600
 _here = threading.local()
-_aside: ContextVar[bool] = ContextVar("aside", default=False)
+_program: ContextVar[bool] = ContextVar("program", default=False)
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user or a scheduler stops the command line, by a signal. Any other KeyboardInterrupt was raised by somebody's code."""
 
 
 class Failure(Exception):
@@ -33,13 +37,13 @@ def guarded(state: str, call: Callable[..., Any], *arguments: Any) -> Any:
 
     Only an interruption by the user goes through.
     """
-    place = _directory()
+    place, ours = _directory(), _program.get()
     try:
-        with contextlib.redirect_stdout(sys.stderr) if _aside.get() else contextlib.nullcontext():
+        with contextlib.redirect_stdout(sys.stderr) if ours else contextlib.nullcontext():
             returned = call(*arguments)
-    except (KeyboardInterrupt, Failure):
-        raise
     except BaseException as error:
+        if isinstance(error, (Failure, Interrupted if ours else KeyboardInterrupt)):
+            raise
         raise Failure(state, told(error)) from error
     finally:
         moved = place is not None and _directory() != place
@@ -59,17 +63,18 @@ def _directory() -> str | None:
 
 
 @contextlib.contextmanager
-def printing_aside() -> Iterator[None]:
-    """Inside a ``with`` block of a program, let what plugins print go to standard error while they are loaded.
+def program() -> Iterator[None]:
+    """Inside a ``with`` block of the command line, know more: its output may be JSON, and its user stops it by a signal.
 
-    The stream is the whole process's: with threads that redirect it too, neither could put back what it found. Only the
-    command line asks for this, and only in the context that does.
+    What plugins print then goes to standard error while they are loaded. The stream is the whole process's: where threads
+    redirect it too, neither could put back what it found, so elsewhere it is left alone. And a KeyboardInterrupt that
+    is not :class:`Interrupted` is a plugin's own.
     """
-    token = _aside.set(True)
+    token = _program.set(True)
     try:
         yield
     finally:
-        _aside.reset(token)
+        _program.reset(token)
 
 
 def told(error: BaseException) -> str:
@@ -78,9 +83,8 @@ def told(error: BaseException) -> str:
         text = f"{_name(error)}: {error}"
     except BaseException as another:
         text = f"{_name(error)}, whose text raises {_name(another)}"
-    text = " ".join([text, *(f"({note})" for note in getattr(error, "__notes__", ()))])
     words = "".join(letter if letter.isprintable() else " " for letter in text)
-    words = " ".join(words.split())
+    words = " ".join(words.split()).removesuffix(":")
     return words if len(words) <= _REASON else f"{words[:_REASON]}…"
 
 

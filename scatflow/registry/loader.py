@@ -53,9 +53,6 @@ class Loader:
                 found = self._loaded(candidate)
         except Failure as failure:
             return replace(plugin, state=failure.state, reason=failure.reason, seconds=time.perf_counter() - began), []
-        except KeyboardInterrupt as interruption:
-            interruption.add_note(f"while plugin {plugin.called} was loaded")
-            raise
         self._taken |= {(candidate.dist, one.kind, one.key): candidate.entry for one in found}
         names: dict[str, tuple[str, ...]] = {}
         for kind in KINDS:

@@ -15,8 +15,8 @@ import zarr
 
 import scatflow as sf
 from cli.conftest import Program
-from scatflow.cli.outcome import Interrupted
 from scatflow.errors import StoreError
+from scatflow.registry.guard import Interrupted
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import xarray as xr
 import scatflow as sf
 from cli.conftest import Program
 from scatflow import cluster
-from scatflow.cli.outcome import Interrupted
+from scatflow.registry.guard import Interrupted
 
 PIPELINE = """
 parameters:

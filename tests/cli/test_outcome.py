@@ -11,8 +11,9 @@ import pytest
 
 from cli.conftest import Program
 from scatflow.cli import main
-from scatflow.cli.outcome import Interrupted, heeding
+from scatflow.cli.outcome import heeding
 from scatflow.errors import GraphError, JobError, ParameterError, PlanError, Problem, RegistryError, ScatflowError, StoreError
+from scatflow.registry.guard import Interrupted
 
 ENDS = [
     (ParameterError("scattering.J", "too large", expected="at most 6", got=9, remedy="Take J=6."), 2),

@@ -168,10 +168,14 @@ def test_a_plugins_own_command_ends_as_it_likes(site: Installed) -> None:
     assert site.run("leave").code == 3
 
 
-def test_a_plugin_that_interrupts_is_named_and_not_tried_again(site: Installed) -> None:
+def test_a_plugin_that_interrupts_fails_alone(site: Installed) -> None:
     site.dist("gamma", "raise KeyboardInterrupt\n")
-    code, _, err = site.run("ops")
-    assert code == 1 and "KeyboardInterrupt: (while plugin gamma was loaded)" in err
+    site.dist("delta", operators(cap='"delta_ops:Cap"'))
+    site.module("delta_ops", "raise KeyboardInterrupt\n" + pointwise("cap").replace("version=1", "version=int(1)"))
+    code, out, _ = site.run("ops")
+    assert code == 0 and "unusable: delta_ops:Cap cannot be imported (KeyboardInterrupt)" in out
+    code, _, err = site.run("--strict-plugins", "ops")
+    assert code == 1 and "gamma main: failed:import (KeyboardInterrupt)" in err
 
 
 def test_a_plugin_cannot_redirect_results(site: Installed, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import scatflow as sf
 import toys
 from cli.conftest import Program
 from scatflow.cli.difference import Difference, compare, differences
-from scatflow.cli.outcome import Interrupted
+from scatflow.registry.guard import Interrupted
 
 GRAPH: dict[str, Any] = {
     "noise": {"process_id": "toy_noise", "arguments": {"items": 5, "seed": 3}},

@@ -22,7 +22,7 @@ from scatflow.cli.catalog import catalogue
 from scatflow.errors import RegistryError
 from scatflow.hookspecs import hookimpl
 from scatflow.registry import STATES, Plugin, Policy, Registry, using
-from scatflow.registry.guard import guarded, printing_aside
+from scatflow.registry.guard import guarded, program
 from scatflow.registry.offers import RESERVED
 
 Put = Callable[..., None]
@@ -185,7 +185,7 @@ def test_a_program_may_let_plugins_print_aside(folder: Folder, capsys: pytest.Ca
     )
     folder.dist("thief", "import io, sys\nsys.stdout = io.StringIO()\n")
     before = sys.stdout
-    with printing_aside():
+    with program():
         assert [plugin.state for plugin in Registry().plugins] == ["active", "active"]
     out, err = capsys.readouterr()
     assert (out, err) == ("", "at import\nin hook\n") and sys.stdout is before
@@ -199,7 +199,7 @@ def test_standard_output_stays_with_other_threads(capsys: pytest.CaptureFixture[
         inside.set()
         release.wait()
 
-    with printing_aside():  # of this context: the thread has its own
+    with program():  # of this context: the thread has its own
         thread = threading.Thread(target=guarded, args=("failed:import", stay))
         thread.start()
         inside.wait()
@@ -276,7 +276,7 @@ def test_a_module_that_prints_does_not_spoil_json(folder: Folder) -> None:
     folder.dist("acme", operators(cap='"acme_caps:Cap"'))
     folder.module("acme_caps", "print('hello')\n" + pointwise("cap"))
     out = io.StringIO()
-    with redirect_stdout(out), printing_aside():
+    with redirect_stdout(out), program():
         Registry().find("operators", "cap")
     assert out.getvalue() == ""
 
