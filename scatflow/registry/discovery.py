@@ -161,7 +161,7 @@ def _origin(dist: Distribution) -> str:
         return "index"
     try:
         return _of_record(json.loads(text))
-    except (ValueError, TypeError, AttributeError, KeyError):
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return "unknown"
 
 

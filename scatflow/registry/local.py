@@ -81,6 +81,8 @@ def candidates(folder: Path) -> list[Candidate]:
 
 def _candidate(path: Path) -> Candidate:
     try:
+        if path.exists() and not path.is_file():  # reading a pipe or a device may never end
+            raise OSError("is no regular file")
         text = path.read_bytes()
     except OSError as error:
         unusable = ("failed:import", f"{type(error).__name__}: {error}")
