@@ -121,12 +121,22 @@ def _chosen(asked: Mapping[str, Any]) -> Any:
     return choosing(made)
 
 
+class _Folder(click.Path):
+    """A folder; an empty word, such as a variable that is not set, is none, and not the working directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("the name of the folder is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.option("--no-plugin", multiple=True, metavar="DIST", help="Leave out the plugins of a distribution; repeatable.")
 @click.option("--no-plugins", is_flag=True, help="Leave out all plugins.")
 @click.option("--strict-plugins", is_flag=True, help="Fail where a plugin cannot be used.")
-@click.option("--plugins-dir", type=click.Path(path_type=Path), metavar="DIR", help="Folder of single-file plugins.")
+@click.option("--plugins-dir", type=_Folder(path_type=Path), metavar="DIR", help="Folder of single-file plugins.")
 def cli(debug: bool, no_plugin: Sequence[str], no_plugins: bool, strict_plugins: bool, plugins_dir: Path | None) -> None:
     """Multiscale statistics of labelled arrays far larger than memory.
 

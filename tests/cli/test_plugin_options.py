@@ -203,6 +203,8 @@ def test_a_folder_of_single_files(site: Installed, tmp_path: Path) -> None:
     assert "My own." in site.run("--plugins-dir", mine, "ops").out
     assert "local:own: operator (pointwise), version 1" in site.run("--plugins-dir", "mine", "ops", "own").out
     assert site.listed("--plugins-dir", mine, "--no-plugin", "local")["local"] == "blocked"
+    code, _, err = site.run("--plugins-dir", "", "plugins", cwd=mine)  # such as a variable that is not set
+    assert code == 2 and "'--plugins-dir': the name of the folder is empty" in err
     code, _, err = site.run("--plugins-dir", "nowhere", "plugins")
     assert code == 2 and "plugin folder 'nowhere': is not there" in err
 

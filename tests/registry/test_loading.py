@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import itertools
+import os
 import random
 import sys
 import threading
@@ -130,14 +131,67 @@ def test_one_module_named_twice(folder: Folder) -> None:
     folder.dist("borrowing", entries={"main": "acme_plugin"})
     found = states(Registry())
     assert found["acme:one"].state == "active"
-    for name in ("acme:two", "borrowing:main"):
-        assert found[name].state == "failed:spec" and "acme:one" in found[name].reason
+    assert found["acme:two"].state == "failed:spec" and "acme:one" in found["acme:two"].reason
+    assert found["borrowing:main"].state == "failed:spec"
+    assert found["borrowing:main"].reason == "borrowing names the module acme_plugin, which belongs to acme"
+
+
+@pytest.mark.parametrize("how", ["files", "editable"])
+def test_a_module_belongs_to_the_distribution_that_holds_it(folder: Folder, how: str) -> None:
+    folder.dist("aathief", entries={"main": "good_ops_plugin"})
+    editable = {"url": folder.path.as_uri(), "dir_info": {"editable": True}} if how == "editable" else None
+    info = folder.dist("good-ops", operators(hat='"m:Hat"'), direct_url=editable)
+    if how == "files":
+        (info / "RECORD").write_text("good_ops_plugin.py,,\n")
+    book = Registry()
+    found = states(book)
+    assert found["aathief:main"].state == "failed:spec" and "which belongs to good-ops" in found["aathief:main"].reason
+    assert found["good-ops:main"].state == "active" and book.provider("operators", "hat").dist == "good-ops"
+
+
+def test_a_module_that_only_one_names_may_lie_anywhere(folder: Folder) -> None:
+    folder.module("core_plugin", operators(hat='"m:Hat"'))
+    (folder.dist("core", raw="") / "RECORD").write_text("core_plugin.py,,\n")
+    folder.dist("acme", entries={"main": "core_plugin"})
+    assert only(Registry()).state == "active"
 
 
 def test_entry_points_name_modules(folder: Folder) -> None:
     folder.module("acme_plugin", "class plugin:\n    pass\n")
     folder.dist("acme", entries={"main": "acme_plugin:plugin"})
     assert "names a module" in only(Registry()).reason
+
+
+@pytest.mark.parametrize("value", ["", "a b", "acme_plugin:plugin:more", ":x"])
+def test_entry_points_that_name_nothing(folder: Folder, value: str) -> None:
+    folder.dist("acme", entries={"main": value})
+    assert only(Registry()).state == "failed:import" and f"main = {value!r} names no module" in only(Registry()).reason
+
+
+def test_entry_points_that_cannot_be_read_do_not_vanish(folder: Folder) -> None:
+    folder.dist("fine", operators(a='"m:A"'))
+    (folder.dist("latin", operators(a='"m:A"')) / "entry_points.txt").write_bytes(b"[scatflow]\n# \xe9\nmain = latin_plugin\n")
+    (folder.dist("marked", operators(a='"m:A"')) / "entry_points.txt").write_bytes(
+        b"\xef\xbb\xbf[scatflow]\nmain = marked_plugin\n"
+    )
+    for name in ("loop", "folder"):
+        points = folder.dist(name, operators(a='"m:A"')) / "entry_points.txt"
+        points.unlink()
+        points.symlink_to(points) if name == "loop" else points.mkdir()
+    found = {plugin.dist: plugin for plugin in Registry().plugins}
+    assert found.pop("fine").state == "active" and len(found) == 4
+    for plugin in found.values():
+        assert plugin.state == "failed:import" and "entry_points.txt cannot be read" in plugin.reason, plugin
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
+def test_metadata_that_may_not_be_read_do_not_vanish(folder: Folder) -> None:
+    info = folder.dist("closed", operators(a='"m:A"'))
+    info.chmod(0)
+    try:
+        assert "PermissionError" in only(Registry()).reason
+    finally:
+        info.chmod(0o755)
 
 
 def test_metadata_that_nobody_can_read(folder: Folder) -> None:
