@@ -59,10 +59,12 @@ class Commands(click.Group):
             raise ended(ctx.invoked_subcommand, error) from error
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """Offer the nearest name where there is no such command."""
-        if args and self.get_command(ctx, args[0]) is None:
+        """Look a plugin's command up once, and offer the nearest name where there is none."""
+        if not args or args[0] in COMMANDS:
+            return super().resolve_command(ctx, args)
+        if (command := self.get_command(ctx, args[0])) is None:
             ctx.fail(f"No such command {args[0]!r}. {_remedy(args[0])}")
-        return super().resolve_command(ctx, args)
+        return args[0], command, args[1:]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Print the one-line helps from the table, so that ``--help`` imports no command."""
@@ -158,6 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             code = cli.main(args=words, prog_name="scatflow", standalone_mode=False)
     except click.ClickException as error:
         error.show()
+        if isinstance(error, click.NoSuchOption) and any(error.option_name in option.opts for option in cli.params):
+            click.echo(f"It stands before the command: scatflow {error.option_name} ...", err=True)
         sys.exit(BAD_INPUT)
     except click.Abort as error:
         if not isinstance(error.__cause__, Interrupted):

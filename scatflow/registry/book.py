@@ -224,7 +224,8 @@ class Registry:
         """Tell every observer; one that fails, however it does, is logged and ignored: watching a run never harms it."""
         for implementation in self._manager.hook.scatflow_event.get_hookimpls():
             try:
-                implementation.function(**dict.fromkeys(implementation.argnames, event))
+                # A copy for each: what one of them does to it must not reach the next.
+                implementation.function(**{key: dict(event) for key in implementation.argnames})
             except KeyboardInterrupt:
                 raise
             except BaseException as error:

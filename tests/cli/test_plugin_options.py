@@ -250,6 +250,34 @@ def test_debug_beside_other_options_shows_the_traceback(site: Installed) -> None
     assert code == 1 and "Traceback" in err
 
 
+def test_what_is_left_out_is_told_where_only_a_mention_is_found(site: Installed) -> None:
+    site.dist("gamma", operators(mexican_hat='"gamma_ops:MexicanHat"', thatch='"gamma_ops:Thatch"'))
+    site.module("gamma_ops", pointwise("mexican_hat") + pointwise("thatch", summary="So that it is found."))
+    code, out, err = site.run("--no-plugin", "acme", "ops", "hat")
+    assert code == 0 and "mexican_hat" in out and "thatch" not in out and "drop_labels" not in out
+    assert "Nothing is called 'hat'; listed is what mentions it. Plugin acme is blocked (left out of this run)." in err
+
+
+def test_an_old_command_is_told_once(site: Installed) -> None:
+    code, out, err = site.run("salute")
+    assert (code, out) == (0, "hello\n") and err.count("command 'salute' of beta is called 'greet' now.") == 1
+
+
+def test_an_option_behind_the_command_is_told_where_it_stands(site: Installed) -> None:
+    code, _, err = site.run("plugins", "--no-plugins")
+    assert code == 2 and "It stands before the command: scatflow --no-plugins ..." in err
+    code, _, err = site.run("plugins", "--nothing")
+    assert code == 2 and "before the command" not in err
+
+
+def test_numbers_that_json_does_not_have_are_described(site: Installed) -> None:
+    wide = pointwise("wide").replace("    def apply", "    most: float = param(float('inf'), 'Limit.')\n\n    def apply")
+    site.module("gamma_ops", wide)
+    site.dist("gamma", operators(wide='"gamma_ops:Wide"'))
+    assert json.loads(site.run("ops", "wide", "--json").out)["parameters"]["most"]["default"] == "Infinity"
+    assert 'default "Infinity"' in site.run("ops", "wide").out
+
+
 def test_check_passes_nothing_that_it_did_not_check(site: Installed) -> None:
     """A kernel that ends the program fails alone, one that prints leaves JSON, and a half that cannot be loaded is a failure."""
     site.module("gamma_a", operators(leaf='"gamma_ops:Leaf"', loud='"gamma_ops:Loud"'))

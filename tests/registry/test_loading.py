@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from fake_plugins import BAD, GOOD, HOOK, Folder, operators, pointwise
+from scatflow import ops
 from scatflow.cli.catalog import catalogue
 from scatflow.errors import RegistryError
 from scatflow.hookspecs import hookimpl
@@ -350,6 +351,8 @@ def test_one_name_from_two_distributions_is_ambiguous_and_noted(folder: Folder) 
         book.find("operators", "hat")
     assert caught.value.code == "ProcessAmbiguous"
     assert book.find("operators", "beta:hat").__module__ == "beta_hats"
+    with using(book), pytest.raises(AttributeError, match="expected one of acme:hat, beta:hat"):
+        _ = ops.hat
     assert book.names("operators") == ("hat", "own_acme", "own_beta")
     assert [one.canonical for one in book.entries("operators")] == ["acme:hat", "beta:hat", "acme:own_acme", "beta:own_beta"]
     assert book.dist_of(book.find("operators", "beta:hat")) == ("beta", "1.0")
