@@ -159,6 +159,7 @@ def child(task: Mapping[str, Any]) -> None:
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what plugins print, in whatever language, must not mix with the messages
     from scatflow.registry.book import candidates
+    from scatflow.registry.guard import program
     from scatflow.registry.loader import Loader
 
     dumps = json.dumps  # before a plugin can put another one there
@@ -175,7 +176,8 @@ def child(task: Mapping[str, Any]) -> None:
             continue
         ahead = Plugin(candidate.dist, candidate.version, candidate.entry, "", origin=candidate.origin, where=candidate.where)
         tell(plugin=ahead.to_dict(), done=False)
-        plugin = ahead if _key(ahead) in lost else loader.load(candidate)[0]
+        with program():  # no user interrupts this process, a plugin may
+            plugin = ahead if _key(ahead) in lost else loader.load(candidate)[0]
         tell(plugin=plugin.to_dict(), done=True)
     tell(end=True)
     os._exit(0)  # threads and exit handlers that plugins left behind are nobody's concern

@@ -123,6 +123,12 @@ def test_processes_that_plugins_start_are_not_waited_for(folder: Folder) -> None
     assert listed["forks"].state == "active" and "exit code 3" in listed["leaves"].reason
 
 
+def test_a_plugin_that_interrupts_the_child_fails(folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+    folder.dist("acme", "raise KeyboardInterrupt\n")
+    assert (found()["acme"].state, found()["acme"].reason) == ("failed:import", "KeyboardInterrupt")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_the_child_reads_nothing_from_ours(folder: Folder) -> None:
     folder.dist("asks", "input('password? ')\n")
     assert "EOFError" in found()["asks"].reason
