@@ -117,6 +117,9 @@ BAD: Mapping[str, tuple[str, str, str]] = {
     "silent-error": (
         "class Odd(Exception):\n    def __str__(self): raise ValueError('no text')\nraise Odd()\n", "failed:import", "whose text raises ValueError",
     ),
+    "leaving-error": (
+        "class Odd(Exception):\n    def __str__(self): raise SystemExit(3)\nraise Odd()\n", "failed:import", "Odd, whose text raises SystemExit",
+    ),
     "warning-error": ("import warnings\nwarnings.simplefilter('error')\nwarnings.warn('old', UserWarning)\n", "failed:import", "UserWarning: old"),
     "new-api": ("SCATFLOW_API = 99\n", "failed:api", "written for contract 99, this scatflow offers 1"),
     "text-api": ("SCATFLOW_API = '1'\n", "failed:api", "got '1'"),

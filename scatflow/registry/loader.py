@@ -130,7 +130,8 @@ def _check_api(module: ModuleType) -> None:
 def _check_names(module: ModuleType) -> None:
     """Refuse what looks like a hook and would never be called: a mistyped name, a missing mark, a mark on no function."""
     for name, value in list(vars(module).items()):
-        options: Mapping[str, Any] | None = inspect.getattr_static(value, f"{hookspecs.GROUP}_impl", None)
+        function = getattr(value, "__func__", None) if inspect.ismethod(value) else value
+        options: Mapping[str, Any] | None = inspect.getattr_static(function, f"{hookspecs.GROUP}_impl", None)
         if options is not None and not inspect.isroutine(value):
             raise Failure("failed:hook", f"{name} is marked with @hookimpl and is {offers.described(value)}, expected a function")
         if options is not None and (inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)):
