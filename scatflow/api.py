@@ -13,8 +13,8 @@ from typing import Any
 
 #: Version of the operator contract; a plugin module may carry ``SCATFLOW_API`` to say which it was written for.
 API = 1
-#: Names of operators, sources, filter families and commands.
-NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: Names of operators, sources, filter families and commands; pipelines take no longer ones.
+NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 #: Distribution name that stands for single files, and that of the engine: no plugin may have either.
 LOCAL, ENGINE = "local", "scatflow"
 #: Digits of a file's content hash; 48 bits are plenty for the files of one folder.

@@ -1,7 +1,8 @@
 """The one reader of ``scatflow.toml``: what a user or an administrator has decided for every run.
 
 The file is named by ``SCATFLOW_CONFIG`` or lies in the user's configuration folder. The working directory is never
-looked at, since a folder that somebody cloned must be able neither to change which plugins run nor to bring its own.
+looked at, since a folder that somebody cloned must not be able to change which plugins run. A file that is there and cannot
+be read is an error: taken for absent, it would let everything run.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def settings() -> Settings:
 
 
 def location() -> Path | None:
-    """Return the file that counts: that of ``SCATFLOW_CONFIG``, else that of the user if it exists.
+    """Return the file that counts: that of ``SCATFLOW_CONFIG``, else that of the user if it exists, even if it cannot be read.
 
     Raises
     ------
@@ -85,18 +86,31 @@ def location() -> Path | None:
     if not folder.is_absolute():  # which the XDG specification says to ignore
         folder = Path(os.path.expanduser("~/.config"))
     path = folder / "scatflow" / FILE
-    return path if folder.is_absolute() and path.is_file() else None
+    return path if folder.is_absolute() and _there(path) else None
+
+
+def _there(path: Path) -> bool:
+    """Tell whether there is anything of this name, in whatever state: what cannot be looked at is not taken for absent."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _content(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():  # reading a pipe may never end
+            raise OSError("is no regular file")
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{path}", "cannot be read", got=error.strerror or str(error),
                             remedy=f"Repair it, or set {VARIABLE} to another file or to nothing.") from None  # fmt: skip
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}", "is not TOML", got=str(error)) from None
 
 

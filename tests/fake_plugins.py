@@ -117,6 +117,9 @@ BAD: Mapping[str, tuple[str, str, str]] = {
     "silent-error": (
         "class Odd(Exception):\n    def __str__(self): raise ValueError('no text')\nraise Odd()\n", "failed:import", "whose text raises ValueError",
     ),
+    "leaving-error": (
+        "class Odd(Exception):\n    def __str__(self): raise SystemExit(3)\nraise Odd()\n", "failed:import", "Odd, whose text raises SystemExit",
+    ),
     "warning-error": ("import warnings\nwarnings.simplefilter('error')\nwarnings.warn('old', UserWarning)\n", "failed:import", "UserWarning: old"),
     "new-api": ("SCATFLOW_API = 99\n", "failed:api", "written for contract 99, this scatflow offers 1"),
     "text-api": ("SCATFLOW_API = '1'\n", "failed:api", "got '1'"),
@@ -135,6 +138,11 @@ BAD: Mapping[str, tuple[str, str, str]] = {
         "    def __iter__(self): raise OSError('disk')\n    def __getitem__(self, key): return 1\n"
         "@hookimpl\ndef scatflow_operators(): return Lazy()\n", "failed:hook", "OSError: disk",
     ),
+    "class": (f"{HOOK}\n@hookimpl\nclass scatflow_operators: pass\n", "failed:hook", "is the class scatflow_operators, expected a function"),
+    "class-named-otherwise": (
+        f"{HOOK}\n@hookimpl(specname='scatflow_event')\nclass Watcher: pass\n", "failed:hook", "is the class Watcher, expected a function",
+    ),
+    "async": (f"{HOOK}\n@hookimpl\nasync def scatflow_event(event): pass\n", "failed:hook", "scatflow_event is async"),
     "nothing": (f"{HOOK}\n@hookimpl\ndef scatflow_operators(): pass\n", "failed:spec", "type NoneType"),
     "list": (f"{HOOK}\n@hookimpl\ndef scatflow_operators(): return ['hat']\n", "failed:spec", "expected a mapping"),
     "capital": (operators(Hat='"m:Hat"'), "failed:spec", "'Hat'"),

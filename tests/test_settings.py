@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,33 @@ def test_the_users_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert settings().plugins.deny == ("b",)
 
 
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("how", ["dangling", "loop", "folder", "pipe", "behind"])
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, named: bool) -> None:
+    path = tmp_path / "scatflow" / "scatflow.toml"
+    path.parent.mkdir()
+    if how == "folder":
+        path.mkdir()
+    elif how == "pipe":
+        os.mkfifo(path)
+    elif how == "behind":
+        path.parent.rmdir()
+        path.parent.symlink_to(path.parent)
+    else:
+        path.symlink_to(path if how == "loop" else tmp_path / "nowhere")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("SCATFLOW_CONFIG", str(path))
+    if not named:
+        monkeypatch.delenv("SCATFLOW_CONFIG")
+    with pytest.raises(SettingsError, match=r"scatflow\.toml: cannot be read"):
+        settings()
+
+
+def test_a_mark_of_byte_order_is_no_statement(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf[plugins]\nallow = []\n")
+    assert settings().plugins.allow == ()
+
+
 def test_the_working_directory_is_never_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("scatflow.toml", ".scatflow.toml", "scatflow/scatflow.toml", ".config/scatflow/scatflow.toml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +105,7 @@ def test_a_folder_of_plugins_is_never_below_the_working_directory(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[plugins", "is not TOML"), ("\x00", "is not TOML"), ("[plugin]\n", "plugin: unknown section; expected [plugins]. Did you mean 'plugins'?"),
+        ("[plugins", "is not TOML"), ("a = " + "[" * 5000, "is not TOML"), ("\x00", "is not TOML"), ("[plugin]\n", "plugin: unknown section; expected [plugins]. Did you mean 'plugins'?"),
         ("workers = 3\n", "workers: unknown section"), ("plugins = 3\n", "plugins: is a section"), ("[[plugins]]\n", "plugins: is a section"),
         ('[plugins]\nalow = ["*"]\n', "plugins.alow: unknown key; expected allow, deny, disable, strict, dir. Did you mean 'allow'?"),
         ('[plugins]\nallow = "*"\n', "plugins.allow: has the wrong type; expected a list of texts; got '*'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ def _told(plugin: Plugin) -> list[str]:
 def ops(name: str | None, as_json: bool) -> None:
     """List operators, sources and filter families, or describe the one called NAME.
 
-    Where nothing is called NAME, everything is listed whose summary or other names hold that word.
+    Where nothing is called NAME, everything is listed whose name, summary or other names hold a word that begins like it.
     """
     from scatflow.registry import registry
 
@@ -103,6 +104,7 @@ def ops(name: str | None, as_json: bool) -> None:
             rows = [row for row in rows if _mentions(row, name)]
             if not rows:
                 book.provider("operators", name)  # raises, with the nearest names and how to install it
+            _print_unknown(book, name)
         _print_catalogue(rows, as_json)
         return
     provided = book.provider(kind, name)
@@ -114,6 +116,13 @@ def ops(name: str | None, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=2))
     else:
         _print_description(found)
+
+
+def _print_unknown(book: Registry, name: str) -> None:
+    """Say that what is listed only mentions a name, and which plugins might have it."""
+    from scatflow.registry.remedies import inactive
+
+    click.echo(" ".join([f"Nothing is called {name!r}; listed is what mentions it.", *inactive(book.plugins)]), err=True)
 
 
 def catalogue(book: Registry) -> list[dict[str, Any]]:
@@ -159,7 +168,8 @@ def _kind_of(book: Registry, name: str) -> Kind | None:
 
 def _mentions(row: Mapping[str, Any], word: str) -> bool:
     texts = (row["name"], row["summary"], *row["aliases"])
-    return any(word.casefold() in text.casefold() for text in texts)
+    begins = re.compile(rf"(?<![^\W_]){re.escape(word.casefold())}")
+    return any(begins.search(text.casefold()) for text in texts)
 
 
 def _print_catalogue(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:

@@ -50,13 +50,13 @@ def convert(
     target = output or Path(f"{file.stem}.zarr")
     if target.resolve() == file.resolve():
         raise click.UsageError("the result would replace its own input: name it with -o.")
-    asked = lengths(chunks, "--chunks")
+    place, asked = target.absolute(), lengths(chunks, "--chunks")
     request = _request(file, variables, asked, _names(rename), pairs(parameters))
     pipeline = Pipeline.from_document(document(request))
     check(pipeline, request)
-    execute(pipeline, target, options, region=asked, explain=True)
+    execute(pipeline, place, options, region=asked, explain=True)
     if request.attrs:
-        annotate(target, request.attrs)
+        annotate(place, request.attrs)
     click.echo(f"{target}: complete")
 
 

@@ -6,12 +6,12 @@ import contextlib
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
 from scatflow.cli.options import ALLOW_DRIFT, SWEEP, job_options
+from scatflow.cli.outcome import heeding
 from scatflow.cli.words import lengths, pairs, swept
 
 
@@ -28,7 +28,8 @@ def run(pipeline: Path, output: Path | None, parameters: Sequence[str], sweep: b
     not depend on workers, threads, kills or resumes.
     """
     target = output or Path(f"{pipeline.stem}.zarr")
-    execute(opened(pipeline, parameters, sweep, allow_drift), target, options)
+    place = target.absolute()  # before any plugin is loaded, which might change the working directory
+    execute(opened(pipeline, parameters, sweep, allow_drift), place, options)
     click.echo(f"{target}: complete")
 
 
@@ -83,7 +84,8 @@ def data(name: str, output: Path | None, parameters: Sequence[str], **options: A
     from scatflow.pipeline import Pipeline
 
     target = output or Path(f"{name}.zarr")
-    execute(warned(Pipeline.from_source(name, **pairs(parameters))), target, options)
+    place = target.absolute()
+    execute(warned(Pipeline.from_source(name, **pairs(parameters))), place, options)
     click.echo(f"{target}: complete")
 
 
@@ -98,7 +100,8 @@ def execute(
     from scatflow.cli.progress import progress
 
     where = {"memory": options["memory"], "region": {**(region or {}), **lengths(options["region"])}, "device": options["device"]}
-    with _stoppable(), _client(options) as client:
+    # Schedulers end a job by SIGTERM: like Ctrl-C, it closes the ledger and the job can be resumed.
+    with heeding(signal.SIGTERM), _client(options) as client:
         if explain:
             from scatflow.cli.plan import print_plan
 
@@ -108,24 +111,6 @@ def execute(
                 output, client=client, resume=options["resume"], overwrite=options["overwrite"], update=options["update"],
                 verify=options["verify"], progress=observe, **where,
             )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Treat SIGTERM, by which schedulers end a job, like Ctrl-C: the run closes its ledger and can be resumed."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread: whoever runs us there owns the signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,13 +44,27 @@ class Commands(click.Group):
         asked = ctx.params
         if asked["no_plugin"] or asked["no_plugins"] or asked["strict_plugins"] or asked["plugins_dir"]:
             ctx.with_resource(_chosen(asked))
-        return super().invoke(ctx)
+        from scatflow.cli.outcome import ended
+        from scatflow.registry.guard import Interrupted
+
+        try:
+            return super().invoke(ctx)
+        except (Interrupted, Exception) as error:
+            if isinstance(error, EOFError):  # click would take it for an interruption
+                raise ended(ctx.invoked_subcommand, error) from error
+            raise
+        except BaseException as error:
+            if isinstance(error, SystemExit) and ctx.invoked_subcommand not in (None, *COMMANDS):
+                raise  # a plugin's command ends as it likes
+            raise ended(ctx.invoked_subcommand, error) from error
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """Offer the nearest name where there is no such command."""
-        if args and self.get_command(ctx, args[0]) is None:
+        """Look a plugin's command up once, and offer the nearest name where there is none."""
+        if not args or args[0] in COMMANDS:
+            return super().resolve_command(ctx, args)
+        if (command := self.get_command(ctx, args[0])) is None:
             ctx.fail(f"No such command {args[0]!r}. {_remedy(args[0])}")
-        return super().resolve_command(ctx, args)
+        return args[0], command, args[1:]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Print the one-line helps from the table, so that ``--help`` imports no command."""
@@ -108,12 +123,22 @@ def _chosen(asked: Mapping[str, Any]) -> Any:
     return choosing(made)
 
 
+class _Folder(click.Path):
+    """A folder; an empty word, such as a variable that is not set, is none, and not the working directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("the name of the folder is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.option("--no-plugin", multiple=True, metavar="DIST", help="Leave out the plugins of a distribution; repeatable.")
 @click.option("--no-plugins", is_flag=True, help="Leave out all plugins.")
 @click.option("--strict-plugins", is_flag=True, help="Fail where a plugin cannot be used.")
-@click.option("--plugins-dir", type=click.Path(path_type=Path), metavar="DIR", help="Folder of single-file plugins.")
+@click.option("--plugins-dir", type=_Folder(path_type=Path), metavar="DIR", help="Folder of single-file plugins.")
 def cli(debug: bool, no_plugin: Sequence[str], no_plugins: bool, strict_plugins: bool, plugins_dir: Path | None) -> None:
     """Multiscale statistics of labelled arrays far larger than memory.
 
@@ -125,17 +150,22 @@ def cli(debug: bool, no_plugin: Sequence[str], no_plugins: bool, strict_plugins:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with 0 complete, 1 failed, 2 bad input, 75 incomplete and resumable."""
-    from scatflow.cli.outcome import BAD_INPUT, OK, RESUMABLE, explained, short_warnings
+    from scatflow.cli.outcome import BAD_INPUT, FAILED, OK, RESUMABLE, explained, heeding, short_warnings
+    from scatflow.registry.guard import Interrupted, program
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _debugging(words)
     try:
-        with short_warnings(debug):
+        with short_warnings(debug), heeding(signal.SIGINT), program():
             code = cli.main(args=words, prog_name="scatflow", standalone_mode=False)
     except click.ClickException as error:
         error.show()
+        if isinstance(error, click.NoSuchOption) and any(error.option_name in option.opts for option in cli.params):
+            click.echo(f"It stands before the command: scatflow {error.option_name} ...", err=True)
         sys.exit(BAD_INPUT)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort as error:
+        if not isinstance(error.__cause__, Interrupted):
+            sys.exit(FAILED)  # a plugin's command gives up, and has said why
         click.echo("Interrupted: what was finished is kept; the same command with --resume goes on.", err=True)
         sys.exit(RESUMABLE)
     except Exception as error:

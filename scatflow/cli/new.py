@@ -13,6 +13,8 @@ from pathlib import Path
 
 import click
 
+from scatflow.api import LOCAL, NAME
+
 TEMPLATES = Path(__file__).parent / "templates"
 #: Template -> where it goes; ``window.py`` stands for the chosen kind.
 FILES: Mapping[str, str] = {
@@ -41,7 +43,6 @@ NUMBERS: Mapping[str, str] = {
     np.testing.assert_allclose(found, np.sqrt((signal**2).mean()), rtol=1e-12)""",
 }
 _DIST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_OPERATOR = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @click.command()
@@ -85,15 +86,28 @@ def names(name: str, operator: str | None) -> dict[str, str]:
         raise click.BadParameter(f"{name!r}: {module!r} cannot be the name of its module", param_hint="NAME")
     if dist == "scatflow" or dist.startswith("scatflow-"):
         raise click.BadParameter(f"{name!r}: names beginning with scatflow are those of the first-party plugins", param_hint="NAME")
+    if dist == LOCAL:
+        raise click.BadParameter(f"{name!r}: it stands for plugins that are single files", param_hint="NAME")
     called = module if operator is None else operator
-    if not _OPERATOR.fullmatch(called) or keyword.iskeyword(called):
-        raise click.BadParameter(f"{called!r}: an operator's name has lower-case letters, digits and '_'", param_hint="--operator")
+    class_name = "".join(word.capitalize() for word in called.split("_"))
+    _check_operator(called, class_name)
     from scatflow import __version__
 
     return {
-        "dist": dist, "module": module, "entry": module, "operator": called, "version": __version__,
-        "class_name": "".join(word.capitalize() for word in called.split("_")),
+        "dist": dist, "module": module, "entry": module, "operator": called, "version": __version__, "class_name": class_name,
     }  # fmt: skip
+
+
+def _check_operator(name: str, class_name: str) -> None:
+    from scatflow.registry.offers import RESERVED
+
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or keyword.iskeyword(class_name):
+        raise click.BadParameter(
+            f"{name!r}: an operator's name has lower-case letters, digits and '_', is no word of Python and has at most 100 letters",
+            param_hint="--operator",
+        )
+    if name in RESERVED["operators"]:
+        raise click.BadParameter(f"{name!r}: this name of an operator is taken by scatflow itself", param_hint="--operator")
 
 
 def write(target: Path, kind: str, words: Mapping[str, str]) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import warnings
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import click
 
 from scatflow.errors import GraphError, JobError, Problem, ScatflowError
+from scatflow.registry.guard import Interrupted, told
 
 #: Exit codes: complete, failed, bad input, incomplete and resumable.
 OK, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
@@ -17,18 +20,53 @@ OK, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
 #: such as data that an operator refuses, would stop at the same place again, and a queue must not try for ever.
 _OUTSIDE = frozenset({"JobFailed", "RegionFailed", "DiskFull", "WorkerOutOfMemory"})
 #: Errors that are no mistake of the caller.
-_FAILURES = frozenset({"ChecksumDiffers", "DependencyMissing", "PluginsFailed"})
+_FAILURES = frozenset({"ChecksumDiffers", "DependencyMissing", "PluginsFailed", "ProgramEnded"})
 
 
-def explained(error: Exception) -> int:
+@contextlib.contextmanager
+def heeding(number: signal.Signals) -> Iterator[None]:
+    """Let a signal raise :class:`Interrupted`, unless it is ignored or this is not the main thread."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Interrupted
+
+    before = signal.getsignal(number)
+    try:
+        if before is not signal.SIG_IGN:  # as a shell decides for what runs in the background
+            signal.signal(number, interrupt)
+    except ValueError:  # not the main thread: whoever runs us there owns the signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def ended(command: str | None, error: BaseException) -> ScatflowError:
+    """Return the error that stands for code which ends the program instead of raising one: nothing is complete then."""
+    return ScatflowError(f"scatflow {command or ''}".strip(), "is ended by code of a plugin", got=told(error),
+                         expected="an error, where something fails", code="ProgramEnded",
+                         remedy="--debug before the command shows where.")  # fmt: skip
+
+
+def explained(error: BaseException) -> int:
     """Print an error for people and return the exit code that stands for it; never a traceback."""
     if not isinstance(error, ScatflowError):
-        click.echo(f"Error: {type(error).__name__}: {error}\n  --debug before the command shows where.", err=True)
+        click.echo(f"Error: {_text(error)}\n  --debug before the command shows where.", err=True)
         return FAILED
     click.echo("\n".join(lines(error)), err=True)
     if isinstance(error, JobError):
         return RESUMABLE if error.code in _OUTSIDE else FAILED
     return FAILED if error.code in _FAILURES else BAD_INPUT
+
+
+def _text(error: BaseException) -> str:
+    """Return type and text of an error, even where asking for the text raises."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except BaseException:
+        return told(error)
 
 
 def lines(error: ScatflowError) -> list[str]:

@@ -42,6 +42,7 @@ def rerun(result: Path, output: Path | None, rtol: float, allow_drift: bool, par
         raise click.UsageError("--resume and --update go on with a store: name it with -o.")
     if output is not None and output.resolve() == result.resolve():
         raise click.UsageError("the repeated result cannot replace the first one: give -o another name.")
+    output = output and output.absolute()  # before any plugin is loaded, which might change the working directory
     before = open_result(result)
     pipeline = warned(Pipeline.from_array(before, allow_drift=allow_drift, **values(parameters)))
     inputs = compared_inputs(pipeline, before.attrs)

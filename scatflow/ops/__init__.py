@@ -22,7 +22,8 @@ def __getattr__(name: str) -> Any:
         function = OperatorFunction(_registry().find("operators", provided.canonical))
     except _RegistryError as error:
         # An AttributeError keeps hasattr() and completion working; the text stays the registry's.
-        raise UnknownOperatorError(error.subject, error.rule, remedy=error.remedy, code=error.code) from None
+        raise UnknownOperatorError(error.subject, error.rule, expected=error.expected, got=error.got, remedy=error.remedy,
+                                   code=error.code) from None  # fmt: skip
     if provided.was:
         _warnings.warn(f"operator {provided.renaming}", FutureWarning, stacklevel=2)
     return function

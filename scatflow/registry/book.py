@@ -165,6 +165,9 @@ class Registry:
             raise RegistryError(
                 subject, f"{provided.dist} provides something else", expected=offers.expected(kind), got=offers.described(target)
             )
+        if kind != "commands" and (words := _misdeclared(kind, target)):
+            raise RegistryError(subject, f"{provided.dist} declares it as nothing can be declared (failed:spec)", got=words,
+                                remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
         if kind != "commands" and (wrong := _mislabeled(provided, target)):
             raise RegistryError(subject, f"{provided.dist} registers it under another name than it declares", expected=wrong[0],
                                 got=wrong[1], remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
@@ -183,11 +186,12 @@ class Registry:
 
     def outline(self, kind: Kind, provided: Provided) -> Outline | None:
         """Return what a name declares as far as its source tells without being imported; None where it does not."""
-        if not isinstance(provided.target, str):
-            return of_class(provided.target)
-        module, _, attribute = provided.target.partition(":")
-        if (known := getattr(sys.modules.get(module), attribute, None)) is not None:
-            return of_class(known) if offers.fits(kind, known) else None
+        module, _, attribute = provided.target.partition(":") if isinstance(provided.target, str) else ("", "", "")
+        if not module or module in sys.modules:
+            try:
+                return of_class(self.find(kind, provided.canonical))
+            except RegistryError:
+                return None
         if module not in self._outlines:
             self._outlines[module] = outlines(module)
         found = self._outlines[module].get(attribute)
@@ -220,7 +224,8 @@ class Registry:
         """Tell every observer; one that fails, however it does, is logged and ignored: watching a run never harms it."""
         for implementation in self._manager.hook.scatflow_event.get_hookimpls():
             try:
-                implementation.function(**dict.fromkeys(implementation.argnames, event))
+                # A copy for each: what one of them does to it must not reach the next.
+                implementation.function(**{key: dict(event) for key in implementation.argnames})
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -233,6 +238,14 @@ def candidates(points: Iterable[EntryPoint] | None, folder: str | Path | None) -
     """Return what a registry of these entry points and this folder would load, in order."""
     found = discovery.installed() if points is None else discovery.of_points(points)
     return found + (local.candidates(Path(folder)) if folder is not None else [])
+
+
+def _misdeclared(kind: Kind, cls: type[Any]) -> str:
+    """Return what is wrong with a declaration, which is a plugin's code as well: a property or a metaclass may raise."""
+    try:
+        return str(guarded("failed:spec", offers.misdeclared, kind, cls))
+    except Failure as failure:
+        return failure.reason
 
 
 def _mislabeled(provided: Provided, cls: type[Any]) -> tuple[str, str] | None:

@@ -28,6 +28,7 @@ def registry() -> Registry:
 
     It is made on first use from what :func:`choosing` says, for the command line, or else from the settings:
     ``[plugins]`` of the ``scatflow.toml`` that ``SCATFLOW_CONFIG`` names or that lies in the user's configuration folder.
+    Threads that ask meanwhile wait until it is there, so a plugin that waits for one of them waits for ever.
 
     Raises
     ------

@@ -7,6 +7,7 @@ raises loses the answers of the others.
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -127,12 +128,16 @@ def _check_api(module: ModuleType) -> None:
 
 
 def _check_names(module: ModuleType) -> None:
-    """Refuse what looks like a hook and would never be called: a mistyped name, or a missing mark."""
-    marks = f"{hookspecs.GROUP}_impl"
+    """Refuse what looks like a hook and would never be called: a mistyped name, a missing mark, a mark on no function."""
     for name, value in list(vars(module).items()):
+        function = getattr(value, "__func__", None) if inspect.ismethod(value) else value
+        options: Mapping[str, Any] | None = inspect.getattr_static(function, f"{hookspecs.GROUP}_impl", None)
+        if options is not None and not inspect.isroutine(value):
+            raise Failure("failed:hook", f"{name} is marked with @hookimpl and is {offers.described(value)}, expected a function")
+        if options is not None and (inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)):
+            raise Failure("failed:hook", f"{name} is async, and nobody waits for a hook")
         if not name.startswith("scatflow_") or not callable(value) or isinstance(value, ModuleType):
             continue
-        options: Mapping[str, Any] | None = getattr(value, marks, None)
         if name in HOOKS and options is None:
             raise Failure("failed:hook", f"{name} is not marked with @hookimpl")
         named = (options or {}).get("specname") or name

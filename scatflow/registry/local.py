@@ -65,22 +65,28 @@ def sources(modules: Sequence[str]) -> dict[str, tuple[str, bytes]]:
 
 
 def candidates(folder: Path) -> list[Candidate]:
-    """Return the files of a folder that are plugins: ``*.py`` without those that begin with ``_``, sorted.
+    """Return the files of a folder that are plugins: ``*.py`` without those that begin with ``_`` or ``.``, sorted.
 
     Raises
     ------
     ParameterError
-        There is no such folder.
+        There is no such folder, or it cannot be looked at.
     """
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:
+        raise ParameterError(f"plugin folder {str(folder)!r}", "cannot be read", got=error.strerror) from None
+    if not there:
         raise ParameterError(f"plugin folder {str(folder)!r}", "is not there" if not folder.exists() else "is not a folder",
                              remedy="Name another with --plugins-dir, or in scatflow.toml.")  # fmt: skip
-    files = [path for path in sorted(folder.glob("*.py")) if not path.name.startswith("_")]
+    files = [path for path in sorted(folder.glob("*.py")) if not path.name.startswith(("_", "."))]
     return [_candidate(path.absolute()) for path in files]
 
 
 def _candidate(path: Path) -> Candidate:
     try:
+        if path.exists() and not path.is_file():  # reading a pipe or a device may never end
+            raise OSError("is no regular file")
         text = path.read_bytes()
     except OSError as error:
         unusable = ("failed:import", f"{type(error).__name__}: {error}")

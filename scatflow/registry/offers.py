@@ -19,6 +19,13 @@ BASES: Mapping[Kind, tuple[str, str]] = {
     "filters": ("scatflow.contract.source", "FilterFamily"),
     "commands": ("click", "Command"),
 }
+#: Names that stand for something else where their kind is used: steps of a pipeline that no plugin provides, modules of
+#: ``sf.ops``, and what ``da.scatflow`` offers beside operators.
+RESERVED: Mapping[Kind, tuple[str, ...]] = {
+    "operators": ("dataset", "variable", "evaluation", "functions", "plot", "provenance"), "sources": ("dataset", "variable"),
+}  # fmt: skip
+#: Keywords of every call of an operator, which no parameter may be called.
+KEYWORDS = ("rechunk", "labels")
 _KEY = re.compile(rf"({NAME.pattern})(?:@([1-9][0-9]*))?")
 
 
@@ -65,6 +72,8 @@ def offer(kind: Kind, key: Any, target: Any) -> Offer:
             + ("" if kind == "commands" else ", or with @version")
         )
     name, number = found[1], int(found[2]) if found[2] else None
+    if name in RESERVED.get(kind, ()):
+        raise Misfit(f"{SINGULAR[kind]} {key!r}: this name is taken by scatflow itself")
     if isinstance(target, Renamed):
         if number is not None or not isinstance(target.to, str):
             raise Misfit(f"{SINGULAR[kind]} {key!r}: only a name as text can stand for a current one, got {target!r}")
@@ -103,6 +112,23 @@ def fits(kind: Kind, target: Any) -> bool:
     if base is None:
         return False
     return isinstance(target, base) if kind == "commands" else isinstance(target, type) and issubclass(target, base)
+
+
+def misdeclared(kind: Kind, cls: type[Any]) -> str:
+    """Return what a declaration says and must not, since records, catalogs and calls could not use it; empty if nothing."""
+    doc, aliases = vars(cls).get("__doc__"), getattr(cls, "aliases", ())
+    if isinstance(cls.version, bool) or not isinstance(cls.version, int) or cls.version < 1:
+        return f"its version is {cls.version!r}, expected a positive integer"
+    if not isinstance(aliases, tuple) or not all(isinstance(alias, str) for alias in aliases):
+        return f"its aliases are {aliases!r}, expected a tuple of texts"
+    if doc is not None and not isinstance(doc, str):
+        return f"its docstring is {described(doc)}"
+    if kind != "operators":
+        return ""
+    if not isinstance(getattr(cls.signature, "text", None), str):
+        return f"its signature is {described(cls.signature)}"
+    taken = [name for name in cls.model_fields if name in (*cls.inputs, *KEYWORDS)]
+    return f"its parameter {taken[0]!r} is called like an input or like a keyword of every call" if taken else ""
 
 
 def expected(kind: Kind) -> str:

@@ -11,7 +11,7 @@ import ast
 import importlib.machinery
 import importlib.util
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +43,15 @@ def outlines(module: str) -> dict[str, Outline | None]:
     """Return class name -> outline, None where a declaration does not tell; nothing where no source is found."""
     try:
         tree = _tree(module)
+        bound = _bindings(tree.body)
     except Exception:  # source that cannot be found or parsed, for whatever reason: the import will tell it
         return {}
-    decorators = _decorators(tree)
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    names = [node.name for node in classes]
-    return {node.name: _declared(node, decorators) if names.count(node.name) == 1 else None for node in classes}
+    decorators = _decorators(tree, bound)
+    return {
+        node.name: _declared(node, decorators) if len(bound[node.name]) == 1 and decorators else None
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }
 
 
 def _tree(module: str) -> ast.Module:
@@ -62,45 +65,72 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(source)
 
 
-def _decorators(tree: ast.Module) -> dict[str, str]:
+def _decorators(tree: ast.Module, bound: Mapping[str, set[Any]]) -> dict[str, str]:
     """Return local spelling -> decorator for those of ours that a module imports and binds to nothing else."""
+    if "*" in bound or any(isinstance(node, ast.Raise) for node in tree.body):
+        return {}  # what a star brings in may be called like anything; and a module that raises provides nothing
     found: dict[str, str] = {}
-    bound: list[str] = []
     for node in tree.body:
-        bound += _bound(node)
         if isinstance(node, ast.ImportFrom) and not node.level and node.module in _HOMES:
             found |= {alias.asname or alias.name: alias.name for alias in node.names if alias.name in _DECORATORS}
         elif isinstance(node, ast.Import):
             homes = {alias.asname or alias.name: alias.name for alias in node.names if alias.name in _HOMES}
             found |= {f"{spelling}.{word}": word for spelling in homes for word in _DECORATORS}
-    return {spelling: word for spelling, word in found.items() if bound.count(spelling.partition(".")[0]) == 1}
+    return {spelling: word for spelling, word in found.items() if len(bound[spelling.partition(".")[0]]) == 1}
 
 
-def _bound(node: ast.stmt) -> Iterator[str]:
-    """Yield the names that a statement at the top of a module binds."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield node.name
-    elif isinstance(node, (ast.Import, ast.ImportFrom)):
-        yield from dict.fromkeys((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-    else:
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-                yield inner.id
-            elif isinstance(inner, (ast.Import, ast.ImportFrom)):
-                yield from ((alias.asname or alias.name).partition(".")[0] for alias in inner.names)
+def _bindings(body: Sequence[ast.stmt]) -> dict[str, set[Any]]:
+    """Return name -> all that binds, changes or deletes it where these statements run: the same import twice counts once.
+
+    Functions and classes inside are not entered, except for names that they declare global.
+    """
+    found: dict[str, set[Any]] = {}
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop()
+        for name, what in _bound(node):
+            found.setdefault(name, set()).add(what)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            inside = (name for inner in ast.walk(node) if isinstance(inner, ast.Global) for name in inner.names)
+            for name in inside:
+                found.setdefault(name, set()).add(node)
+        else:
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def _bound(node: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Yield the names that one node of a syntax tree binds, changes or deletes, and what tells its effect from others."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        home = (node.module, node.level) if isinstance(node, ast.ImportFrom) else ()
+        for alias in node.names:
+            name = alias.asname or (alias.name if home else alias.name.partition(".")[0])
+            yield name, (*home, alias.name) if home or alias.asname else name
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node.name, node
+    elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id, node
+    elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name):
+        yield node.value.id, node
+    elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+        yield node.name, node
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest, node
 
 
 def _declared(node: ast.ClassDef, decorators: Mapping[str, str]) -> Outline | None:
     if len(node.decorator_list) != 1 or not isinstance(call := node.decorator_list[0], ast.Call):
         return None
-    if ast.unparse(call.func) not in decorators or any(_sets_doc(statement) for statement in node.body):
+    if ast.unparse(call.func) not in decorators or "__doc__" in _bindings(node.body):
         return None
     try:
         values = _literals(call)
     except ValueError:
         return None
     name, version, aliases, signature = (values.get(key, default) for key, default in _DEFAULTS.items())
-    if not (isinstance(name, str) and isinstance(version, int) and isinstance(aliases, tuple) and isinstance(signature, str)):
+    if not (isinstance(name, str) and isinstance(aliases, tuple) and all(isinstance(word, str) for word in (signature, *aliases))):
+        return None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         return None
     doc = ast.get_docstring(node) or ""
     return Outline(name, version, doc.partition("\n")[0].strip(), aliases, signature)
@@ -115,8 +145,3 @@ def _literals(call: ast.Call) -> dict[str, Any]:
         raise ValueError("arguments that are not spelt out")
     given = dict(zip(("name",), call.args, strict=False)) | {str(keyword.arg): keyword.value for keyword in call.keywords}
     return {key: ast.literal_eval(value) for key, value in given.items() if key in _DEFAULTS}
-
-
-def _sets_doc(statement: ast.stmt) -> bool:
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-    return any(isinstance(target, ast.Name) and target.id == "__doc__" for target in targets)

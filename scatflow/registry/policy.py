@@ -23,10 +23,11 @@ class Policy:
 
     Parameters
     ----------
-    allow, deny : tuple of str
+    allow, deny : sequence of str
         Patterns: a distribution name with ``*`` for any letters, and optionally versions as in requirements
-        (``"acme-ops==2.1"``, ``"acme-*>=2,<3"``). Only what is allowed and not denied is loaded.
-    blocked : tuple of str
+        (``"acme-ops==2.1"``, ``"acme-*>=2,<3"``). Only what is allowed and not denied is loaded. Pre-releases count, and where
+        a version is on the edge both err on the side of not loading: ``<3`` does not allow 3.0rc1, and denies it.
+    blocked : sequence of str
         Distributions left out of this run.
     no_plugins : bool
         Leave all out of this run.
@@ -52,6 +53,11 @@ class Policy:
     _read: dict[str, _Pattern] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        for where in ("allow", "deny", "blocked"):
+            given = getattr(self, where)
+            if isinstance(given, str):  # whose letters would each be a pattern
+                raise ParameterError(f"Policy.{where}", "is a sequence of texts", expected=f"({given!r},)", got=repr(given))
+            object.__setattr__(self, where, tuple(given))
         for where in ("allow", "deny"):
             self._read.update({text: _Pattern.read(text, where) for text in getattr(self, where)})
         for name in self.blocked:
@@ -63,9 +69,9 @@ class Policy:
     def refuses(self, dist: str, version: str) -> tuple[str, str] | None:
         """Return state and reason where a distribution is not to be loaded, else None."""
         for text in self.deny:
-            if self._read[text].matches(dist, version, unknown=True):
+            if self._read[text].matches(dist, version, deny=True):
                 return "denied", f"the pattern {text!r} of deny matches"
-        if not any(self._read[text].matches(dist, version, unknown=False) for text in self.allow):
+        if not any(self._read[text].matches(dist, version, deny=False) for text in self.allow):
             return "denied", f"no pattern of allow matches: {', '.join(map(repr, self.allow)) or 'there is none'}"
         if self.no_plugins:
             return "blocked", "all plugins are left out of this run"
@@ -95,8 +101,12 @@ class _Pattern:
         except InvalidSpecifier as error:
             raise _bad(text, where, str(error)) from None
 
-    def matches(self, dist: str, version: str, unknown: bool) -> bool:
-        """Tell whether a distribution fits; ``unknown`` is the answer where its version is none that can be compared."""
+    def matches(self, dist: str, version: str, deny: bool) -> bool:
+        """Tell whether a distribution fits.
+
+        In requirements ``<2.1`` leaves out 2.1rc1 and ``>2.1`` 2.1.post1. That is right of what is allowed; what is denied goes
+        by the order of versions too. A version that cannot be compared is denied.
+        """
         if not self.name.fullmatch(dist):
             return False
         if self.versions is None:
@@ -104,9 +114,20 @@ class _Pattern:
         from packaging.version import InvalidVersion, Version
 
         try:
-            return bool(self.versions.contains(Version(version), prereleases=True))
+            found = Version(version)
         except InvalidVersion:
-            return unknown
+            return deny
+        return all(one.contains(found, prereleases=True) or (deny and _ordered(one, found)) for one in self.versions)
+
+
+def _ordered(specifier: Any, version: Any) -> bool:
+    """Tell whether a version is below or above a limit by order alone; what an installer appends after ``+`` does not count."""
+    from packaging.version import Version
+
+    if specifier.operator not in ("<", ">"):
+        return False
+    limit, public = Version(specifier.version), Version(version.public)
+    return bool(public < limit if specifier.operator == "<" else public > limit)
 
 
 def _bad(text: Any, where: str, why: str | None) -> ParameterError:

@@ -35,7 +35,7 @@ def unknown(book: Registry, kind: Kind, name: str) -> str:
         parts.append(guess)
     elif kind != "commands" and (guess := near(word, book.names("commands"))):
         parts.append(guess.replace("Did you mean", "Did you mean the command"))
-    parts += _inactive(book.plugins)
+    parts += inactive(book.plugins)
     if not book.names(kind) and kind == "operators":
         parts.append("No plugin is installed: pip install 'scatflow[all]'." if not book.plugins else "scatflow plugins tells more.")
     if not parts and book.names(kind):
@@ -65,7 +65,8 @@ def _called(book: Registry, kind: Kind, name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _inactive(plugins: Iterable[Plugin]) -> list[str]:
+def inactive(plugins: Iterable[Plugin]) -> list[str]:
+    """Return a sentence on each plugin that is not active: the one that is looked for may be among them."""
     absent = [plugin for plugin in plugins if plugin.state != "active"]
     told = [f"Plugin {plugin.called} is {plugin.state} ({plugin.reason})." for plugin in absent[:_TOLD]]
     if len(absent) > _TOLD:

@@ -16,6 +16,7 @@ import zarr
 import scatflow as sf
 from cli.conftest import Program
 from scatflow.errors import StoreError
+from scatflow.registry.guard import Interrupted
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_a_conversion_that_is_stopped_goes_on(
 
     def stopped(*arguments: Any) -> int:
         if len(writes) == 3:
-            raise KeyboardInterrupt
+            raise Interrupted
         writes.append(arguments)
         return write(*arguments)
 

@@ -13,6 +13,7 @@ import xarray as xr
 import scatflow as sf
 from cli.conftest import Program
 from scatflow import cluster
+from scatflow.registry.guard import Interrupted
 
 PIPELINE = """
 parameters:
@@ -66,7 +67,7 @@ def test_a_run_that_is_stopped_goes_on_with_resume(scatflow: Program, pipeline: 
 
     def stopped(*arguments: object) -> int:
         if len(writes) == 1:
-            raise KeyboardInterrupt
+            raise Interrupted
         writes.append(arguments)
         return write(*arguments)  # type: ignore[arg-type]
 

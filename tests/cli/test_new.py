@@ -43,6 +43,12 @@ def test_a_plugin_is_written_whole(scatflow: Program, kind: str) -> None:
         (["9lives"], "cannot be the name of its module"),
         (["acme", "--operator", "Ridge"], "lower-case letters"),
         (["acme", "--operator", "lambda"], "lower-case letters"),
+        (["none"], "no word of Python"),
+        (["acme", "--operator", "true"], "no word of Python"),
+        (["acme", "--operator", "a" * 101], "at most 100 letters"),
+        (["dataset"], "taken by scatflow itself"),
+        (["acme", "--operator", "variable"], "taken by scatflow itself"),
+        (["Local"], "plugins that are single files"),
         (["acme", "--kind", "wavy"], "'wavy' is not one of"),
     ],
 )

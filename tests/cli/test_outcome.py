@@ -10,8 +10,10 @@ import click
 import pytest
 
 from cli.conftest import Program
-from scatflow.cli import job, main
+from scatflow.cli import main
+from scatflow.cli.outcome import heeding
 from scatflow.errors import GraphError, JobError, ParameterError, PlanError, Problem, RegistryError, ScatflowError, StoreError
+from scatflow.registry.guard import Interrupted
 
 ENDS = [
     (ParameterError("scattering.J", "too large", expected="at most 6", got=9, remedy="Take J=6."), 2),
@@ -28,7 +30,13 @@ ENDS = [
     (JobError("stage 0", "failed: DataError", code="DataInvalid"), 1),
     (JobError("source u", "changed", code="InputChanged"), 1),
     (ZeroDivisionError("division by zero"), 1),
-    (KeyboardInterrupt(), 75),
+    (Interrupted(), 75),
+    # A plugin that ends the program has computed nothing, whatever it calls that.
+    (KeyboardInterrupt(), 1),
+    (SystemExit(0), 1),
+    (SystemExit(75), 1),
+    (GeneratorExit(), 1),
+    (EOFError(), 1),
 ]
 
 
@@ -91,12 +99,32 @@ def test_wrong_usage_is_bad_input(scatflow: Program, words: list[str]) -> None:
     assert code == 2 and "Error" in err
 
 
-def test_sigterm_stops_like_ctrl_c() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_stop_a_command(number: signal.Signals) -> None:
     def wait_for_it() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         signal.pause()
 
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), job._stoppable():
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted), heeding(number):
         wait_for_it()
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with heeding(signal.SIGINT):
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_error_whose_text_ends_the_program_is_a_failure(scatflow: Program, command) -> None:
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise SystemExit(0)
+
+    command(Odd())
+    code, _, err = scatflow("version")
+    assert code == 1 and "Odd, whose text raises SystemExit" in err

@@ -145,6 +145,55 @@ def test_one_command_from_two_distributions(site: Installed) -> None:
     assert site.run("gamma:greet").out == "gamma\n"
 
 
+def test_a_plugin_cannot_make_a_command_look_complete(site: Installed, tmp_path: Path) -> None:
+    import numpy as np
+    import xarray as xr
+
+    xr.Dataset({"u": ("x", np.arange(4.0))}).to_zarr(tmp_path / "u.zarr", consolidated=False)
+    site.dist("leaves", operators(leaf='"leaves_ops:Leaf"'))
+    site.module("leaves_ops", pointwise("leaf", body="exit(0)"))
+    (tmp_path / "p.yaml").write_text(
+        "process_graph:\n  u: {process_id: open_zarr, arguments: {path: u.zarr}}\n"
+        "  leaf: {process_id: leaf, arguments: {data: {from_node: u}}, result: true}\n"
+    )
+    code, out, err = site.run("run", "p.yaml")
+    assert (code, out) == (1, "") and "scatflow run: is ended by code of a plugin" in err and "SystemExit: 0" in err
+
+
+def test_a_plugins_own_command_ends_as_it_likes(site: Installed) -> None:
+    site.dist("gamma", (
+        "import sys, click\nfrom scatflow.hookspecs import hookimpl\n\n@hookimpl\ndef scatflow_commands():\n"
+        "    return {'leave': click.Command('leave', callback=lambda: sys.exit(3))}\n"
+    ))  # fmt: skip
+    assert site.run("leave").code == 3
+
+
+def test_a_plugin_that_interrupts_fails_alone(site: Installed) -> None:
+    site.dist("gamma", "raise KeyboardInterrupt\n")
+    site.dist("delta", operators(cap='"delta_ops:Cap"'))
+    site.module("delta_ops", "raise KeyboardInterrupt\n" + pointwise("cap").replace("version=1", "version=int(1)"))
+    code, out, _ = site.run("ops")
+    assert code == 0 and "unusable: delta_ops:Cap cannot be imported (KeyboardInterrupt)" in out
+    code, _, err = site.run("--strict-plugins", "ops")
+    assert code == 1 and "gamma main: failed:import (KeyboardInterrupt)" in err
+
+
+def test_a_plugin_cannot_redirect_results(site: Installed, tmp_path: Path) -> None:
+    import numpy as np
+    import xarray as xr
+
+    xr.Dataset({"u": ("x", np.arange(4.0))}).to_zarr(tmp_path / "u.zarr", consolidated=False)
+    (tmp_path / "elsewhere").mkdir()
+    site.dist("moves", f"import os\nos.chdir({str(tmp_path / 'elsewhere')!r})\n")
+    (tmp_path / "p.yaml").write_text(
+        "process_graph:\n  u: {process_id: open_zarr, arguments: {path: u.zarr}}\n"
+        "  hat: {process_id: hat, arguments: {data: {from_node: u}}, result: true}\n"
+    )
+    assert site.run("run", "p.yaml", "-o", "out.zarr").out == "out.zarr: complete\n"
+    assert (tmp_path / "out.zarr").is_dir() and not list((tmp_path / "elsewhere").iterdir())
+    assert f"changes the working directory, which was put back to {tmp_path}" in site.run("plugins").out
+
+
 def test_a_folder_of_single_files(site: Installed, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -154,6 +203,8 @@ def test_a_folder_of_single_files(site: Installed, tmp_path: Path) -> None:
     assert "My own." in site.run("--plugins-dir", mine, "ops").out
     assert "local:own: operator (pointwise), version 1" in site.run("--plugins-dir", "mine", "ops", "own").out
     assert site.listed("--plugins-dir", mine, "--no-plugin", "local")["local"] == "blocked"
+    code, _, err = site.run("--plugins-dir", "", "plugins", cwd=mine)  # such as a variable that is not set
+    assert code == 2 and "'--plugins-dir': the name of the folder is empty" in err
     code, _, err = site.run("--plugins-dir", "nowhere", "plugins")
     assert code == 2 and "plugin folder 'nowhere': is not there" in err
 
@@ -197,3 +248,47 @@ def test_debug_is_the_groups_own_option(words: list[str], debug: bool) -> None:
 def test_debug_beside_other_options_shows_the_traceback(site: Installed) -> None:
     code, _, err = site.run("--no-plugin", "broken", "--debug", "ops", "no_such_operator")
     assert code == 1 and "Traceback" in err
+
+
+def test_what_is_left_out_is_told_where_only_a_mention_is_found(site: Installed) -> None:
+    site.dist("gamma", operators(mexican_hat='"gamma_ops:MexicanHat"', thatch='"gamma_ops:Thatch"'))
+    site.module("gamma_ops", pointwise("mexican_hat") + pointwise("thatch", summary="So that it is found."))
+    code, out, err = site.run("--no-plugin", "acme", "ops", "hat")
+    assert code == 0 and "mexican_hat" in out and "thatch" not in out and "drop_labels" not in out
+    assert "Nothing is called 'hat'; listed is what mentions it. Plugin acme is blocked (left out of this run)." in err
+
+
+def test_an_old_command_is_told_once(site: Installed) -> None:
+    code, out, err = site.run("salute")
+    assert (code, out) == (0, "hello\n") and err.count("command 'salute' of beta is called 'greet' now.") == 1
+
+
+def test_an_option_behind_the_command_is_told_where_it_stands(site: Installed) -> None:
+    code, _, err = site.run("plugins", "--no-plugins")
+    assert code == 2 and "It stands before the command: scatflow --no-plugins ..." in err
+    code, _, err = site.run("plugins", "--nothing")
+    assert code == 2 and "before the command" not in err
+
+
+def test_numbers_that_json_does_not_have_are_described(site: Installed) -> None:
+    wide = pointwise("wide").replace("    def apply", "    most: float = param(float('inf'), 'Limit.')\n\n    def apply")
+    site.module("gamma_ops", wide)
+    site.dist("gamma", operators(wide='"gamma_ops:Wide"'))
+    assert json.loads(site.run("ops", "wide", "--json").out)["parameters"]["most"]["default"] == "Infinity"
+    assert 'default "Infinity"' in site.run("ops", "wide").out
+
+
+def test_check_passes_nothing_that_it_did_not_check(site: Installed) -> None:
+    """A kernel that ends the program fails alone, one that prints leaves JSON, and a half that cannot be loaded is a failure."""
+    site.module("gamma_a", operators(leaf='"gamma_ops:Leaf"', loud='"gamma_ops:Loud"'))
+    site.module("gamma_b", "raise OSError('half')\n")
+    site.module("gamma_ops", pointwise("leaf", body="exit(0)") + pointwise("loud", body="print('la') or blocks[0] + 1"))
+    site.dist("gamma", entries={"a": "gamma_a", "b": "gamma_b"})
+    code, out, err = site.run("check", "gamma", "--only", "purity", "--only", "examples", "--json")
+    reports = {report["operator"]: report for report in json.loads(out)}
+    assert code == 1 and "la" in err and list(reports) == ["gamma:leaf", "gamma:loud", "gamma b"]
+    assert [report["passed"] for report in reports.values()] == [False, True, False]
+    assert "SystemExit: 0" in str(reports["gamma:leaf"]) and "failed:import; got OSError: half" in str(reports["gamma b"])
+    assert site.run("check", "gamma:loud", "--only", "purity").code == 0
+    code, _, err = site.run("check", "gamma:loud", "--only", "purty")
+    assert code == 2 and "there is no check 'purty'" in err

@@ -15,6 +15,7 @@ import scatflow as sf
 import toys
 from cli.conftest import Program
 from scatflow.cli.difference import Difference, compare, differences
+from scatflow.registry.guard import Interrupted
 
 GRAPH: dict[str, Any] = {
     "noise": {"process_id": "toy_noise", "arguments": {"items": 5, "seed": 3}},
@@ -141,7 +142,7 @@ def test_an_array_given_in_memory_is_asked_for(scatflow: Program, tmp_path: Path
 
 def test_a_run_that_fails_leaves_no_store(scatflow: Program, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*arguments: object) -> None:
-        raise KeyboardInterrupt
+        raise Interrupted
 
     monkeypatch.setattr("scatflow.run.task.write", stopped)
     assert scatflow("rerun", made).code == 75

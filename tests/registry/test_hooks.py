@@ -105,6 +105,16 @@ def test_scatflow_event(folder: Folder, caplog: pytest.LogCaptureFixture) -> Non
     assert any("SystemExit: 3" in text for text in told)
 
 
+def test_what_an_observer_does_to_an_event_does_not_reach_the_next(folder: Folder) -> None:
+    seen = f"{HOOK}\nSEEN = []\n@hookimpl\ndef scatflow_event(event):\n    SEEN.append(dict(event))\n    event.clear()\n"
+    for name in ("a", "b"):
+        folder.dist(name, seen)
+    event = {"event": "started", "done": 0}
+    Registry().notify(event)
+    assert event == {"event": "started", "done": 0}
+    assert [sys.modules[f"{name}_plugin"].SEEN for name in "ab"] == [[event]] * 2
+
+
 def test_an_observer_may_be_interrupted(folder: Folder) -> None:
     folder.dist("acme", f"{HOOK}\n@hookimpl\ndef scatflow_event(event): raise KeyboardInterrupt\n")
     with pytest.raises(KeyboardInterrupt):

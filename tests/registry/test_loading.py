@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import itertools
+import os
 import random
 import sys
 import threading
@@ -18,10 +19,13 @@ from typing import Any
 import pytest
 
 from fake_plugins import BAD, GOOD, HOOK, Folder, operators, pointwise
+from scatflow import ops
+from scatflow.cli.catalog import catalogue
 from scatflow.errors import RegistryError
 from scatflow.hookspecs import hookimpl
 from scatflow.registry import STATES, Plugin, Policy, Registry, using
-from scatflow.registry.guard import guarded
+from scatflow.registry.guard import guarded, program
+from scatflow.registry.offers import RESERVED
 
 Put = Callable[..., None]
 
@@ -128,14 +132,67 @@ def test_one_module_named_twice(folder: Folder) -> None:
     folder.dist("borrowing", entries={"main": "acme_plugin"})
     found = states(Registry())
     assert found["acme:one"].state == "active"
-    for name in ("acme:two", "borrowing:main"):
-        assert found[name].state == "failed:spec" and "acme:one" in found[name].reason
+    assert found["acme:two"].state == "failed:spec" and "acme:one" in found["acme:two"].reason
+    assert found["borrowing:main"].state == "failed:spec"
+    assert found["borrowing:main"].reason == "borrowing names the module acme_plugin, which belongs to acme"
+
+
+@pytest.mark.parametrize("how", ["files", "editable"])
+def test_a_module_belongs_to_the_distribution_that_holds_it(folder: Folder, how: str) -> None:
+    folder.dist("aathief", entries={"main": "good_ops_plugin"})
+    editable = {"url": folder.path.as_uri(), "dir_info": {"editable": True}} if how == "editable" else None
+    info = folder.dist("good-ops", operators(hat='"m:Hat"'), direct_url=editable)
+    if how == "files":
+        (info / "RECORD").write_text("good_ops_plugin.py,,\n")
+    book = Registry()
+    found = states(book)
+    assert found["aathief:main"].state == "failed:spec" and "which belongs to good-ops" in found["aathief:main"].reason
+    assert found["good-ops:main"].state == "active" and book.provider("operators", "hat").dist == "good-ops"
+
+
+def test_a_module_that_only_one_names_may_lie_anywhere(folder: Folder) -> None:
+    folder.module("core_plugin", operators(hat='"m:Hat"'))
+    (folder.dist("core", raw="") / "RECORD").write_text("core_plugin.py,,\n")
+    folder.dist("acme", entries={"main": "core_plugin"})
+    assert only(Registry()).state == "active"
 
 
 def test_entry_points_name_modules(folder: Folder) -> None:
     folder.module("acme_plugin", "class plugin:\n    pass\n")
     folder.dist("acme", entries={"main": "acme_plugin:plugin"})
     assert "names a module" in only(Registry()).reason
+
+
+@pytest.mark.parametrize("value", ["", "a b", "acme_plugin:plugin:more", ":x"])
+def test_entry_points_that_name_nothing(folder: Folder, value: str) -> None:
+    folder.dist("acme", entries={"main": value})
+    assert only(Registry()).state == "failed:import" and f"main = {value!r} names no module" in only(Registry()).reason
+
+
+def test_entry_points_that_cannot_be_read_do_not_vanish(folder: Folder) -> None:
+    folder.dist("fine", operators(a='"m:A"'))
+    (folder.dist("latin", operators(a='"m:A"')) / "entry_points.txt").write_bytes(b"[scatflow]\n# \xe9\nmain = latin_plugin\n")
+    (folder.dist("marked", operators(a='"m:A"')) / "entry_points.txt").write_bytes(
+        b"\xef\xbb\xbf[scatflow]\nmain = marked_plugin\n"
+    )
+    for name in ("loop", "folder"):
+        points = folder.dist(name, operators(a='"m:A"')) / "entry_points.txt"
+        points.unlink()
+        points.symlink_to(points) if name == "loop" else points.mkdir()
+    found = {plugin.dist: plugin for plugin in Registry().plugins}
+    assert found.pop("fine").state == "active" and len(found) == 4
+    for plugin in found.values():
+        assert plugin.state == "failed:import" and "entry_points.txt cannot be read" in plugin.reason, plugin
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
+def test_metadata_that_may_not_be_read_do_not_vanish(folder: Folder) -> None:
+    info = folder.dist("closed", operators(a='"m:A"'))
+    info.chmod(0)
+    try:
+        assert "PermissionError" in only(Registry()).reason
+    finally:
+        info.chmod(0o755)
 
 
 def test_metadata_that_nobody_can_read(folder: Folder) -> None:
@@ -177,32 +234,47 @@ def test_a_plugin_that_failed_answers_nothing(folder: Folder) -> None:
     assert [len(sys.modules[f"{name}_plugin"].SEEN) for name in ("watcher", "half", "spec")] == [1, 0, 0]
 
 
-def test_what_a_plugin_prints_goes_to_standard_error(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_program_may_let_plugins_print_aside(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     folder.dist(
         "loud", "print('at import')\n" + HOOK + "@hookimpl\ndef scatflow_operators():\n    print('in hook')\n    return {}\n"
     )
     folder.dist("thief", "import io, sys\nsys.stdout = io.StringIO()\n")
     before = sys.stdout
-    assert [plugin.state for plugin in Registry().plugins] == ["active", "active"]
+    with program():
+        assert [plugin.state for plugin in Registry().plugins] == ["active", "active"]
     out, err = capsys.readouterr()
     assert (out, err) == ("", "at import\nin hook\n") and sys.stdout is before
 
 
-def test_standard_output_comes_back_whatever_thread_leaves_last(capsys: pytest.CaptureFixture[str]) -> None:
-    before, inside, release = sys.stdout, [threading.Event() for _ in range(2)], [threading.Event() for _ in range(2)]
+def test_standard_output_stays_with_other_threads(capsys: pytest.CaptureFixture[str]) -> None:
+    """A thread that redirects it while another one loads a plugin puts back what was there before both."""
+    before, inside, release = sys.stdout, threading.Event(), threading.Event()
 
-    def stay(number: int) -> None:
-        inside[number].set()
-        release[number].wait()
+    def stay() -> None:
+        inside.set()
+        release.wait()
 
-    threads = [threading.Thread(target=guarded, args=("failed:import", stay, number)) for number in range(2)]
-    for number, thread in enumerate(threads):
+    with program():  # of this context: the thread has its own
+        thread = threading.Thread(target=guarded, args=("failed:import", stay))
         thread.start()
-        inside[number].wait()
-    for number, thread in enumerate(threads):  # the first one that came is the first one that goes
-        release[number].set()
-        thread.join()
+        inside.wait()
+        with redirect_stdout(io.StringIO()):
+            release.set()
+            thread.join()
     assert sys.stdout is before
+
+
+def test_the_working_directory_is_put_back(folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder.dist("moves", f"import os\nos.chdir({str(folder.path)!r})\n")
+    folder.dist("ops", operators(hat='"ops_hats:Hat"'))
+    folder.module("ops_hats", f"import os\nos.chdir({str(folder.path)!r})\n{pointwise('hat')}")
+    book = Registry()
+    assert Path.cwd() == tmp_path
+    assert book.plugins[0].state == "failed:import" and "changes the working directory" in book.plugins[0].reason
+    with pytest.raises(RegistryError, match="changes the working directory"):
+        book.find("operators", "hat")
+    assert Path.cwd() == tmp_path
 
 
 def test_reasons_are_fit_for_a_terminal(folder: Folder) -> None:
@@ -259,7 +331,7 @@ def test_a_module_that_prints_does_not_spoil_json(folder: Folder) -> None:
     folder.dist("acme", operators(cap='"acme_caps:Cap"'))
     folder.module("acme_caps", "print('hello')\n" + pointwise("cap"))
     out = io.StringIO()
-    with redirect_stdout(out):
+    with redirect_stdout(out), program():
         Registry().find("operators", "cap")
     assert out.getvalue() == ""
 
@@ -279,6 +351,8 @@ def test_one_name_from_two_distributions_is_ambiguous_and_noted(folder: Folder) 
         book.find("operators", "hat")
     assert caught.value.code == "ProcessAmbiguous"
     assert book.find("operators", "beta:hat").__module__ == "beta_hats"
+    with using(book), pytest.raises(AttributeError, match="expected one of acme:hat, beta:hat"):
+        _ = ops.hat
     assert book.names("operators") == ("hat", "own_acme", "own_beta")
     assert [one.canonical for one in book.entries("operators")] == ["acme:hat", "beta:hat", "acme:own_acme", "beta:own_beta"]
     assert book.dist_of(book.find("operators", "beta:hat")) == ("beta", "1.0")
@@ -401,3 +475,65 @@ def test_a_strict_policy_refuses_failures_and_names_them(folder: Folder) -> None
     with pytest.raises(RegistryError, match="bad-ops main: failed:hook") as caught:
         Registry(policy=Policy(deny=("denied-ops",), strict=True))
     assert caught.value.code == "PluginsFailed" and "good-ops" not in str(caught.value)
+
+
+# Declarations that nothing can use -------------------------------------------------------------------------------------
+
+ODD = """
+from scatflow import Pointwise
+class Odd(type(Pointwise)):
+    def __getattribute__(cls, name):
+        if name == "aliases":
+            raise SystemExit(3)
+        return super().__getattribute__(name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("aliases=()", "aliases=None", "its aliases are None"), ("aliases=()", "aliases=(1, 2)", "its aliases are (1, 2)"),
+        ("aliases=()", "aliases='ricker'", "its aliases are 'ricker'"), ("version=1", "version=0", "its version is 0"),
+        ("version=1", "version='1'", "its version is '1'"), ("version=1", "version=True", "its version is True"),
+        ("version=1", "version=1.5", "its version is 1.5"), ("version=1", "version=None", "its version is None"),
+        ("def apply", "__doc__ = 3\n\n    def apply", "its docstring is an object of type int"),
+        ("def apply", "data: int = param(1, 'x')\n\n    def apply", "its parameter 'data'"),
+        ("def apply", "labels: int = param(1, 'x')\n\n    def apply", "its parameter 'labels'"),
+        ("(Pointwise)", "(Pointwise, metaclass=__import__('acme_meta').Odd)", "SystemExit: 3"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("by", ['"acme_hats:Hat"', "acme_hats.Hat"])
+def test_a_declaration_that_cannot_be_used_costs_its_operator_alone(
+    folder: Folder, old: str, new: str, words: str, by: str
+) -> None:
+    folder.module("acme_hats", pointwise("hat").replace(old, new))
+    folder.module("acme_meta", ODD)
+    folder.dist("acme", ("import acme_hats\n" if "." in by else "") + operators(hat=by, cap='"acme_caps:Cap"'))
+    folder.module("acme_caps", pointwise("cap"))
+    book = Registry()
+    catalogue(book)  # works, whether or not the source tells what is wrong
+    with pytest.raises(RegistryError, match="failed:spec"):
+        book.find("operators", "hat")
+    rows = {row["name"]: row["summary"] for row in catalogue(book)}
+    assert rows["cap"] == "Adds one." and rows["hat"].startswith("unusable: ") and words in rows["hat"]
+    with pytest.raises(RegistryError, match="no active plugin provides it"):
+        book.provider("operators", "no_such_operator")
+    assert book.find("operators", "cap").name == "cap"
+
+
+@pytest.mark.parametrize("kind", ["operators", "sources"])
+def test_names_that_scatflow_uses_itself_are_refused(folder: Folder, kind: str) -> None:
+    import pkgutil
+
+    import scatflow.ops
+    from scatflow.accessor import Accessor
+    from scatflow.graph.model import DATASET, VARIABLE
+
+    inside = [module.name for module in pkgutil.iter_modules(scatflow.ops.__path__)]
+    views = [name for name in vars(Accessor) if not name.startswith("_")]
+    wanted = {DATASET, VARIABLE, *(() if kind == "sources" else (*inside, *views))}
+    assert set(RESERVED[kind]) == wanted  # type: ignore[index]
+    for name in wanted:
+        folder.dist(f"{name}-ops", f"{HOOK}\n@hookimpl\ndef scatflow_{kind}(): return {{{name!r}: 'm:Hat'}}\n")
+    folder.dist("long", f"{HOOK}\n@hookimpl\ndef scatflow_{kind}(): return {{'a' * 101: 'm:Hat'}}\n")
+    assert {plugin.state for plugin in Registry().plugins} == {"failed:spec"}

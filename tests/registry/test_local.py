@@ -252,3 +252,10 @@ def test_an_operator_of_a_file_that_is_gone(mine: Path) -> None:
 def test_hooks_are_marked_in_files_too(mine: Path) -> None:
     (mine / "a.py").write_text(f"{HOOK}\ndef scatflow_operators(): return {{}}\n")
     assert "not marked" in book(mine).plugins[0].reason
+
+
+def test_hidden_files_are_none(tmp_path: Path) -> None:
+    (tmp_path / ".hidden.py").write_text("raise SystemExit")
+    (tmp_path / ".#hats.py").symlink_to("user@host.1")  # as an editor locks a file
+    (tmp_path / "hats.py").write_text(pointwise("hat"))
+    assert [plugin.entry for plugin in Registry([], local=tmp_path).plugins] == ["hats.py"]

@@ -58,6 +58,9 @@ EXPECTED = Outline("hat", 2, "A Mexican hat.", ("ricker", "sombrero"), "(x)->(x)
         "from scatflow import operator\n" + PLAIN.replace("linear=True", "references=(REFERENCE,), equation=f'{x}'"),
         "from scatflow import operator\nif True:\n    import numpy as np\ntry:\n    import cupy\nexcept ImportError:\n    cupy = None\n"
         + PLAIN,
+        f"from scatflow import operator\n{PLAIN.replace('Hat', 'Cap')}\nfrom scatflow import operator\n{PLAIN}",
+        f"import scatflow\nimport scatflow.spec\n{PLAIN.replace('@operator', '@scatflow.operator')}",
+        f"from scatflow import operator\n{PLAIN}\n    def apply(self, Hat, operator):\n        Hat = operator = 1\n",
     ],
 )
 def test_what_everybody_writes_is_read(folder: Folder, text: str) -> None:
@@ -85,6 +88,45 @@ def test_what_everybody_writes_is_read(folder: Folder, text: str) -> None:
         "from scatflow import operator\n" + PLAIN + "    __doc__ = text()\n",
         "from scatflow import operator\nif True:\n" + "\n".join("    " + line for line in PLAIN.splitlines()),
         "from scatflow import operator\n" + PLAIN + PLAIN,
+        *(
+            f"from scatflow import operator\n{before}\n{PLAIN}"
+            for before in (
+                "if True:\n    def operator(name, **rest): return lambda cls: cls",
+                "try:\n    class operator: pass\nexcept Exception: pass",
+                "match 1:\n    case operator: pass",
+                "match [1]:\n    case [*operator]: pass",
+                "match {}:\n    case {**operator}: pass",
+                "try: pass\nexcept ValueError as operator: pass",
+                "from acme.declare import *",
+                "def rebind():\n    global operator\n    operator = None",
+                "if True:\n    from acme import operator",
+            )
+        ),
+        *(
+            f"from scatflow import operator\n{PLAIN}\n{after}\n"
+            for after in (
+                "Hat = wrapped(Hat)",
+                "del Hat",
+                "from acme.others import Hat",
+                "Hat.__doc__ = 'Another.'",
+                "Hat.aliases += ('x',)",
+                "if True:\n    class Hat: pass",
+                "for Hat in (): pass",
+                "raise ImportError('late')",
+            )
+        ),
+        *(
+            "from scatflow import operator\n" + PLAIN + f"    {line}\n"
+            for line in (
+                "__doc__ += 'more'",
+                "for __doc__ in 'ab': pass",
+                "a, __doc__ = 1, 'b'",
+                "def __doc__(self): pass",
+            )
+        ),
+        "from scatflow import operator\n" + PLAIN.replace("version=2", "version=0"),
+        "from scatflow import operator\n" + PLAIN.replace("version=2", "version=True"),
+        "from scatflow import operator\n" + PLAIN.replace('"ricker", "sombrero"', "1, 2"),
         "from acme.others import Hat\n",
         "Hat = make('hat')\n",
         "def broken(:\n",

@@ -46,6 +46,30 @@ def test_versions_before_a_release_count() -> None:
     assert Policy(("acme-ops==2.1",)).refuses("acme-ops", "2.1+cu12") is None
 
 
+@pytest.mark.parametrize(
+    ("pattern", "version", "allowed", "denied"),
+    [
+        ("a<2.1", "2.1.dev0", False, True), ("a<2.1", "2.1rc1", False, True), ("a<2.1", "2.0.post1", True, True),
+        ("a<2.1", "2.1", False, False), ("a<2.1", "2.1+cu12", False, False), ("a<2.1rc2", "2.1rc1", True, True),
+        ("a>2.1", "2.1.post1", False, True), ("a>2.1", "2.1+cu12", False, False), ("a>2.1", "2.2rc1", True, True),
+        ("a>=2,<3", "3.0a1", False, True), ("a>=2,<3", "2.0rc1", False, False), ("a<=2.1", "2.1+cu12", True, True),
+        ("a~=2.1", "2.2rc1", True, True), ("a!=2.1", "2.1rc1", True, True), ("a==2.*", "2.1rc1", True, True),
+    ],
+)  # fmt: skip
+def test_versions_at_an_edge_are_not_loaded(pattern: str, version: str, allowed: bool, denied: bool) -> None:
+    assert (Policy(allow=(pattern,)).refuses("a", version) is None) is allowed
+    assert (Policy(deny=(pattern,)).refuses("a", version) is not None) is denied
+
+
+@pytest.mark.parametrize("where", ["allow", "deny", "blocked"])
+def test_one_text_is_no_sequence_and_any_sequence_will_do(where: str) -> None:
+    with pytest.raises(ParameterError, match=f"Policy.{where}: is a sequence of texts"):
+        Policy(**{where: "acme"})  # type: ignore[arg-type]
+    made = Policy(**{where: (name for name in ["acme"])})  # type: ignore[arg-type]
+    assert made == Policy(**{where: ["acme"]}) == Policy(**{where: ("acme",)})  # type: ignore[arg-type]
+    assert (made.refuses("acme", "1") is None) is (where == "allow") and made.refuses("acme", "1") == made.refuses("acme", "1")
+
+
 @pytest.mark.parametrize("version", ["", "unknown", "2019-final", "0a1b2c3d4e5f"])
 def test_a_version_that_cannot_be_compared_is_on_the_safe_side(version: str) -> None:
     assert Policy(allow=("acme-ops>=0",)).refuses("acme-ops", version) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,6 +55,39 @@ DEADLY = {
 }
 
 
+#: What a plugin may say to its parent.
+GARBAGE = {
+    "pipes": "import os\nfor number in range(3, 64):\n    try: os.write(number, b'garbage\\n')\n    except OSError: pass\n",
+    "json": "import json\njson.JSONEncoder.encode = json.encoder.JSONEncoder.iterencode = lambda *_, **__: 'garbage'\n",
+    "shape": "import os\nfor number in range(3, 64):\n    try: os.write(number, b'{\"plugin\": 3}\\n')\n    except OSError: pass\n",
+}
+
+
+def test_whatever_disturbs_the_messages_is_listed_and_the_rest_is_too(folder: Folder) -> None:
+    for name, text in GARBAGE.items():
+        folder.dist(name, text)
+    folder.dist("patches", "import json\njson.dumps = lambda *_, **__: 'garbage'\n")
+    folder.dist("nested", operators(cap='"m:Cap"'), direct_url="[" * 100_000 + "]" * 100_000)
+    for name in ("acme", "zeta"):
+        folder.dist(name, operators(**{f"hat_{name}": '"m:Hat"'}))
+    listed = found()
+    assert {name for name, plugin in listed.items() if plugin.state == "active"} == {"acme", "nested", "patches", "zeta"}
+    assert all("disturbs the process" in listed[name].reason for name in GARBAGE) and listed["nested"].origin == "unknown"
+
+
+def test_a_crash_does_not_load_the_others_again(folder: Folder) -> None:
+    for name in ("acme", "zeta"):
+        folder.dist(name, operators(**{f"hat_{name}": '"m:Hat"'}))
+    folder.dist("beta", entries={"one": "beta_one", "two": "beta_two", "zero": "beta_zero"})
+    folder.module("beta_one", operators(hat='"m:Hat"'))
+    folder.module("beta_two", operators(hat='"m:Hat"'))
+    folder.module("beta_zero", "import os\nos._exit(1)\n")
+    listed = scan(Choice(Policy(deny=OURS)))
+    states = [(plugin.entry, plugin.state) for plugin in listed if plugin.dist == "beta"]
+    assert states == [("one", "active"), ("two", "failed:spec"), ("zero", "failed:import")]
+    assert sorted(folder.imported()) == ["acme_plugin", *["beta_one"] * 2, *["beta_two"] * 2, "beta_zero", "zeta_plugin"]
+
+
 def test_whatever_kills_the_child_is_listed_and_the_rest_is_too(folder: Folder) -> None:
     for name, (text, _) in DEADLY.items():
         folder.dist(name, text)
@@ -89,6 +123,12 @@ def test_processes_that_plugins_start_are_not_waited_for(folder: Folder) -> None
     assert listed["forks"].state == "active" and "exit code 3" in listed["leaves"].reason
 
 
+def test_a_plugin_that_interrupts_the_child_fails(folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+    folder.dist("acme", "raise KeyboardInterrupt\n")
+    assert (found()["acme"].state, found()["acme"].reason) == ("failed:import", "KeyboardInterrupt")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_the_child_reads_nothing_from_ours(folder: Folder) -> None:
     folder.dist("asks", "input('password? ')\n")
     assert "EOFError" in found()["asks"].reason
@@ -105,6 +145,16 @@ def test_local_files_are_scanned(folder: Folder, tmp_path: Path) -> None:
     ]  # fmt: skip
     with pytest.raises(ParameterError, match="is not there"):
         scan(Choice(local=tmp_path / "nowhere"))
+
+
+def test_files_that_cannot_be_read_to_their_end_are_listed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "device.py").symlink_to("/dev/zero")
+    (tmp_path / "fine.py").write_text(operators(hat='"m:Hat"'))
+    listed = {plugin.entry: plugin for plugin in scan(Choice(Policy(deny=OURS), tmp_path)) if plugin.dist == "local"}
+    assert listed["fine.py"].state == "active"
+    for name in ("pipe.py", "device.py"):
+        assert listed[name].state == "failed:import" and "is no regular file" in listed[name].reason
 
 
 def test_no_plugin_at_all() -> None:
