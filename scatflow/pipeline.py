@@ -159,7 +159,7 @@ class Pipeline:
 
     def save(self, path: str | Path) -> None:
         """Write the pipeline as YAML or JSON, after the file's suffix, with the distribution and version of every operator."""
-        target, document = Path(path), complete(self.document, self.graph)
+        target, document = Path(path), complete(self.document, self.graph, self.parameters)
         target.write_text(json.dumps(document, indent=2) if target.suffix == ".json" else dump_text(document))
 
     def check(self) -> Bound:

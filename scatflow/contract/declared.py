@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -99,28 +99,40 @@ class Declared(BaseModel):
                 )  # fmt: skip
         return self
 
-    def parameters(self) -> dict[str, Any]:
-        """Return all parameters, defaults filled in, as plain JSON values."""
-        dumped: dict[str, Any] = json.loads(self.model_dump_json())
+    def parameters(self, provider: Callable[[type[Declared]], str] | None = None) -> dict[str, Any]:
+        """Return all parameters, defaults filled in, as plain JSON values.
+
+        ``provider`` tells the distribution of a class; filter families among the parameters then state theirs, as those in
+        documents do. The contract itself does not know who provides what.
+        """
+        dumped: dict[str, Any] = json.loads(self.model_dump_json(context=provider))
         return dumped
 
     def identity(self) -> tuple[str, int, str]:
-        """Return (defining package and name, version, canonical JSON of the parameters)."""
+        """Return (defining package and name, version, canonical JSON of the parameters), which stores keep and compare.
+
+        It outlives a class that moves inside its package. Where two packages may have come by the same name, the graph
+        beside it, which states distributions, or the token tell them apart.
+        """
         package = type(self).__module__.partition(".")[0]
         return (f"{package}:{type(self).name}", type(self).version, canonical_json(self.parameters()))
 
     def token(self) -> str:
-        """Return the digest of the identity: equal in any process and under any hash seed."""
-        return digest(list(self.identity()))
+        """Return a digest of the identity and of where all classes are defined: equal in any process and under any hash seed.
+
+        Two classes that can be imported are defined in different places, so no two of them share a token.
+        """
+        classes = [f"{type(part).__module__}:{type(part).__qualname__}" for part in parts_of(self)]
+        return digest([*self.identity(), classes])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Declared) and self.identity() == other.identity()
+        return isinstance(other, Declared) and self.token() == other.token()
 
     def __hash__(self) -> int:
         return int(self.token()[:15], 16)
 
-    def __dask_tokenize__(self) -> tuple[str, int, str]:
-        return self.identity()
+    def __dask_tokenize__(self) -> str:
+        return self.token()
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = {key: getattr(self, key) for key in type(self).model_fields}
@@ -133,7 +145,7 @@ class Declared(BaseModel):
 
 
 def parts_of(value: Declared) -> Iterator[Declared]:
-    """Yield a value and every declared value among its parameters, such as filter families."""
+    """Yield a value and every declared value among its parameters, such as filter families, in an order of names."""
     yield value
     waiting: list[Any] = [getattr(value, key) for key in type(value).model_fields]
     while waiting:
@@ -141,7 +153,7 @@ def parts_of(value: Declared) -> Iterator[Declared]:
         if isinstance(item, Declared):
             yield from parts_of(item)
         elif isinstance(item, dict):
-            waiting += item.values()
+            waiting += [item[key] for key in sorted(item, key=str)]
         elif isinstance(item, (tuple, list)):
             waiting += item
 

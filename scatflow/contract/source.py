@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BeforeValidator, SerializeAsAny, model_serializer
+from pydantic import BeforeValidator, SerializationInfo, SerializeAsAny, model_serializer
 
 from scatflow.api import family_lookup, is_revision, revision_of
 from scatflow.contract.declared import Declared, digest
@@ -59,8 +59,11 @@ class FilterFamily(Declared):
     references: ClassVar[tuple[Reference | str, ...]] = ()
 
     @model_serializer(mode="wrap")
-    def _named(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return {"family": type(self).name, "version": revision_of(type(self)), **handler(self)}
+    def _named(self, handler: Callable[[Any], dict[str, Any]], info: SerializationInfo[Any]) -> dict[str, Any]:
+        named = {"family": type(self).name, "version": revision_of(type(self))}
+        if info.context is not None:
+            named["namespace"] = info.context(type(self))
+        return {**named, **handler(self)}
 
 
 def family(name: str, *, version: int, references: tuple[Reference | str, ...] = ()) -> Callable[[S], S]:
@@ -71,7 +74,8 @@ def family(name: str, *, version: int, references: tuple[Reference | str, ...] =
 def as_family(value: Any) -> Any:
     """Return a filter family from its name or its spec ``{"family": name, ...}``.
 
-    A spec may state a version, as those that are stored do; it is then a family of that version or an error. Workers never come here with a name: values are resolved before they are sent.
+    A spec may state a distribution as ``namespace`` and a version, as those that are stored do; it is then a family of that
+    distribution and version or an error. Workers never come here with a name: values are resolved before they are sent.
     """
     if isinstance(value, FilterFamily):
         return value
@@ -84,12 +88,12 @@ def as_family(value: Any) -> Any:
     if find is None:
         raise ParameterError("filters", "family names need the plugin registry", got=repr(value["family"]),
                              remedy="Import scatflow.registry first, or pass a family value.")  # fmt: skip
-    stated = value.get("version")
-    if not isinstance(value["family"], str) or not (stated is None or is_revision(stated)):
-        raise ParameterError("filters", "a filter family has a name, and may state its version", expected='{"family": "morlet", "version": 1}',
-                             got=repr(value))  # fmt: skip
-    parameters = {key: item for key, item in value.items() if key not in ("family", "version")}
-    return find(value["family"], stated)(**parameters)
+    name, namespace, stated = value["family"], value.get("namespace"), value.get("version")
+    if not isinstance(name, str) or not isinstance(namespace, str | None) or not (stated is None or is_revision(stated)):
+        raise ParameterError("filters", "a filter family has a name, and may state its distribution and version",
+                             expected='{"family": "morlet", "namespace": "scatflow-wavelet", "version": 1}', got=repr(value))  # fmt: skip
+    parameters = {key: item for key, item in value.items() if key not in ("family", "namespace", "version")}
+    return find(f"{namespace}:{name}" if namespace else name, stated)(**parameters)
 
 
 #: Type of a ``filters`` parameter: a name, a spec or a family value is accepted, the value is stored.

@@ -82,8 +82,8 @@ def assemble(
     supplied = [node for node in assembly.arrays.values() if node.id in used]
     inlined = inline(ordered((*supplied, *wanted)), set(drafts))
     found = inlined.results(results)
-    if inlined.problems:
-        raise GraphError(inlined.problems)
+    if wrong := [*inlined.problems, *versions.unexpected(inlined.nodes, drafts)]:
+        raise GraphError(wrong)
     told = [*warnings, *unused, *assembly.renamed.values(), *versions.warnings(name for name in drafts if name in needed)]
     return Graph(tuple(inlined.nodes), found, tuple(told), versions.of(needed))
 

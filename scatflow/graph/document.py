@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scatflow.api import is_revision
+from scatflow.api import Revision, is_revision
 from scatflow.contract import Source
 from scatflow.errors import GraphError, Problem, StoreError, near
 from scatflow.graph.assemble import Draft, assemble
 from scatflow.graph.canonical import SCHEMA
-from scatflow.graph.drift import Drift
+from scatflow.graph.drift import Drift, read_versions
 from scatflow.graph.inline import MAX_NODES, too_many
 from scatflow.graph.model import Graph
 from scatflow.graph.parameters import Parameter, declared, plain_value, resolve
@@ -31,8 +31,8 @@ __all__ = ["dump_text", "load_text", "parse", "read_file"]
 
 #: What a value counts towards the size of a document besides its text.
 VALUE_BYTES = 8
-#: What an openEO process may carry besides its graph; only the first four mean something here.
-_KEYS = ("process_graph", "parameters", "scatflow", "drift", "id", "title", "summary", "description", "returns", "categories",
+#: What an openEO process may carry besides its graph; only the first five mean something here.
+_KEYS = ("process_graph", "parameters", "scatflow", "drift", "operators", "id", "title", "summary", "description", "returns", "categories",
          "examples", "links", "exceptions", "deprecated", "experimental")  # fmt: skip
 _NODE_KEYS = ("process_id", "namespace", "version", "arguments", "result", "description")
 _NODE_ID = re.compile(r"\w[\w.\-]{0,199}")
@@ -76,7 +76,8 @@ def parse(
     ----------
     document : mapping
         ``{"process_graph": {id: {"process_id", "arguments", …}}}``, where a node may state ``namespace`` and ``version``, with optional ``parameters`` (openEO's list, or a
-        mapping from name to schema with default) and ``scatflow``, the version of the document.
+        mapping from name to schema with default), ``scatflow``, the version of the document, and ``operators``, which states
+        versions of what no node names.
     parameters : mapping, optional
         Values of declared parameters. A :class:`~scatflow.contract.Source` may stand for a declared array; an array that
         is not supplied becomes a :class:`~scatflow.graph.model.Given` node, which the dry run reports.
@@ -106,7 +107,8 @@ def parse(
     known, problems = declared(document.get("parameters"))
     values, wrong = resolve(known, plain)
     findings.problems += problems + wrong
-    versions = Versions(allow_drift, recorded or {}, {"": list(findings.drift(document.get("drift", [])))})
+    expected = findings.operators(document.get("operators", []))
+    versions = Versions(allow_drift, recorded or {}, {"": list(findings.drift(document.get("drift", [])))}, expected)
     return assemble(drafts, known, values, findings.problems, _unused(drafts, known, findings), versions)
 
 
@@ -189,6 +191,14 @@ class _Findings:
         except ValueError as error:
             self.add("DocumentInvalid", None, "drift", "drift lists id, recorded and used version", got=str(error)[:200])
             return ()
+
+    def operators(self, entries: Any) -> dict[str, tuple[Revision, ...]]:
+        """Return the versions of what no node names: parts of composites, filter families that are defaults."""
+        try:
+            return read_versions(entries)
+        except ValueError as error:
+            self.add("DocumentInvalid", None, "operators", "operators lists id and version", got=str(error)[:200])
+            return {}
 
     def _version(self, version: Any) -> None:
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:

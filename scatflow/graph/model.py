@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from scatflow import registry as plugins
 from scatflow.api import ENGINE, LOCAL, Revision, content_of, revision_of
-from scatflow.contract import Operator, Ref, Source, digest, param, parts_of, source
+from scatflow.contract import Declared, Operator, Ref, Source, digest, param, parts_of, source
 from scatflow.errors import GraphError, ParameterError, Problem
 from scatflow.graph.canonical import SCHEMA, canonical
 from scatflow.graph.drift import Drift, versions_of
@@ -160,7 +161,7 @@ class Graph:
                     node.process,
                     node.namespace,
                     revision_of(type(node.value)),
-                    {**writer.wired(node), **node.value.parameters()},
+                    {**writer.wired(node), **documented(node.value)},
                 )
         writer.finish(self.results)
         document: dict[str, Any] = {"process_graph": writer.entries, "scatflow": SCHEMA}
@@ -169,6 +170,11 @@ class Graph:
         if self.drift:
             document["drift"] = [one.to_dict() for one in self.drift]
         return document
+
+
+def documented(value: Declared) -> dict[str, Any]:
+    """Return the parameters of a value as documents hold them: filter families with distribution and version."""
+    return value.parameters(lambda cls: plugins.registry().dist_of(cls)[0])
 
 
 def array_parameter(name: str) -> dict[str, Any]:

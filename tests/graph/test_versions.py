@@ -361,7 +361,7 @@ def test_a_family_among_the_parameters_states_its_version(tmp_path: Path) -> Non
     with hats.release(hats.KEPT):
         graph = parse(combed("comb"))
         arguments = graph.to_document()["process_graph"]["h"]["arguments"]
-        assert arguments["filters"] == {"family": "comb", "version": 2, "teeth": 3}
+        assert arguments["filters"] == {"family": "comb", "namespace": "acme", "version": 2, "teeth": 3}
         old = parse(combed({"family": "comb", "version": 1}))
         assert [type(part) for part in parts_of(old.node("h").value)][1] is hats.Comb1
         assert old.hash != graph.hash and old.node("h").value != graph.node("h").value
@@ -371,7 +371,7 @@ def test_a_family_among_the_parameters_states_its_version(tmp_path: Path) -> Non
             pipeline.save(tmp_path / "p.yaml")
             saved = yaml.safe_load((tmp_path / "p.yaml").read_text())["process_graph"]["h"]["arguments"]["filters"]
             given = {"family": spec} if isinstance(spec, str) else spec
-            assert saved == {"version": 2, **given}
+            assert saved == {"version": 2, "namespace": "acme", **given}
             assert sf.Pipeline.from_file(tmp_path / "p.yaml").graph.hash == pipeline.graph.hash
 
 
