@@ -40,6 +40,13 @@ def param(
     return Field(default, description=doc, json_schema_extra=extra or None, **limits)
 
 
+def check_version(name: str, version: Any) -> None:
+    """Refuse what records and documents cannot state as the version of a numerical meaning."""
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ParameterError(name, "the version of a declaration is a positive integer", expected="version=1", got=repr(version),
+                             code="VersionInvalid")  # fmt: skip
+
+
 def plain(value: Any) -> Any:
     """Return ``value`` with NumPy scalars as Python numbers and sequences as tuples, recursively."""
     if isinstance(value, (list, tuple, range)):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BeforeValidator, SerializationInfo, SerializeAsAny, model_serializer
 
 from scatflow.api import family_lookup, is_revision, revision_of
-from scatflow.contract.declared import Declared, digest
+from scatflow.contract.declared import Declared, check_version, digest
 from scatflow.contract.reference import Reference
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec
@@ -19,6 +19,7 @@ Region = Mapping[str, slice]
 
 def source(name: str, *, version: int, references: tuple[Reference | str, ...] = ()) -> Callable[[S], S]:
     """Declare a source class: its process id and the version of what it delivers."""
+    check_version(name, version)
 
     def declare(cls: S) -> S:
         for key, value in {"name": name, "version": version, "references": references}.items():

@@ -7,7 +7,9 @@ fault, as far as that makes sense, so that one round shows all there is to repai
 from __future__ import annotations
 
 import itertools
+import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +29,7 @@ from scatflow.graph.text import MAX_BYTES, MAX_DEPTH, dump_text, load_text
 from scatflow.graph.values import short
 from scatflow.graph.version import Versions
 
-__all__ = ["dump_text", "load_text", "parse", "read_file"]
+__all__ = ["dump_text", "load_text", "parse", "read_file", "write_file"]
 
 #: What a value counts towards the size of a document besides its text.
 VALUE_BYTES = 8
@@ -61,6 +63,18 @@ def read_file(path: str | Path) -> dict[str, Any]:
         raise GraphError(
             Problem(p.code, p.node, p.argument, f"{path}: {p.message}", p.expected, p.got, p.remedy) for p in error.problems
         ) from None
+
+
+def write_file(path: str | Path, document: Mapping[str, Any]) -> None:
+    """Write a document as YAML or JSON, after the file's suffix; a file that is there is replaced at once or not at all."""
+    target = Path(os.path.realpath(path))  # what a link stands for, not the link
+    text = json.dumps(document, indent=2) if target.suffix == ".json" else dump_text(document)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def parse(

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scatflow.api import ENGINE, LOCAL, content_of, normalized, revision_of
+from scatflow.api import ENGINE, LOCAL, content_of, is_revision, normalized, revision_of
 from scatflow.errors import RegistryError
 from scatflow.hookspecs import Renamed
 from scatflow.registry import discovery, local, offers, remedies
@@ -166,9 +166,18 @@ class Registry:
                 subject, f"{provided.dist} provides something else", expected=offers.expected(kind), got=offers.described(target)
             )
         if kind != "commands" and (wrong := _mislabeled(provided, target)):
-            raise RegistryError(subject, f"{provided.dist} registers it under another name than it declares", expected=wrong[0],
+            raise RegistryError(subject, f"{provided.dist} registers it otherwise than it is declared", expected=wrong[0],
                                 got=wrong[1], remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
+        if provided.number is not None:
+            self._check_kept(kind, provided, provided.number)
         return target
+
+    def _check_kept(self, kind: Kind, provided: Provided, number: int) -> None:
+        """Refuse a version that is kept beside itself or an earlier one: which of them is meant nobody could tell."""
+        current = self.find(kind, f"{provided.dist}:{provided.name}").version
+        if number >= current:
+            raise RegistryError(f"{SINGULAR[kind]} {provided.canonical!r}", f"{provided.dist} keeps it beside its current version",
+                                expected=f"a version before {current}", got=number, remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
 
     def versioned(self, kind: Kind, provided: Provided, stated: Revision) -> type[Any] | None:
         """Return the class of a stated version: the current one, one that is kept, or None."""
@@ -237,6 +246,8 @@ def candidates(points: Iterable[EntryPoint] | None, folder: str | Path | None) -
 
 def _mislabeled(provided: Provided, cls: type[Any]) -> tuple[str, str] | None:
     """Return what a class should declare and what it does, where they differ; its documents would name another process."""
+    if not is_revision(cls.version) or isinstance(cls.version, str):
+        return "a positive integer as version", repr(cls.version)
     wanted = provided.name if provided.number is None else f"{provided.name}, version {provided.number}"
     stated = cls.name if provided.number is None else f"{cls.name}, version {cls.version}"
     return (wanted, stated) if wanted != stated else None

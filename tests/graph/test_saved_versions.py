@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +172,32 @@ def test_a_list_of_operators_that_cannot_be_read(entries: Any) -> None:
         sf.Pipeline(document("hat") | {"operators": entries})
     ((code, argument),) = [(problem.code, problem.argument) for problem in caught.value.problems]
     assert (code, argument) == ("DocumentInvalid", "operators")
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, link = tmp_path / "p.yaml", tmp_path / "link.yaml"
+    link.symlink_to(file)
+    with hats.release(ONE):
+        pipeline = sf.Pipeline(document("hat") | {"title": "Hüte"})
+        pipeline.save(link)
+        before = file.read_bytes()
+        assert "Hüte" in before.decode("utf-8") and link.is_symlink()
+
+        def full(*arguments: Any, **options: Any) -> int:
+            raise OSError("no space left")
+
+        monkeypatch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="no space"):
+            pipeline.save(file)
+        monkeypatch.undo()
+    assert file.read_bytes() == before and sorted(path.name for path in tmp_path.iterdir()) == ["link.yaml", "p.yaml"]
+    code = "import sys, hats, scatflow as sf\nwith hats.release(hats.OLD): sf.Pipeline.from_file(sys.argv[1]).save(sys.argv[1])"
+    plain = {
+        **os.environ,
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONPATH": str(Path(hats.__file__).parent),
+    }
+    subprocess.run([sys.executable, "-c", code, str(file)], env=plain, check=True)
+    assert file.read_bytes() == before

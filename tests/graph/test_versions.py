@@ -439,6 +439,8 @@ def test_versions_by_name() -> None:
     [
         ({"hat": hats.Hat2, "hat@1": hats.Hat3}, "hat@1", "expected hat, version 1; got hat, version 3"),
         ({"hat": hats.Hat2, "hat@1": hats.TwoHats}, "hat@1", "got two_hats, version 1"),
+        ({"hat": hats.Hat2, "hat@3": hats.Hat3}, "hat@3", "expected a version before 2; got 3"),
+        ({"hat": hats.Hat2, "hat@2": hats.Hat2}, "acme:hat@2", "expected a version before 2; got 2"),
     ],
 )
 def test_a_kept_class_of_another_version_is_a_defect(offers: Mapping[str, Any], name: str, words: str) -> None:
