@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticUndefined
 
 from scatflow.errors import ParameterError, UnknownParameterError, near
+from scatflow.texts import portable
 
 
 def param(
@@ -143,7 +144,7 @@ class Declared(BaseModel):
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = {key: getattr(self, key) for key in type(self).model_fields}
-        return (_rebuild, (type(self), fields))
+        return (_rebuild, (portable(type(self)), fields))
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some parameters changed (validated like new ones)."""
@@ -165,8 +166,8 @@ def parts_of(value: Declared) -> Iterator[Declared]:
             waiting += item
 
 
-def _rebuild(cls: type[Declared], fields: dict[str, Any]) -> Declared:
-    return cls(**fields)
+def _rebuild(make: Callable[..., Declared], fields: dict[str, Any]) -> Declared:
+    return make(**fields)
 
 
 def _parameter_error(cls: type[Declared], error: ValidationError) -> ParameterError:

@@ -403,3 +403,16 @@ def test_a_strict_policy_refuses_failures_and_names_them(folder: Folder) -> None
     with pytest.raises(RegistryError, match="bad-ops main: failed:hook") as caught:
         Registry(policy=Policy(deny=("denied-ops",), strict=True))
     assert caught.value.code == "PluginsFailed" and "good-ops" not in str(caught.value)
+
+
+def test_a_plugin_cannot_move_the_working_directory(folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths of the user, such as that of a result, would lead elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    move = f"import os\nos.chdir({str(folder.path)!r})\n"
+    folder.dist("acme", move + operators(hat='"acme_hats:Hat"'))
+    folder.dist("broken", move + "raise ValueError\n")
+    folder.module("acme_hats", move + pointwise("hat"))
+    book = Registry()
+    assert Path.cwd() == tmp_path
+    book.find("operators", "hat")
+    assert Path.cwd() == tmp_path
