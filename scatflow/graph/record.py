@@ -139,7 +139,8 @@ def distributions(graph: Graph) -> dict[str, tuple[str, ...]]:
     for node in graph.nodes:
         for part in parts_of(node.value) if not isinstance(node.value, Given) else ():
             dist, number = plugins.registry().dist_of(part)
-            dist = node.namespace if part is node.value else dist
+            if part is node.value and node.namespace != dist:  # of two that provide the class, the one that was asked for
+                dist, number = node.namespace, plugins.registry().version_of(node.namespace)
             found.setdefault(dist, set()).add(number or installed(dist))
     return {name: tuple(sorted(numbers)) for name, numbers in found.items() if name != NAMESPACE or numbers != {""}}
 

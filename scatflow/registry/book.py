@@ -217,6 +217,11 @@ class Registry:
             return LOCAL, content_of(cls.__module__)
         return normalized(cls.__module__.partition(".")[0]), ""
 
+    def version_of(self, dist: str) -> str:
+        """Return the version of a distribution as records state it; empty where it provides nothing."""
+        versions = (labeled(one.version, one.origin) for one in self.plugins if one.dist == dist and one.state == "active")
+        return next(versions, "")
+
     def _is(self, kind: Kind, provided: Provided, cls: type[Any]) -> bool:
         """Tell whether a name stands for a class; what cannot be imported does not."""
         if provided.target is cls or provided.target == f"{cls.__module__}:{cls.__qualname__}":

@@ -172,3 +172,14 @@ def test_a_record_of_before_families_stated_distributions_is_read_while_one_prov
         file.unlink()
     with using(Registry()):
         assert float(sf.Pipeline.from_array(old).lazy().sum()) == 8
+
+
+def test_of_two_that_provide_one_class_the_one_asked_for_is_recorded(folder: Folder, ones: Any, tmp_path: Path) -> None:
+    folder.module("shared_ops", pointwise("hat"))
+    for dist, version in (("aaa", "1.0"), ("bbb", "2.0")):
+        folder.dist(dist, operators(hat='"shared_ops:Hat"'), version=version)
+    with using(Registry()):
+        result = sf.Pipeline({"process_graph": {"u": ones, "h": node("hat", True, namespace="bbb")}}).run(tmp_path / "out.zarr")
+    record = json.loads(result.attrs["scatflow"])
+    assert record["graph"]["process_graph"]["hat_1"]["namespace"] == "bbb"
+    assert {"name": "bbb", "version": "2.0"} in record["plugins"] and "aaa" not in str(record)
