@@ -168,8 +168,11 @@ class Registry:
             raise RegistryError(
                 subject, f"{provided.dist} provides something else", expected=offers.expected(kind), got=offers.described(target)
             )
+        if kind != "commands" and not (isinstance(target.version, int) and is_revision(target.version)):
+            raise RegistryError(subject, f"{provided.dist} declares a version that records cannot state", expected="a positive integer",
+                                got=repr(target.version), remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
         if kind != "commands" and (wrong := _mislabeled(provided, target)):
-            raise RegistryError(subject, f"{provided.dist} registers it otherwise than it is declared", expected=wrong[0],
+            raise RegistryError(subject, f"{provided.dist} registers it under another name than it declares", expected=wrong[0],
                                 got=wrong[1], remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
         if provided.number is not None:
             self._check_kept(kind, provided, provided.number)
@@ -254,8 +257,6 @@ def candidates(points: Iterable[EntryPoint] | None, folder: str | Path | None) -
 
 def _mislabeled(provided: Provided, cls: type[Any]) -> tuple[str, str] | None:
     """Return what a class should declare and what it does, where they differ; its documents would name another process."""
-    if not is_revision(cls.version) or isinstance(cls.version, str):
-        return "a positive integer as version", repr(cls.version)
     wanted = provided.name if provided.number is None else f"{provided.name}, version {provided.number}"
     stated = cls.name if provided.number is None else f"{cls.name}, version {cls.version}"
     return (wanted, stated) if wanted != stated else None

@@ -241,9 +241,9 @@ def test_modules_whose_name_begins_like_a_hook_are_no_hooks(folder: Folder) -> N
     [
         ("raise SystemExit(1)\n", "SystemExit: 1"), ("import no_such_thing\n", "No module named 'no_such_thing'"), ("", "has no attribute 'Hat'"),
         ("class Hat: pass\n", "provides something else"), ("Hat = 3\n", "provides something else"),
-        (pointwise("cap").replace("class Cap", "class Hat"), "registers it otherwise than it is declared"),
+        (pointwise("cap").replace("class Cap", "class Hat"), "registers it under another name"),
         (pointwise("hat", version=0), "the version of a declaration is a positive integer"),
-        (pointwise("hat") + "\nHat.version = '1'\n", "expected a positive integer as version; got '1'"),
+        (pointwise("hat") + "\nHat.version = '1'\n", "expected a positive integer; got '1'"),
     ],
 )  # fmt: skip
 def test_a_class_that_cannot_be_used_is_an_error_of_its_own(folder: Folder, text: str, words: str) -> None:
