@@ -107,13 +107,9 @@ class Declared(BaseModel):
                 )  # fmt: skip
         return self
 
-    def parameters(self, provider: Callable[[type[Declared]], str] | None = None) -> dict[str, Any]:
-        """Return all parameters, defaults filled in, as plain JSON values.
-
-        ``provider`` tells the distribution of a class; filter families among the parameters then state theirs, as those in
-        documents do. The contract itself does not know who provides what.
-        """
-        dumped: dict[str, Any] = json.loads(self.model_dump_json(context=provider))
+    def parameters(self) -> dict[str, Any]:
+        """Return all parameters, defaults filled in, as plain JSON values."""
+        dumped: dict[str, Any] = json.loads(self.model_dump_json())
         return dumped
 
     def identity(self) -> tuple[str, int, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BeforeValidator, SerializationInfo, SerializeAsAny, model_serializer
+from pydantic import BeforeValidator, SerializeAsAny, model_serializer
 
 from scatflow.api import family_lookup, is_revision, revision_of
 from scatflow.contract.declared import Declared, check_version, digest
@@ -60,11 +60,8 @@ class FilterFamily(Declared):
     references: ClassVar[tuple[Reference | str, ...]] = ()
 
     @model_serializer(mode="wrap")
-    def _named(self, handler: Callable[[Any], dict[str, Any]], info: SerializationInfo[Any]) -> dict[str, Any]:
-        named = {"family": type(self).name, "version": revision_of(type(self))}
-        if info.context is not None:
-            named["namespace"] = info.context(type(self))
-        return {**named, **handler(self)}
+    def _named(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {"family": type(self).name, "version": revision_of(type(self)), **handler(self)}
 
 
 def family(name: str, *, version: int, references: tuple[Reference | str, ...] = ()) -> Callable[[S], S]:
