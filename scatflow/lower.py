@@ -241,7 +241,7 @@ def from_source(source: Source, variable: str, spec: ArraySpec) -> da.Array:
     chunks = spec.chunks or tuple((n,) for n in spec.shape)
     meta = np.empty((0,) * len(spec.dims), dtype=spec.dtype)
 
-    token = tokenize(source.identity(), variable, source.fingerprint())
+    token = tokenize(source.token(), variable, source.fingerprint())
     read = functools.partial(_read_block, source, variable, spec.dims)
     blocks_of: da.Array = da.map_blocks(read, chunks=chunks, dtype=spec.dtype, meta=meta, name=f"{source.name}-{token}")
     return blocks_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,18 +15,19 @@ from scatflow.contract import Ref, Source
 from scatflow.errors import ParameterError, StoreError
 from scatflow.graph.complete import complete
 from scatflow.graph.delivered import relabeled, remember, unchanged
-from scatflow.graph.document import parse, read_file
+from scatflow.graph.document import parse, read_file, write_file
+from scatflow.graph.drift import merged
 from scatflow.graph.model import NAMESPACE, Graph
 from scatflow.graph.provenance import graph_of, parse_provenance, provenance
 from scatflow.graph.sweep import ATTRIBUTE as SWEPT
 from scatflow.graph.sweep import Sweep, arrange, gathered, sweep_graph
-from scatflow.graph.text import dump_text
 from scatflow.graph.validate import Bound, dry_run
 from scatflow.labels import assemble, wrap
 from scatflow.plan import Limits, Plan
 from scatflow.plan import plan as make_plan
 from scatflow.registry import registry
 from scatflow.run import calibrate, load_rates, open_result, region_steps, run
+from scatflow.store import attributes
 
 _Recorded = Mapping[str, tuple[str, ...]]
 
@@ -159,8 +159,7 @@ class Pipeline:
 
     def save(self, path: str | Path) -> None:
         """Write the pipeline as YAML or JSON, after the file's suffix, with the distribution and version of every operator."""
-        target, document = Path(path), complete(self.document, self.graph)
-        target.write_text(json.dumps(document, indent=2) if target.suffix == ".json" else dump_text(document))
+        write_file(path, complete(self.document, self.graph, self.parameters))
 
     def check(self) -> Bound:
         """Validate everything that needs labels: shapes, dtypes, coordinates, parameters against sizes.
@@ -288,7 +287,8 @@ class Pipeline:
             memory=memory, threads=threads, region=region, client=client, fft=fft, device=device,
             steps=region_steps(out) if update else (),
         )  # fmt: skip
-        attrs = self._record(provenance(self.graph, made.bound, fingerprints=made.fingerprints))
+        graph = self._continuing(out) if update else self.graph
+        attrs = self._record(provenance(graph, made.bound, fingerprints=made.fingerprints))
         path = run(
             made,
             out,
@@ -302,6 +302,12 @@ class Pipeline:
             progress=progress,
         )
         return open_result(path)
+
+    def _continuing(self, out: str | Path) -> Graph:
+        """Return the graph with the drift of the result that is to be updated, of which parts are taken over."""
+        if not Path(out).exists():
+            return self.graph
+        return replace(self.graph, drift=merged((*self.graph.drift, *parse_provenance(attributes(Path(out))).drift)))
 
 
 def _check_unchanged(array: xr.DataArray | xr.Dataset | xr.DataTree) -> None:

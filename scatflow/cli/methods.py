@@ -43,7 +43,9 @@ def _filters(value: Any, arguments: Arguments) -> str:
     if not isinstance(value, Mapping):
         return f"{value} filters"
     constants = [
-        _plainly(key, item) for key, item in sorted(value.items()) if key not in ("family", "version") and item not in (None, False)
+        _plainly(key, item)
+        for key, item in sorted(value.items())
+        if key not in ("family", "namespace", "version") and item not in (None, False)
     ]
     return f"{value.get('family')} filters" + (f" ({', '.join(constants)})" if constants else "")
 

@@ -2,9 +2,8 @@
 
 from scatflow.cluster.clients import MALLOC, SETTINGS, connect, count, device, has_gpu, limits, local
 from scatflow.cluster.fingerprint import Wanted, fingerprint, wanted
-from scatflow.cluster.handshake import handshake, ship
+from scatflow.cluster.handshake import handshake
 
 __all__ = [
-    "MALLOC", "SETTINGS", "Wanted", "connect", "count", "device", "fingerprint", "handshake", "has_gpu", "limits", "local", "ship",
-    "wanted",
+    "MALLOC", "SETTINGS", "Wanted", "connect", "count", "device", "fingerprint", "handshake", "has_gpu", "limits", "local", "wanted",
 ]  # fmt: skip

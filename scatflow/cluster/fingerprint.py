@@ -1,31 +1,31 @@
-"""What must be equal on every process that evaluates a plan: versions, and the very code of the operators.
+"""What must be equal on every process that evaluates a plan: versions, and the files that hold the code of the operators.
 
 Runs on workers, where nothing may be raised: a worker that cannot tell something says that instead.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
-import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import CodeType, ModuleType
 from typing import Any
 
 from scatflow.arrays import signature
+from scatflow.cluster.code import held, outdated
 from scatflow.contract import Declared, parts_of
 from scatflow.registry import registry
 from scatflow.registry.guard import told
+from scatflow.registry.importing import importing
 
 #: Packages whose versions decide about numbers.
 _PACKAGES = ("numpy", "scipy", "zarr", "scatflow")
 #: Begins what a process says of something that it cannot tell.
 ABSENT = "cannot be told: "
-#: Name in the code of a module whose assertions pytest has rewritten in this process.
-_REWRITTEN = "@pytest_ar"
+#: Ends the name of what tells whether loaded code is that of its files, and what is said where it is.
+LOADED, AS_HELD = ", loaded", "as its files are"
 
 
 @dataclass(frozen=True, order=True)
@@ -59,30 +59,34 @@ def _is_plugins(cls: type[Any]) -> bool:
     return not (root in sys.stdlib_module_names or root == "pydantic" or cls.__module__.startswith("scatflow.contract."))
 
 
-def fingerprint(classes: Iterable[Wanted], fft: str) -> dict[str, str]:
+def fingerprint(classes: Iterable[Wanted], roots: Iterable[str], fft: str) -> dict[str, str]:
     """Return what must be equal, by name; never raises.
 
     Parameters
     ----------
     classes : iterable of Wanted
         Only their modules are imported.
+    roots : iterable of str
+        Packages and modules whose files are compared (:func:`scatflow.cluster.code.roots`).
     fft : str
         FFT provider.
     """
-    return {name: _said(ask, *arguments) for name, ask, *arguments in _questions(classes, fft)}
+    return {name: _said(ask, *arguments) for name, ask, *arguments in _questions(classes, roots, fft)}
 
 
-def _questions(classes: Iterable[Wanted], fft: str) -> Iterator[tuple[Any, ...]]:
+def _questions(classes: Iterable[Wanted], roots: Iterable[str], fft: str) -> Iterator[tuple[Any, ...]]:
     yield "python", _python
     yield "fft", signature, fft
     for package in _PACKAGES:
-        yield package, importlib.metadata.version, package
+        yield package, _loaded_version, package
     for one in classes:
         if one.dist and one.dist not in ("scatflow", "local"):
-            yield one.dist, importlib.metadata.version, one.dist
+            for dist in (one.dist, *_required(one.dist)):
+                yield dist, importlib.metadata.version, dist
         yield f"{one.label}, version", _version, one
-        yield f"{one.module}, source", _source, one.module
-        yield f"{one.module}, code", _code, one.module
+    for root in roots:  # after the imports, so that what is loaded counts
+        yield f"{root}, source", held, root
+        yield f"{root}{LOADED}", _loaded, root
 
 
 def _said(ask: Callable[..., str], *arguments: Any) -> str:
@@ -98,58 +102,28 @@ def _python() -> str:
     return ".".join(map(str, sys.version_info[:2]))
 
 
+def _loaded_version(package: str) -> str:
+    """Return the version of a package as it is loaded; its metadata are those of what was installed last."""
+    return str(importlib.import_module(package).__version__)
+
+
+def _required(dist: str) -> list[str]:
+    """Return the distributions, beyond those of every job, that one needs whatever its extras."""
+    try:
+        needed = importlib.metadata.requires(dist) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    names = [found[0] for text in needed if "extra ==" not in text and (found := re.match(r"[A-Za-z0-9._-]+", text))]
+    return [name for name in names if name not in _PACKAGES]
+
+
+def _loaded(root: str) -> str:
+    return outdated(root) or AS_HELD
+
+
 def _version(one: Wanted) -> str:
-    cls: Any = importlib.import_module(one.module)
+    with importing():
+        cls: Any = importlib.import_module(one.module)
     for part in one.name.split("."):
         cls = getattr(cls, part)
     return str(getattr(cls, "version", 0))
-
-
-def _source(module: str) -> str:
-    """Return a digest of a module's source, or of the file it was loaded from where there is none."""
-    spec = importlib.import_module(module).__spec__
-    loader: Any = spec.loader if spec is not None else None
-    text = loader.get_source(module)
-    content = text.encode() if text is not None else loader.get_data(spec.origin if spec is not None else None)
-    return _digest(content)
-
-
-def _code(module: str) -> str:
-    """Return a digest of the functions that are loaded: of a process older than the source they are others.
-
-    Assertions that pytest has rewritten are in no other process, so a module with such has no digest.
-    """
-    parts = list(_functions(importlib.import_module(module)))
-    if any(_REWRITTEN in code.co_names for _, code in parts):
-        return ""
-    return _digest("\n".join(sorted(f"{name} {_text(code)}" for name, code in parts)).encode())
-
-
-def _functions(module: ModuleType) -> Iterator[tuple[str, CodeType]]:
-    """Yield name and code of all functions that a module defines, those of its classes too."""
-    waiting = [(name, value) for name, value in vars(module).items() if not name.startswith("__")]
-    while waiting:
-        name, value = waiting.pop()
-        if isinstance(value, type):
-            if value.__module__ == module.__name__:
-                waiting += [(f"{name}.{key}", item) for key, item in vars(value).items() if not isinstance(item, type)]
-            continue
-        inside: Any = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
-        function = inspect.unwrap(inside) if callable(inside) else None
-        if inspect.isfunction(function) and function.__module__ == module.__name__:
-            yield name, function.__code__
-
-
-def _text(code: Any) -> str:
-    """Return what a code object does, without where it stands: the same in every process."""
-    if isinstance(code, frozenset):
-        return f"{{{','.join(sorted(map(_text, code)))}}}"
-    if isinstance(code, tuple):
-        return f"({','.join(map(_text, code))})"
-    if not isinstance(code, CodeType):
-        return repr(code)
-    return f"<{code.co_code.hex()} {code.co_names} {code.co_varnames} {_text(code.co_consts)}>"
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=6).hexdigest()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
 from scatflow.errors import ParameterError, UnknownParameterError, near
+from scatflow.texts import portable
 
 
 def param(
@@ -38,6 +39,13 @@ def param(
         extra["choices"] = list(choices)
     limits: dict[str, Any] = {"ge": ge, "gt": gt, "le": le, "lt": lt}
     return Field(default, description=doc, json_schema_extra=extra or None, **limits)
+
+
+def check_version(name: str, version: Any) -> None:
+    """Refuse what records and documents cannot state as the version of a numerical meaning."""
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ParameterError(name, "the version of a declaration is a positive integer", expected="version=1", got=repr(version),
+                             code="VersionInvalid")  # fmt: skip
 
 
 def plain(value: Any) -> Any:
@@ -105,26 +113,34 @@ class Declared(BaseModel):
         return dumped
 
     def identity(self) -> tuple[str, int, str]:
-        """Return (defining package and name, version, canonical JSON of the parameters)."""
+        """Return (defining package and name, version, canonical JSON of the parameters), which stores keep and compare.
+
+        It outlives a class that moves inside its package. Where two packages may have come by the same name, the graph
+        beside it, which states distributions, or the token tell them apart.
+        """
         package = type(self).__module__.partition(".")[0]
         return (f"{package}:{type(self).name}", type(self).version, canonical_json(self.parameters()))
 
     def token(self) -> str:
-        """Return the digest of the identity: equal in any process and under any hash seed."""
-        return digest(list(self.identity()))
+        """Return a digest of the identity and of where all classes are defined: equal in any process and under any hash seed.
+
+        Two classes that can be imported are defined in different places, so no two of them share a token.
+        """
+        classes = [f"{type(part).__module__}:{type(part).__qualname__}" for part in parts_of(self)]
+        return digest([*self.identity(), classes])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Declared) and self.identity() == other.identity()
+        return isinstance(other, Declared) and self.token() == other.token()
 
     def __hash__(self) -> int:
         return int(self.token()[:15], 16)
 
-    def __dask_tokenize__(self) -> tuple[str, int, str]:
-        return self.identity()
+    def __dask_tokenize__(self) -> str:
+        return self.token()
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = {key: getattr(self, key) for key in type(self).model_fields}
-        return (_rebuild, (type(self), fields))
+        return (_rebuild, (portable(type(self)), fields))
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some parameters changed (validated like new ones)."""
@@ -133,7 +149,7 @@ class Declared(BaseModel):
 
 
 def parts_of(value: Declared) -> Iterator[Declared]:
-    """Yield a value and every declared value among its parameters, such as filter families."""
+    """Yield a value and every declared value among its parameters, such as filter families, in an order of names."""
     yield value
     waiting: list[Any] = [getattr(value, key) for key in type(value).model_fields]
     while waiting:
@@ -141,13 +157,13 @@ def parts_of(value: Declared) -> Iterator[Declared]:
         if isinstance(item, Declared):
             yield from parts_of(item)
         elif isinstance(item, dict):
-            waiting += item.values()
+            waiting += [item[key] for key in sorted(item, key=str)]
         elif isinstance(item, (tuple, list)):
             waiting += item
 
 
-def _rebuild(cls: type[Declared], fields: dict[str, Any]) -> Declared:
-    return cls(**fields)
+def _rebuild(make: Callable[..., Declared], fields: dict[str, Any]) -> Declared:
+    return make(**fields)
 
 
 def _parameter_error(cls: type[Declared], error: ValidationError) -> ParameterError:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator
 
-from scatflow.contract.declared import Declared, param
+from scatflow.contract.declared import Declared, check_version, param
 from scatflow.contract.joining import joined
 from scatflow.contract.reference import Reference
 from scatflow.contract.signature import Signature
@@ -70,7 +70,13 @@ def operator(
         Other names in use in the fields, found by the catalogue's search.
     equation : str
         What is computed, as LaTeX without dollar signs; stands in the catalogue.
+
+    Raises
+    ------
+    ParameterError
+        The version is no positive integer.
     """
+    check_version(name, version)
 
     def declare(cls: D) -> D:
         parsed = Signature.parse(signature)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BeforeValidator, SerializeAsAny, model_serializer
 
 from scatflow.api import family_lookup, is_revision, revision_of
-from scatflow.contract.declared import Declared, digest
+from scatflow.contract.declared import Declared, check_version, digest
 from scatflow.contract.reference import Reference
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec
@@ -19,6 +19,7 @@ Region = Mapping[str, slice]
 
 def source(name: str, *, version: int, references: tuple[Reference | str, ...] = ()) -> Callable[[S], S]:
     """Declare a source class: its process id and the version of what it delivers."""
+    check_version(name, version)
 
     def declare(cls: S) -> S:
         for key, value in {"name": name, "version": version, "references": references}.items():
@@ -71,7 +72,8 @@ def family(name: str, *, version: int, references: tuple[Reference | str, ...] =
 def as_family(value: Any) -> Any:
     """Return a filter family from its name or its spec ``{"family": name, ...}``.
 
-    A spec may state a version, as those that are stored do; it is then a family of that version or an error. Workers never come here with a name: values are resolved before they are sent.
+    A spec may state a distribution as ``namespace`` and a version, as those that are stored do; it is then a family of that
+    distribution and version or an error. Workers never come here with a name: values are resolved before they are sent.
     """
     if isinstance(value, FilterFamily):
         return value
@@ -84,12 +86,12 @@ def as_family(value: Any) -> Any:
     if find is None:
         raise ParameterError("filters", "family names need the plugin registry", got=repr(value["family"]),
                              remedy="Import scatflow.registry first, or pass a family value.")  # fmt: skip
-    stated = value.get("version")
-    if not isinstance(value["family"], str) or not (stated is None or is_revision(stated)):
-        raise ParameterError("filters", "a filter family has a name, and may state its version", expected='{"family": "morlet", "version": 1}',
-                             got=repr(value))  # fmt: skip
-    parameters = {key: item for key, item in value.items() if key not in ("family", "version")}
-    return find(value["family"], stated)(**parameters)
+    name, namespace, stated = value["family"], value.get("namespace"), value.get("version")
+    if not isinstance(name, str) or not isinstance(namespace, str | None) or not (stated is None or is_revision(stated)):
+        raise ParameterError("filters", "a filter family has a name, and may state its distribution and version",
+                             expected='{"family": "morlet", "namespace": "scatflow-wavelet", "version": 1}', got=repr(value))  # fmt: skip
+    parameters = {key: item for key, item in value.items() if key not in ("family", "namespace", "version")}
+    return find(f"{namespace}:{name}" if namespace else name, stated)(**parameters)
 
 
 #: Type of a ``filters`` parameter: a name, a spec or a family value is accepted, the value is stored.

@@ -82,8 +82,8 @@ def assemble(
     supplied = [node for node in assembly.arrays.values() if node.id in used]
     inlined = inline(ordered((*supplied, *wanted)), set(drafts))
     found = inlined.results(results)
-    if inlined.problems:
-        raise GraphError(inlined.problems)
+    if wrong := [*inlined.problems, *versions.unexpected(inlined.nodes, drafts)]:
+        raise GraphError(wrong)
     told = [*warnings, *unused, *assembly.renamed.values(), *versions.warnings(name for name in drafts if name in needed)]
     return Graph(tuple(inlined.nodes), found, tuple(told), versions.of(needed))
 
@@ -105,7 +105,7 @@ class _Assembly:
     problems: list[Problem]
     versions: Versions
     arrays: dict[str, Node] = field(default_factory=dict)
-    renamed: dict[str, Problem] = field(default_factory=dict)
+    renamed: dict[tuple[str, str], Problem] = field(default_factory=dict)
     _classes: dict[tuple[str, str | None, Revision | None], Found | RegistryError] = field(default_factory=dict)
 
     def add(self, code: str, node: str | None, argument: str | None, message: str, **more: str | None) -> None:
@@ -234,7 +234,9 @@ class _Assembly:
             key: self._plain(draft.id, key, value, names, ignored) if key in cls.model_fields else None
             for key, value in draft.arguments.items() if key not in names
         }  # fmt: skip
-        value, problems = self.versions.tolerated(draft.id, build, cls, arguments, draft.id, ignored)
+        with plugins.renaming() as families:
+            value, problems = self.versions.tolerated(draft.id, build, cls, arguments, draft.id, ignored)
+        self.renamed |= {(draft.id, one): Problem("ProcessRenamed", draft.id, None, one) for one in families}
         self.problems += problems
         if value is None or any(item is None for item in inputs):
             return None
@@ -244,7 +246,7 @@ class _Assembly:
         """Keep what a reader should know of how the class was found."""
         self.versions.note(draft.id, found, draft.version)
         if found.provided.was:
-            self.renamed[draft.id] = Problem(
+            self.renamed[draft.id, ""] = Problem(
                 "ProcessRenamed", draft.id, None, found.provided.renaming, remedy=f"Write process_id: {found.provided.name}."
             )
 

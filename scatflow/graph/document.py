@@ -7,19 +7,21 @@ fault, as far as that makes sense, so that one round shows all there is to repai
 from __future__ import annotations
 
 import itertools
+import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scatflow.api import is_revision
+from scatflow.api import Revision, is_revision
 from scatflow.contract import Source
 from scatflow.errors import GraphError, Problem, StoreError, near
 from scatflow.graph.assemble import Draft, assemble
 from scatflow.graph.canonical import SCHEMA
-from scatflow.graph.drift import Drift
+from scatflow.graph.drift import Drift, read_versions
 from scatflow.graph.inline import MAX_NODES, too_many
 from scatflow.graph.model import Graph
 from scatflow.graph.parameters import Parameter, declared, plain_value, resolve
@@ -27,12 +29,12 @@ from scatflow.graph.text import MAX_BYTES, MAX_DEPTH, dump_text, load_text
 from scatflow.graph.values import short
 from scatflow.graph.version import Versions
 
-__all__ = ["dump_text", "load_text", "parse", "read_file"]
+__all__ = ["dump_text", "load_text", "parse", "read_file", "write_file"]
 
 #: What a value counts towards the size of a document besides its text.
 VALUE_BYTES = 8
-#: What an openEO process may carry besides its graph; only the first four mean something here.
-_KEYS = ("process_graph", "parameters", "scatflow", "drift", "id", "title", "summary", "description", "returns", "categories",
+#: What an openEO process may carry besides its graph; only the first five mean something here.
+_KEYS = ("process_graph", "parameters", "scatflow", "drift", "operators", "id", "title", "summary", "description", "returns", "categories",
          "examples", "links", "exceptions", "deprecated", "experimental")  # fmt: skip
 _NODE_KEYS = ("process_id", "namespace", "version", "arguments", "result", "description")
 _NODE_ID = re.compile(r"\w[\w.\-]{0,199}")
@@ -63,6 +65,18 @@ def read_file(path: str | Path) -> dict[str, Any]:
         ) from None
 
 
+def write_file(path: str | Path, document: Mapping[str, Any]) -> None:
+    """Write a document as YAML or JSON, after the file's suffix; a file that is there is replaced at once or not at all."""
+    target = Path(os.path.realpath(path))  # what a link stands for, not the link
+    text = json.dumps(document, indent=2) if target.suffix == ".json" else dump_text(document)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def parse(
     document: Mapping[str, Any],
     parameters: Mapping[str, Any] | None = None,
@@ -76,7 +90,8 @@ def parse(
     ----------
     document : mapping
         ``{"process_graph": {id: {"process_id", "arguments", …}}}``, where a node may state ``namespace`` and ``version``, with optional ``parameters`` (openEO's list, or a
-        mapping from name to schema with default) and ``scatflow``, the version of the document.
+        mapping from name to schema with default), ``scatflow``, the version of the document, and ``operators``, which states
+        versions of what no node names.
     parameters : mapping, optional
         Values of declared parameters. A :class:`~scatflow.contract.Source` may stand for a declared array; an array that
         is not supplied becomes a :class:`~scatflow.graph.model.Given` node, which the dry run reports.
@@ -106,7 +121,8 @@ def parse(
     known, problems = declared(document.get("parameters"))
     values, wrong = resolve(known, plain)
     findings.problems += problems + wrong
-    versions = Versions(allow_drift, recorded or {}, {"": list(findings.drift(document.get("drift", [])))})
+    expected = findings.operators(document.get("operators", []))
+    versions = Versions(allow_drift, recorded or {}, {"": list(findings.drift(document.get("drift", [])))}, expected)
     return assemble(drafts, known, values, findings.problems, _unused(drafts, known, findings), versions)
 
 
@@ -189,6 +205,14 @@ class _Findings:
         except ValueError as error:
             self.add("DocumentInvalid", None, "drift", "drift lists id, recorded and used version", got=str(error)[:200])
             return ()
+
+    def operators(self, entries: Any) -> dict[str, tuple[Revision, ...]]:
+        """Return the versions of what no node names: parts of composites, filter families that are defaults."""
+        try:
+            return read_versions(entries)
+        except ValueError as error:
+            self.add("DocumentInvalid", None, "operators", "operators lists id and version", got=str(error)[:200])
+            return {}
 
     def _version(self, version: Any) -> None:
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:

@@ -45,6 +45,21 @@ class Drift:
         return merged(found)
 
 
+def read_versions(entries: Any) -> dict[str, tuple[Revision, ...]]:
+    """Read a list of ``{"id": "dist:name", "version": 1}``, as records and saved pipelines have it: id -> versions.
+
+    Raises ValueError where it is something else.
+    """
+    if not isinstance(entries, list):
+        raise ValueError("operators are a list")
+    found: dict[str, tuple[Revision, ...]] = {}
+    for entry in entries:
+        if not isinstance(entry, Mapping) or not isinstance(name := entry.get("id"), str) or not is_revision(entry.get("version")):
+            raise ValueError(f"{entry!r} has not an id and a version")
+        found[name] = (*found.get(name, ()), entry["version"])
+    return found
+
+
 def merged(drift: Iterable[Drift]) -> tuple[Drift, ...]:
     """Return each drift once, in a fixed order."""
     return tuple(sorted(set(drift), key=lambda one: (one.id, str(one.recorded), str(one.used))))

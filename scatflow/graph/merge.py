@@ -17,7 +17,7 @@ from scatflow.errors import GraphError, ParameterError, StoreError
 from scatflow.graph.canonical import Kind, canonical, substitute
 from scatflow.graph.drift import merged, sorted_revisions
 from scatflow.graph.inline import inline
-from scatflow.graph.model import DATASET, NAMESPACE, OWN_VERSION, Given, Graph, Node, array_parameter, fresh
+from scatflow.graph.model import DATASET, NAMESPACE, OWN_VERSION, Given, Graph, Node, array_parameter, documented, fresh
 from scatflow.graph.record import ATTRIBUTE, Provenance, distributions, parse_provenance, stack
 
 
@@ -188,7 +188,7 @@ class _Merge:
         name = f"{self._count}/{process}"
         own = Graph((Node(name, source, (), namespace),), {"": Ref(name)})
         self._nodes[name] = {
-            "process_id": process, "namespace": namespace, "version": revision_of(type(source)), "arguments": source.parameters(),
+            "process_id": process, "namespace": namespace, "version": revision_of(type(source)), "arguments": documented(source),
         }  # fmt: skip
         self._note(Provenance({}, own.versions, reproducible=own.reproducible), str)
         return {"from_node": name}

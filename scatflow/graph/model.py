@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from scatflow import registry as plugins
 from scatflow.api import ENGINE, LOCAL, Revision, content_of, revision_of
-from scatflow.contract import Operator, Ref, Source, digest, param, parts_of, source
+from scatflow.contract import Declared, FilterFamily, Operator, Ref, Source, digest, param, parts_of, source
 from scatflow.errors import GraphError, ParameterError, Problem
 from scatflow.graph.canonical import SCHEMA, canonical
 from scatflow.graph.drift import Drift, versions_of
@@ -160,7 +161,7 @@ class Graph:
                     node.process,
                     node.namespace,
                     revision_of(type(node.value)),
-                    {**writer.wired(node), **node.value.parameters()},
+                    {**writer.wired(node), **documented(node.value)},
                 )
         writer.finish(self.results)
         document: dict[str, Any] = {"process_graph": writer.entries, "scatflow": SCHEMA}
@@ -169,6 +170,25 @@ class Graph:
         if self.drift:
             document["drift"] = [one.to_dict() for one in self.drift]
         return document
+
+
+def documented(value: Declared) -> dict[str, Any]:
+    """Return the parameters of a value as documents hold them: filter families state their distributions too."""
+    found: dict[str, Any] = _stating(value, value.parameters())
+    return found
+
+
+def _stating(value: Any, written: Any) -> Any:
+    """Return what was written of a value with the distributions of its filter families, which their classes do not know."""
+    if isinstance(value, Declared) and isinstance(written, dict):
+        inside = {key: _stating(getattr(value, key, None), item) for key, item in written.items()}
+        return inside | ({"namespace": plugins.registry().dist_of(value)[0]} if isinstance(value, FilterFamily) else {})
+    if isinstance(value, dict) and isinstance(written, dict):
+        named = {str(key): item for key, item in value.items()}
+        return {key: _stating(named.get(key), item) for key, item in written.items()}
+    if isinstance(value, (list, tuple)) and isinstance(written, list):
+        return [_stating(one, item) for one, item in zip(value, written, strict=False)]
+    return written
 
 
 def array_parameter(name: str) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from scatflow.api import Revision, is_revision
 from scatflow.contract import canonical_json, digest, parts_of
 from scatflow.errors import GraphError, StoreError
 from scatflow.graph.canonical import references
-from scatflow.graph.drift import Drift
+from scatflow.graph.drift import Drift, read_versions
 from scatflow.graph.model import DATASET, NAMESPACE, OWN_VERSION, VARIABLE, Given, Graph
+from scatflow.graph.order import cycles
 from scatflow.graph.text import load_text
 
 #: Name of the attribute, and version of its JSON.
@@ -138,7 +139,8 @@ def distributions(graph: Graph) -> dict[str, tuple[str, ...]]:
     for node in graph.nodes:
         for part in parts_of(node.value) if not isinstance(node.value, Given) else ():
             dist, number = plugins.registry().dist_of(part)
-            dist = node.namespace if part is node.value else dist
+            if part is node.value and node.namespace != dist:  # of two that provide the class, the one that was asked for
+                dist, number = node.namespace, plugins.registry().version_of(node.namespace)
             found.setdefault(dist, set()).add(number or installed(dist))
     return {name: tuple(sorted(numbers)) for name, numbers in found.items() if name != NAMESPACE or numbers != {""}}
 
@@ -162,12 +164,15 @@ def _read(content: Mapping[str, Any]) -> Provenance:
         for kind, name in references(node["arguments"]):
             if kind == "from_node" and name not in nodes:
                 raise ValueError(f"there is no node {name!r}")
+    needs = {name: [to for kind, to in references(node["arguments"]) if kind == "from_node"] for name, node in nodes.items()}
+    if found := cycles(needs):  # what follows references would never end
+        raise ValueError(f"nodes need each other's results: {', '.join(found[0][:8])}")
     declared = [parameter["name"] for parameter in document.get("parameters", [])]
-    operators = _grouped(content.get("operators", []), "id")
+    operators = read_versions(content.get("operators", []))
     return Provenance(
         _stated(document, operators),
         operators=operators,
-        plugins=_grouped(content.get("plugins", []), "name"),
+        plugins=_distributions(content.get("plugins", [])),
         inputs=dict(content.get("inputs", {})),
         seeds=dict(content.get("seeds", {})),
         given={name: content.get("given", {}).get(name, "") for name in declared},
@@ -188,12 +193,15 @@ def _stated(document: Mapping[str, Any], operators: Mapping[str, tuple[Revision,
         known = operators.get(f"{node.get('namespace')}:{node['process_id']}", ())
         own = node["process_id"] in (VARIABLE, DATASET) and node.get("namespace") in (None, NAMESPACE)
         known = (OWN_VERSION,) if own else known
-        nodes[name] = {"version": known[0], **node} if len(known) == 1 and is_revision(known[0]) else node
+        nodes[name] = {"version": known[0], **node} if len(known) == 1 else node
     return {**document, "process_graph": nodes}
 
 
-def _grouped(entries: Sequence[Mapping[str, Any]], key: str) -> dict[str, tuple[Any, ...]]:
-    found: dict[str, tuple[Any, ...]] = {}
+def _distributions(entries: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
     for entry in entries:
-        found[entry[key]] = (*found.get(entry[key], ()), entry["version"])
+        name, number = entry["name"], entry["version"]
+        if not isinstance(name, str) or not isinstance(number, str):
+            raise ValueError(f"{entry!r} names no distribution and its version")
+        found[name] = (*found.get(name, ()), number)
     return found

@@ -122,7 +122,7 @@ def sweep_graph(document: Mapping[str, Any], sweep: Sweep, fixed: Mapping[str, A
         moved: dict[str, str] = {}
         for node in graph.nodes:
             inputs = tuple(replace(item, node=moved[item.node]) if isinstance(item, Ref) else item for item in node.inputs)
-            key = (node.value.identity(), inputs)
+            key = (node.namespace, node.value.token(), inputs)
             if key not in known:
                 known[key] = fresh(node.id, taken)
                 nodes[known[key]] = replace(node, id=known[key], inputs=inputs)

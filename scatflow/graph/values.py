@@ -17,6 +17,7 @@ from scatflow.graph.model import DATASET, VARIABLE
 from scatflow.registry import Kind, Provided
 
 _KINDS: tuple[Kind, ...] = ("operators", "sources")
+_FILE = "A single file provided it: name its folder with --plugins-dir."
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _unknown(process: str, namespace: str | None) -> RegistryError:
     if guess and "provides it" not in remedy:
         remedy = f"{guess} {remedy}"
     if namespace == LOCAL:
-        remedy = "A single file provided it: name its folder with --plugins-dir."
+        remedy = _FILE
     elif namespace and "provides it" not in remedy and normalized(namespace) not in {plugin.dist for plugin in book.plugins}:
         remedy = f"The graph names the distribution {namespace!r}, which is not installed. {remedy}"
     return RegistryError(f"process {process!r}", "no active plugin provides it", remedy=remedy.strip() or None)
@@ -97,8 +98,10 @@ def _elsewhere(process: str, namespace: str) -> RegistryError:
         dists |= {provided.dist for provided in book.entries(kind) if provided.name == process}
     absent = [plugin for plugin in book.plugins if plugin.dist == normalized(namespace) and plugin.state != "active"]
     told = " ".join(f"Plugin {plugin.called} is {plugin.state} ({plugin.reason})." for plugin in absent)
+    if namespace == LOCAL:
+        told = told or _FILE
     return RegistryError(f"process {process!r}", "this namespace does not provide it", expected=" or ".join(sorted(dists)), got=namespace,
-                         remedy=told or near(namespace, dists) or "Leave the namespace out while the process id is unambiguous.",
+                         remedy=told or near(namespace, dists) or f"Install {namespace}: what others call {process} need not be the same.",
                          code="NamespaceInvalid")  # fmt: skip
 
 

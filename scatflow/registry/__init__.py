@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scatflow.registry.current import choice, choosing, current, registry, tolerating, using
+from scatflow.registry.current import choice, choosing, current, registry, renaming, tolerating, using
 from scatflow.registry.plugin import FIRST_PARTY, KINDS, SINGULAR, STATES, Kind, Plugin, Provided, noted
 from scatflow.registry.policy import Choice, Policy
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIRST_PARTY", "KINDS", "SINGULAR", "STATES", "Choice", "Kind", "Plugin", "Policy", "Provided", "Registry", "choice",
-    "choosing", "current", "noted", "registry", "tolerating", "using",
+    "choosing", "current", "noted", "registry", "renaming", "tolerating", "using",
 ]  # fmt: skip
 
 

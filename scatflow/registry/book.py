@@ -19,6 +19,7 @@ from scatflow.hookspecs import Renamed
 from scatflow.registry import discovery, local, offers, remedies
 from scatflow.registry.discovery import labeled
 from scatflow.registry.guard import Failure, guarded, told
+from scatflow.registry.importing import importing
 from scatflow.registry.loader import Loader
 from scatflow.registry.outline import Outline, of_class, outlines
 from scatflow.registry.plugin import BUILT_IN, KINDS, SINGULAR, Kind, Plugin, Provided, noted
@@ -72,7 +73,8 @@ class Registry:
             remedies.check_strict(self.plugins)
 
     def _load(self, loader: Loader, candidate: discovery.Candidate) -> Plugin:
-        plugin, found = loader.load(candidate)
+        with importing():
+            plugin, found = loader.load(candidate)
         version = labeled(plugin.version, plugin.origin)
         for one in found:
             provided = Provided(plugin.dist, version, one.name, one.target, one.number)
@@ -157,7 +159,8 @@ class Registry:
         if isinstance(target, str):
             module, _, attribute = target.partition(":")
             try:
-                target = guarded("", lambda: getattr(importlib.import_module(module), attribute))
+                with importing():
+                    target = guarded("", lambda: getattr(importlib.import_module(module), attribute))
             except Failure as failure:
                 raise RegistryError(subject, f"{provided.target} cannot be imported", got=failure.reason,
                                     remedy=f"Repair or reinstall {provided.dist}.") from failure.__cause__  # fmt: skip
@@ -171,7 +174,16 @@ class Registry:
         if kind != "commands" and (wrong := _mislabeled(provided, target)):
             raise RegistryError(subject, f"{provided.dist} registers it under another name than it declares", expected=wrong[0],
                                 got=wrong[1], remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
+        if provided.number is not None:
+            self._check_kept(kind, provided, provided.number)
         return target
+
+    def _check_kept(self, kind: Kind, provided: Provided, number: int) -> None:
+        """Refuse a version that is kept beside itself or an earlier one: which of them is meant nobody could tell."""
+        current = self.find(kind, f"{provided.dist}:{provided.name}").version
+        if number >= current:
+            raise RegistryError(f"{SINGULAR[kind]} {provided.canonical!r}", f"{provided.dist} keeps it beside its current version",
+                                expected=f"a version before {current}", got=number, remedy=f"Report this defect to {provided.dist}.")  # fmt: skip
 
     def versioned(self, kind: Kind, provided: Provided, stated: Revision) -> type[Any] | None:
         """Return the class of a stated version: the current one, one that is kept, or None."""
@@ -208,6 +220,11 @@ class Registry:
         if content_of(cls.__module__):
             return LOCAL, content_of(cls.__module__)
         return normalized(cls.__module__.partition(".")[0]), ""
+
+    def version_of(self, dist: str) -> str:
+        """Return the version of a distribution as records state it; empty where it provides nothing."""
+        versions = (labeled(one.version, one.origin) for one in self.plugins if one.dist == dist and one.state == "active")
+        return next(versions, "")
 
     def _is(self, kind: Kind, provided: Provided, cls: type[Any]) -> bool:
         """Tell whether a name stands for a class; what cannot be imported does not."""

@@ -82,6 +82,26 @@ def choosing(made: Choice) -> Iterator[Choice]:
         _current, _choice = before
 
 
+_renamed: ContextVar[list[str] | None] = ContextVar("renamed", default=None)
+
+
+@contextlib.contextmanager
+def renaming() -> Iterator[list[str]]:
+    """Inside a ``with`` block, collect what is to be said of old names of filter families instead of warning of it.
+
+    Yields
+    ------
+    list
+        Grows: a sentence for each.
+    """
+    found: list[str] = []
+    token = _renamed.set(found)
+    try:
+        yield found
+    finally:
+        _renamed.reset(token)
+
+
 _tolerated: ContextVar[list[tuple[str, Revision, Revision]] | None] = ContextVar("tolerated", default=None)
 
 
@@ -106,7 +126,9 @@ def _find_family(name: str, stated: Revision | None) -> type[Any]:
     """Answer the contract's question for a filter family, in the stated version where one is stated."""
     book = registry()
     provided = book.provider("filters", name)
-    if provided.was:
+    if provided.was and (collected := _renamed.get()) is not None:
+        collected.append(f"filter family {provided.renaming}")
+    elif provided.was:
         warnings.warn(f"filter family {provided.renaming}", FutureWarning, stacklevel=2)
     if stated is not None and (found := book.versioned("filters", provided, stated)) is not None:
         return found

@@ -1,16 +1,11 @@
-"""Plugins that are single files: found in a folder, imported under the name of their content, sent to workers as text."""
+"""Plugins that are single files: found in a folder, imported under the name of their content (:mod:`scatflow.texts`)."""
 
 from __future__ import annotations
 
 import functools
 import importlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
-import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from scatflow.api import LOCAL, content_hash, local_module
@@ -18,50 +13,7 @@ from scatflow.errors import ParameterError
 from scatflow.registry import offers
 from scatflow.registry.discovery import Candidate
 from scatflow.registry.plugin import KINDS, Kind
-
-#: Module name -> (file, its text).
-Sources = Mapping[str, tuple[str, bytes]]
-
-
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Finds the modules of local files from texts in memory: the same here, where they were read, and on workers."""
-
-    def __init__(self) -> None:
-        self.sources: dict[str, tuple[str, bytes]] = {}
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if name not in self.sources:
-            return None
-        spec = importlib.util.spec_from_loader(name, self, origin=self.sources[name][0])
-        if spec is not None:
-            spec.has_location = True  # tracebacks and inspect look for __file__
-        return spec
-
-    def get_source(self, fullname: str) -> str:
-        return importlib.util.decode_source(self.sources[fullname][1])
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_source(fullname), self.sources[fullname][0])
-
-    def is_package(self, fullname: str) -> bool:
-        return False
-
-
-_finder = _Finder()
-
-
-def install(sources: Sources) -> None:
-    """Make modules importable by name; doing it twice changes nothing."""
-    _finder.sources.update(sources)
-    if _finder not in sys.meta_path:
-        sys.meta_path.append(_finder)
-
-
-def sources(modules: Sequence[str]) -> dict[str, tuple[str, bytes]]:
-    """Return file and text of those of the modules that are local files."""
-    return {name: _finder.sources[name] for name in modules if name in _finder.sources}
+from scatflow.texts import install
 
 
 def candidates(folder: Path) -> list[Candidate]:

@@ -7,6 +7,7 @@ from scatflow.store.ledger import Ledger, Receipt
 from scatflow.store.notes import annotate
 from scatflow.store.opened import source_of
 from scatflow.store.result import (
+    attributes,
     finish,
     link,
     link_state,
@@ -25,8 +26,8 @@ from scatflow.store.result import (
 from scatflow.store.source import ZarrSource
 
 __all__ = [
-    "Ledger", "Receipt", "ZarrSource", "annotate", "finish", "link", "link_state", "measure_io", "open_result", "plan_of", "prepare", "read",
-    "read_state", "recover", "set_state", "source_of", "state", "swap", "write", "write_state",
+    "Ledger", "Receipt", "ZarrSource", "annotate", "attributes", "finish", "link", "link_state", "measure_io", "open_result", "plan_of",
+    "prepare", "read", "read_state", "recover", "set_state", "source_of", "state", "swap", "write", "write_state",
 ]  # fmt: skip
 
 # zarr's threads multiply with Dask's; four of each is what one task can use (documented process setting).

@@ -34,12 +34,17 @@ INTERNAL = "_scatflow"
 _WRITE: Any = {"write_empty_chunks": True}
 
 
-def state(path: Path) -> dict[str, Any]:
-    """Return plan hash and state of a result store; raises StoreError when it is not one."""
+def attributes(path: Path) -> dict[str, Any]:
+    """Return the attributes of a result, complete or not; raises StoreError when it is no zarr group."""
     try:
-        attrs = dict(zarr.open_group(path, mode="r").attrs)
+        return dict(zarr.open_group(path, mode="r").attrs)
     except Exception as error:
         raise StoreError(f"store {str(path)!r}", "is not a zarr group", got=type(error).__name__) from error
+
+
+def state(path: Path) -> dict[str, Any]:
+    """Return plan hash and state of a result store; raises StoreError when it is not one."""
+    attrs = attributes(path)
     if PLAN not in attrs:
         raise StoreError(f"store {str(path)!r}", "was not written by scatflow", code="StoreForeign",
                          remedy="Choose another output path; --overwrite never touches a foreign store.")  # fmt: skip

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from dask.base import tokenize
 
+from scatflow.contract import family, operator, source
 from scatflow.errors import ParameterError, UnknownParameterError
 from toys import Every, Smooth
 
@@ -81,3 +84,11 @@ def test_errors_survive_pickling() -> None:
         Smooth(radius=-1)
     again = pickle.loads(pickle.dumps(caught.value))
     assert type(again) is ParameterError and str(again) == str(caught.value) and again.code == caught.value.code
+
+
+@pytest.mark.parametrize("version", [0, -1, True, 1.5, "1", None])
+def test_a_version_that_records_could_not_state_is_refused_where_it_is_declared(version: Any) -> None:
+    for declare in (functools.partial(operator, signature="()->()"), source, family):
+        with pytest.raises(ParameterError, match="the version of a declaration is a positive integer") as caught:
+            declare("hat", version=version)
+        assert caught.value.code == "VersionInvalid" and caught.value.subject == "hat"

@@ -122,6 +122,33 @@ def test_records_that_cannot_be_read(attrs: Mapping[str, Any], code: str) -> Non
     assert caught.value.code == code and caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("key", "entries"),
+    [("operators", [{"id": "a:b", "version": version}]) for version in ({}, [], None, "abc", 2.5, True, 0)]
+    + [("operators", [{"id": 3, "version": 1}]), ("operators", "abc"), ("operators", None)]
+    + [("plugins", [{"name": "a", "version": version}]) for version in ({}, [], None, 3)]
+    + [("plugins", [{"name": 3, "version": "1"}]), ("plugins", "abc"), ("plugins", None)],
+)
+def test_an_array_whose_record_lists_what_means_nothing_is_anonymous(graph: Graph, key: str, entries: Any) -> None:
+    record = read(provenance(graph)) | {key: entries}
+    with pytest.warns(UserWarning, match="recorded as an anonymous array"):
+        attrs = extend([{"scatflow": json.dumps(record)}], toys.Flip(dims=("x",)))
+    assert parse_provenance(attrs).given == {"data": ""}
+
+
+@pytest.mark.timeout(20)
+def test_a_record_whose_nodes_need_each_other_is_none(graph: Graph) -> None:
+    """Whatever follows references would go on for ever."""
+    record = read(provenance(graph))
+    nodes = record["graph"]["process_graph"]
+    nodes["toy_smooth_1"]["arguments"]["data"] = {"from_node": "toy_mean_1"}
+    with pytest.raises(StoreError, match="nodes need each other's results: toy_"):
+        parse_provenance({"scatflow": record})
+    nodes["toy_mean_1"]["arguments"]["data"] = {"from_node": "toy_mean_1"}
+    with pytest.warns(UserWarning, match="recorded as an anonymous array"):
+        extend([{"scatflow": json.dumps(record)}], toys.Flip(dims=("x",)))
+
+
 # Merging -------------------------------------------------------------------------------------------------------------
 
 

@@ -361,7 +361,7 @@ def test_a_family_among_the_parameters_states_its_version(tmp_path: Path) -> Non
     with hats.release(hats.KEPT):
         graph = parse(combed("comb"))
         arguments = graph.to_document()["process_graph"]["h"]["arguments"]
-        assert arguments["filters"] == {"family": "comb", "version": 2, "teeth": 3}
+        assert arguments["filters"] == {"family": "comb", "namespace": "acme", "version": 2, "teeth": 3}
         old = parse(combed({"family": "comb", "version": 1}))
         assert [type(part) for part in parts_of(old.node("h").value)][1] is hats.Comb1
         assert old.hash != graph.hash and old.node("h").value != graph.node("h").value
@@ -371,7 +371,7 @@ def test_a_family_among_the_parameters_states_its_version(tmp_path: Path) -> Non
             pipeline.save(tmp_path / "p.yaml")
             saved = yaml.safe_load((tmp_path / "p.yaml").read_text())["process_graph"]["h"]["arguments"]["filters"]
             given = {"family": spec} if isinstance(spec, str) else spec
-            assert saved == {"version": 2, **given}
+            assert saved == {"version": 2, "namespace": "acme", **given}
             assert sf.Pipeline.from_file(tmp_path / "p.yaml").graph.hash == pipeline.graph.hash
 
 
@@ -403,8 +403,15 @@ def test_specs_of_families_that_mean_nothing(spec: Any) -> None:
 
 
 def test_an_old_name_of_a_family() -> None:
-    with hats.release(hats.KEPT), pytest.warns(FutureWarning, match="filter family 'kamm' of acme is called 'comb' now"):
-        assert parse(combed("kamm")).to_document()["process_graph"]["h"]["arguments"]["filters"]["family"] == "comb"
+    """In a graph it is a finding about a node, in Python a warning."""
+    with hats.release(hats.KEPT):
+        graph = parse(combed("kamm"))
+        assert graph.to_document()["process_graph"]["h"]["arguments"]["filters"]["family"] == "comb"
+        (problem,) = graph.warnings
+        assert (problem.code, problem.node) == ("ProcessRenamed", "h")
+        assert problem.message == "filter family 'kamm' of acme is called 'comb' now"
+        with pytest.warns(FutureWarning, match="filter family 'kamm' of acme is called 'comb' now"):
+            assert hats.Combed(filters="kamm").filters == hats.Comb2()
 
 
 def test_the_distribution_of_a_family_is_recorded() -> None:
@@ -439,6 +446,8 @@ def test_versions_by_name() -> None:
     [
         ({"hat": hats.Hat2, "hat@1": hats.Hat3}, "hat@1", "expected hat, version 1; got hat, version 3"),
         ({"hat": hats.Hat2, "hat@1": hats.TwoHats}, "hat@1", "got two_hats, version 1"),
+        ({"hat": hats.Hat2, "hat@3": hats.Hat3}, "hat@3", "expected a version before 2; got 3"),
+        ({"hat": hats.Hat2, "hat@2": hats.Hat2}, "acme:hat@2", "expected a version before 2; got 2"),
     ],
 )
 def test_a_kept_class_of_another_version_is_a_defect(offers: Mapping[str, Any], name: str, words: str) -> None:
@@ -450,8 +459,10 @@ def test_a_kept_class_of_another_version_is_a_defect(offers: Mapping[str, Any], 
 def test_a_distribution_that_is_not_there_is_named() -> None:
     with hats.release(hats.OLD):
         document = parse(written()).to_document()
-    with hats.release(hats.OLD, "beta"), pytest.raises(GraphError, match="expected beta; got acme"):
-        parse(document)
+    with hats.release(hats.OLD, "beta"):
+        with pytest.raises(GraphError, match="expected beta; got acme") as caught:
+            parse(document)
+        assert "Install acme" in str(caught.value) and "Leave" not in str(caught.value)
     with hats.release({"operators": {}}):
         document["process_graph"]["h"]["namespace"] = "other"
         assert "The graph names the distribution 'other', which is not installed." in str(found(document)[1])

@@ -314,6 +314,8 @@ def test_modules_whose_name_begins_like_a_hook_are_no_hooks(folder: Folder) -> N
         ("raise SystemExit(1)\n", "SystemExit: 1"), ("import no_such_thing\n", "No module named 'no_such_thing'"), ("", "has no attribute 'Hat'"),
         ("class Hat: pass\n", "provides something else"), ("Hat = 3\n", "provides something else"),
         (pointwise("cap").replace("class Cap", "class Hat"), "registers it under another name"),
+        (pointwise("hat", version=0), "the version of a declaration is a positive integer"),
+        (pointwise("hat") + "\nHat.version = '1'\n", "its version is '1', expected a positive integer"),
     ],
 )  # fmt: skip
 def test_a_class_that_cannot_be_used_is_an_error_of_its_own(folder: Folder, text: str, words: str) -> None:
@@ -493,9 +495,9 @@ class Odd(type(Pointwise)):
     ("old", "new", "words"),
     [
         ("aliases=()", "aliases=None", "its aliases are None"), ("aliases=()", "aliases=(1, 2)", "its aliases are (1, 2)"),
-        ("aliases=()", "aliases='ricker'", "its aliases are 'ricker'"), ("version=1", "version=0", "its version is 0"),
-        ("version=1", "version='1'", "its version is '1'"), ("version=1", "version=True", "its version is True"),
-        ("version=1", "version=1.5", "its version is 1.5"), ("version=1", "version=None", "its version is None"),
+        ("aliases=()", "aliases='ricker'", "its aliases are 'ricker'"), ("blocks[0] + 1", "blocks[0] + 1\n\nHat.version = 0", "its version is 0"),
+        ("blocks[0] + 1", "blocks[0] + 1\n\nHat.version = '1'", "its version is '1'"), ("blocks[0] + 1", "blocks[0] + 1\n\nHat.version = True", "its version is True"),
+        ("blocks[0] + 1", "blocks[0] + 1\n\nHat.version = 1.5", "its version is 1.5"), ("blocks[0] + 1", "blocks[0] + 1\n\nHat.version = None", "its version is None"),
         ("def apply", "__doc__ = 3\n\n    def apply", "its docstring is an object of type int"),
         ("def apply", "data: int = param(1, 'x')\n\n    def apply", "its parameter 'data'"),
         ("def apply", "labels: int = param(1, 'x')\n\n    def apply", "its parameter 'labels'"),

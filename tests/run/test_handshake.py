@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import os
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,14 +20,16 @@ from typing import Any
 import dask
 import numpy as np
 import pytest
+import xarray as xr
 from distributed import Client, LocalCluster
 
 import hats
 import scatflow as sf
 from fake_plugins import pointwise
 from scatflow import cluster
-from scatflow.cluster.fingerprint import ABSENT, Wanted, fingerprint, wanted
-from scatflow.cluster.handshake import LocalModule, _differences, _listed
+from scatflow.cluster.code import roots
+from scatflow.cluster.fingerprint import ABSENT, AS_HELD, Wanted, fingerprint, wanted
+from scatflow.cluster.handshake import _differences, _listed
 from scatflow.contract import Pointwise, operator
 from scatflow.errors import JobError
 from scatflow.registry import Registry, using
@@ -60,9 +65,8 @@ def mine(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_single_file_runs_on_workers_and_survives_their_deaths(mine: Path, tmp_path: Path) -> None:
-    with using(Registry([EntryPoint("toys", "toy_plugin", "scatflow")], local=mine)) as book, workers(2) as client:
+    with using(Registry([EntryPoint("toys", "toy_plugin", "scatflow")], local=mine)), workers(2) as client:
         job = sf.Pipeline(document("own_hat", items=30))
-        name = book.find("operators", "own_hat").__module__
         killed: list[int] = []
 
         def kill_one(event: Any) -> None:
@@ -73,9 +77,6 @@ def test_a_single_file_runs_on_workers_and_survives_their_deaths(mine: Path, tmp
         result = job.run(tmp_path / "out.zarr", client=client, region={"item": 1}, progress=kill_one)
         assert len(set(killed)) == 2
         np.testing.assert_array_equal(next(iter(result.data_vars.values())), job.lazy().compute(scheduler="sync"))
-        job.run(tmp_path / "again.zarr", client=client)
-        registered = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.worker_plugins))
-        assert [plugin for plugin in registered if plugin.startswith("scatflow")] == [f"scatflow-{name}"]
         # Another text is another module, sent beside the first.
         (mine / "hats.py").write_text(pointwise("own_hat", body="blocks[0] * 3"))
         with using(Registry([EntryPoint("toys", "toy_plugin", "scatflow")], local=mine)):
@@ -96,11 +97,17 @@ def two_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple
     )
     monkeypatch.syspath_prepend(str(here))
     importlib.invalidate_caches()
-    points = [EntryPoint("toys", "toy_plugin", "scatflow"), EntryPoint("d", "drifting_plugin", "scatflow")]
-    with using(Registry(points)):
+    with using(drifting()):
         yield here, there
-    for name in ("drifting", "drifting_plugin"):
+    for name in ("drifting", "drifting_gain", "drifting_plugin"):
         sys.modules.pop(name, None)
+
+
+def drifting() -> Registry:
+    """Return a registry of the toys and an operator whose modules have not been imported yet."""
+    for name in ("drifting", "drifting_gain", "drifting_plugin"):
+        sys.modules.pop(name, None)
+    return Registry([EntryPoint("toys", "toy_plugin", "scatflow"), EntryPoint("d", "drifting_plugin", "scatflow")])
 
 
 def test_workers_with_another_text_are_refused_and_named(two_texts: tuple[Path, Path], tmp_path: Path) -> None:
@@ -113,20 +120,68 @@ def test_workers_with_another_text_are_refused_and_named(two_texts: tuple[Path, 
     assert caught.value.code == "WorkersDiffer" and text.startswith("2 of 2 workers: would not compute what this process does")
     assert all(address in text for address in addresses) and not (tmp_path / "out.zarr").exists()
     lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
-    assert [line.partition(":")[0] for line in lines] == ["drifting, source", "drifting, code"]
+    assert [line.partition(":")[0] for line in lines] == ["drifting, source"]
     assert all(": here " in line and ", there " in line for line in lines)
 
 
+#: What functions can be made of, of which no code object tells; the last one lies in a module of its own.
+HEAD = "import functools\nfrom scatflow import Pointwise, operator\n"
+BODY = """
+@operator("drifting", version=1, signature="()->()")
+class Drifting(Pointwise):
+    '''Multiplies.'''
+
+    def apply(self, xp, *blocks):
+        return blocks[0] * gain()
+"""
+GAINS = {
+    "a constant": "GAIN = {}\ndef gain(): return GAIN\n",
+    "a default": "def gain(by={}): return by\n",
+    "a closure": "def make(by):\n    def gain(): return by\n    return gain\ngain = make({})\n",
+    "a partial": "def _gain(by): return by\ngain = functools.partial(_gain, {})\n",
+    "another module": "from drifting_gain import gain\n",
+}
+
+
+def write_gain(folder: Path, text: str, by: int) -> None:
+    (folder / "drifting.py").write_text(HEAD + text.format(by) + BODY)
+    (folder / "drifting_gain.py").write_text(f"def gain(): return {by}\n")
+    shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+    importlib.invalidate_caches()
+
+
 def test_workers_that_are_older_than_a_change_are_refused(two_texts: tuple[Path, Path], tmp_path: Path) -> None:
-    """They have the old code in memory while the source, which both read, is the new one."""
+    """They have the old code in memory while the files, which both read, are the new ones."""
     here, _ = two_texts
-    with workers(1) as client:
-        client.run(lambda: bool(importlib.import_module("drifting")))
-        (here / "drifting.py").write_text(pointwise("drifting", body="blocks[0] + 1 + 1"))
-        importlib.invalidate_caches()
-        with pytest.raises(JobError, match="drifting, code: here") as caught:
+    for word, text in GAINS.items():
+        write_gain(here, text, 2)
+        with workers(1) as client:
+            assert next(iter(client.run(lambda: importlib.import_module("drifting").gain()).values())) == 2
+            write_gain(here, text, 3)
+            module = "drifting_gain" if word == "another module" else "drifting"
+            with using(drifting()), pytest.raises(JobError, match=f"there {module} changed since it was loaded") as caught:
+                sf.Pipeline(document("drifting")).run(tmp_path / "out.zarr", client=client)
+            assert "source" not in str(caught.value) and "restart workers" in str(caught.value)
+
+
+def test_workers_with_another_helper_are_refused(two_texts: tuple[Path, Path], tmp_path: Path) -> None:
+    for folder, by in zip(two_texts, (2, 3), strict=True):
+        write_gain(folder, GAINS["another module"], by)
+    with workers(1, f"import sys\nsys.path.insert(0, {str(two_texts[1])!r})\n") as client, using(drifting()):
+        with pytest.raises(JobError, match="drifting_gain, source: here") as caught:
             sf.Pipeline(document("drifting")).run(tmp_path / "out.zarr", client=client)
-        assert "drifting, source" not in str(caught.value) and "restart workers" in str(caught.value)
+        assert "drifting, source" not in str(caught.value)
+
+
+def test_a_process_that_is_older_than_a_change_compares_nothing(two_texts: tuple[Path, Path], tmp_path: Path) -> None:
+    here, _ = two_texts
+    with using(drifting()):
+        pipeline = sf.Pipeline(document("drifting"))
+        with workers(1) as client:
+            pipeline.run(tmp_path / "fine.zarr", client=client)
+            (here / "drifting.py").write_text(pointwise("drifting", body="blocks[0] + 3"))
+            with pytest.raises(JobError, match="drifting changed since it was loaded"):
+                pipeline.run(tmp_path / "out.zarr", client=client)
 
 
 def test_workers_that_lack_or_cannot_import_a_module_are_refused(two_texts: tuple[Path, Path], tmp_path: Path) -> None:
@@ -162,39 +217,29 @@ def test_bases_and_distributions_are_wanted_too() -> None:
 
 
 def test_a_fingerprint_never_raises() -> None:
-    said = fingerprint([Wanted("no_such_module", "A"), Wanted("json", "NoSuch"), Wanted("toys", "Flip", "no-such-dist")], "scipy")
+    classes = [Wanted("no_such_module", "A"), Wanted("json", "NoSuch"), Wanted("toys", "Flip", "no-such-dist")]
+    said = fingerprint(classes, ("toys", "no_such_module"), "scipy")
     assert said["no_such_module:A, version"].startswith(f"{ABSENT}ModuleNotFoundError")
     assert said["json:NoSuch, version"].startswith(ABSENT) and said["no-such-dist"].startswith(ABSENT)
-    assert said["toys:Flip, version"] == "1" and not said["toys, source"].startswith(ABSENT) and said["toys, code"]
+    assert said["toys:Flip, version"] == "1" and not said["toys, source"].startswith(ABSENT)
+    assert said["toys, loaded"] == AS_HELD and said["no_such_module, source"].startswith(ABSENT)
 
 
 def test_the_same_code_has_the_same_digest_in_another_process() -> None:
     code = "import sys; sys.path.insert(0, sys.argv[1]); from scatflow.cluster import Wanted, fingerprint; import json; "
-    code += "print(json.dumps(fingerprint([Wanted('toys', 'Flip'), Wanted('scatflow_wavelet.morlet', 'Morlet')], 'scipy')))"
+    code += "from scatflow.cluster.code import roots; modules = ['toys', 'scatflow_wavelet.morlet']; "
+    code += "print(json.dumps(fingerprint([Wanted('toys', 'Flip'), Wanted(modules[1], 'Morlet')], roots(modules), 'scipy')))"
+    classes, files = (
+        [Wanted("toys", "Flip"), Wanted("scatflow_wavelet.morlet", "Morlet")],
+        roots(["toys", "scatflow_wavelet.morlet"]),
+    )
+    assert files == ("scatflow", "scatflow_wavelet", "toys")
     for seed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", code, str(Path(__file__).parents[1])], env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True, text=True, check=True,
         )  # fmt: skip
-        assert json.loads(done.stdout) == fingerprint(
-            [Wanted("toys", "Flip"), Wanted("scatflow_wavelet.morlet", "Morlet")], "scipy"
-        )
-
-
-def test_code_of_rewritten_assertions_is_not_compared() -> None:
-    ours, theirs = {"m, code": "", "m, source": "1"}, {"m, code": "abc", "m, source": "1"}
-    assert list(_differences(ours, theirs)) == [] == list(_differences(theirs, ours))
-    here = fingerprint([Wanted(Here.__module__, "Here")], "scipy")
-    assert here[f"{Here.__module__}, code"] == "" and here[f"{Here.__module__}:Here, version"] == "1"
-
-
-@operator("here", version=1, signature="()->()")
-class Here(Pointwise):
-    """An operator in a module of tests."""
-
-    def apply(self, xp: Any, *blocks: Any) -> Any:
-        assert blocks
-        return blocks[0]
+        assert json.loads(done.stdout) == fingerprint(classes, files, "scipy")
 
 
 @pytest.mark.parametrize(
@@ -226,41 +271,20 @@ def test_differences_of_many_workers_are_few_lines() -> None:
     assert list(_differences({}, OSError("lost"))) == ["the worker cannot tell: OSError: lost"]
 
 
-class Foreign:
-    """A cluster whose workers or scheduler lack scatflow."""
-
-    def __init__(self, workers: bool, scheduler: bool) -> None:
-        self.workers, self.scheduler, self.registered = workers, scheduler, []
-
-    def run(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        return {"tcp://a": True, "tcp://b": True if self.workers else ModuleNotFoundError("scatflow")}
-
-    def run_on_scheduler(self, *arguments: Any) -> None:
-        if not self.scheduler:
-            raise ModuleNotFoundError("scatflow")
-
-    def register_plugin(self, plugin: Any, name: str) -> None:
-        self.registered.append(name)
-        raise OSError("a worker is gone")
+def test_a_value_of_a_single_file_brings_its_text(mine: Path, tmp_path: Path) -> None:
+    hat = Registry([], local=mine).find("operators", "own_hat")(dtype="float32")
+    assert copy.copy(hat) == hat == copy.deepcopy(hat) and pickle.loads(pickle.dumps(hat)) == hat
+    (tmp_path / "hat.pickle").write_bytes(pickle.dumps([hat, hat]))
+    code = "import pickle, sys; one, other = pickle.load(open(sys.argv[1], 'rb')); print(one.dtype, one.token(), one == other)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "hat.pickle")], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.split() == ["float32", hat.token(), "True"]
 
 
-def test_nothing_is_left_on_workers_that_cannot_load_it(mine: Path) -> None:
-    book = Registry([], local=mine)
-    hat = Wanted(book.find("operators", "own_hat").__module__, "OwnHat")
-    cluster.ship(lacking := Foreign(workers=False, scheduler=True), [hat])  # type: ignore[arg-type]
-    assert lacking.registered == []
-    with pytest.raises(JobError, match="scheduler: cannot take"):
-        cluster.ship(Foreign(workers=True, scheduler=False), [hat])  # type: ignore[arg-type]
-    cluster.ship(able := Foreign(workers=True, scheduler=True), [hat, Wanted("toys", "Flip")])  # type: ignore[arg-type]
-    assert able.registered == [f"scatflow-{hat.module}"]
-
-
-def test_setting_up_a_worker_twice_changes_nothing() -> None:
-    plugin = LocalModule({"local_x_0123456789ab": ("/nowhere/x.py", b"X = 1\n")})
-    plugin.setup(None)
-    plugin.setup(None)
-    try:
-        assert importlib.import_module("local_x_0123456789ab").X == 1
-        assert sum(type(finder).__name__ == "_Finder" and hasattr(finder, "sources") for finder in sys.meta_path) == 1
-    finally:
-        del sys.modules["local_x_0123456789ab"]
+def test_a_single_file_is_computed_on_workers_without_a_job(mine: Path) -> None:
+    with using(Registry([], local=mine)), workers(1) as client:
+        lazy = sf.ops.own_hat(xr.DataArray(np.ones(4), dims="x").chunk(x=2))
+        assert client.compute(lazy.sum().data).result(timeout=60) == 8
+        assert lazy.compute().sum() == 8  # the client's workers again, and none of them has died
+        assert len(client.scheduler_info()["workers"]) == 1

@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import hats
 from scatflow.errors import StoreError
+from scatflow.graph import parse_provenance
+from scatflow.graph.drift import Drift
 from scatflow.pipeline import Pipeline
 from scatflow.run import job, open_result
 from scatflow.store import state
@@ -225,3 +228,19 @@ def test_disks_without_links_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Pipeline(STATISTICS, input=str(source)).run(out, update=True, verify=True)
     monkeypatch.undo()
     assert chunks_of(out) == fresh(STATISTICS, source, tmp_path / "fresh.zarr")
+
+
+def test_drift_stays_in_the_record_of_what_was_taken_over(tmp_path: Path) -> None:
+    def drifted(version: dict[str, int]) -> dict[str, Any]:
+        hat = {"process_id": "hat", "arguments": {"data": {"from_node": "u"}}, "result": True}
+        source = {"process_id": "open_zarr", "arguments": {"path": str(tmp_path / "in.zarr"), "variable": "u"}}
+        return {"process_graph": {"u": source, "h": {**hat, **version}}}
+
+    store(tmp_path / "in.zarr", 4)
+    with hats.release(hats.NEW):
+        Pipeline(drifted({"version": 1}), allow_drift=True).run(tmp_path / "out.zarr", region=REGION)
+        for items in (6, 8):
+            grow(tmp_path / "in.zarr", items)
+            result = Pipeline(drifted({})).run(tmp_path / "out.zarr", region=REGION, update=True)
+            assert parse_provenance(result.attrs).drift == (Drift("acme:hat", 1, 2),)
+        assert result.sizes["item"] == 8
