@@ -35,9 +35,10 @@ def spec_of(array: xr.DataArray) -> ArraySpec:
     """Describe a DataArray without touching its data (coordinates may be read)."""
     if len(set(array.dims)) != len(array.dims):
         raise DimensionError("array", "dims must be distinct", got=array.dims, remedy="Rename one of them.")
+    # Of the variables: every coordinate as an array of its own would take ten times as long.
     coords = {
-        str(name): Coord(tuple(map(str, coord.dims)), coord.variable.data, dict(coord.attrs))
-        for name, coord in array.coords.items()
+        str(name): Coord(tuple(map(str, variable.dims)), variable.data, dict(variable.attrs))
+        for name, variable in array.coords.variables.items()
     }
     chunks = None if array.chunks is None else tuple(tuple(int(n) for n in sizes) for sizes in array.chunks)
     return ArraySpec(

@@ -128,6 +128,14 @@ class Greedy(Pointwise):
         return blocks[0] + blocks[0].dtype.type(taken[0])
 
 
+@operator("toy_ends", version=1, signature="()->()")
+class Ends(Pointwise):
+    """Ends the program, as if all had gone well."""
+
+    def apply(self, xp: Any, *blocks: Any) -> Any:
+        raise SystemExit(0)
+
+
 @operator("toy_flip", version=1, signature="(x)->(x)")
 class Flip(Whole):
     """Reverse a whole axis."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from scatflow.errors import ParameterError, UnknownParameterError, near
@@ -60,6 +62,27 @@ def plain(value: Any) -> Any:
     return value
 
 
+#: Numbers that JSON has no digits for, as :meth:`Declared.parameters` writes them.
+_WORDS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+
+
+def _counted(info: FieldInfo | None, value: Any) -> Any:
+    """Return a value with the words for infinite and missing numbers read as such, where a field takes numbers and no texts."""
+    if isinstance(value, str) and value in _WORDS:
+        types = set(_types(info.annotation)) if info is not None else set()
+        return _WORDS[value] if float in types and str not in types else value
+    if isinstance(value, tuple):
+        return tuple(_counted(info, item) for item in value)
+    return {key: _counted(info, item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _types(annotation: Any) -> Iterator[Any]:
+    """Yield the types that an annotation is made of."""
+    parts = [part for part in get_args(annotation) if get_origin(annotation) is not Literal]
+    for part in parts or [annotation]:
+        yield from _types(part) if parts else (part,)
+
+
 def canonical_json(value: Any) -> str:
     """Return the one JSON text of a plain value: sorted keys, no spaces, finite numbers only."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -92,7 +115,9 @@ class Declared(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, values: Any) -> Any:
-        return {key: plain(value) for key, value in values.items()} if isinstance(values, dict) else values
+        if not isinstance(values, dict):
+            return values
+        return {key: _counted(cls.model_fields.get(key), plain(value)) for key, value in values.items()}
 
     @model_validator(mode="after")
     def _chosen(self) -> Self:

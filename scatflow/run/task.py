@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from scatflow import blocks
 from scatflow.arrays import asnumpy, to_device
 from scatflow.contract import Ref, digest
+from scatflow.errors import JobError
 from scatflow.plan import Box, Stage
 from scatflow.plan.stage import demands, part_of
 from scatflow.store import Receipt, read, read_state, write, write_state
 
 
+@contextlib.contextmanager
+def _staying() -> Iterator[None]:
+    """Turn an operator's SystemExit into an error: it would end a worker, or look like success to whoever started the program."""
+    try:
+        yield
+    except SystemExit as error:
+        raise JobError("a kernel", "ends the program", expected="an exception, where something fails", got=f"SystemExit: {error}",
+                       remedy="Report this defect to who provides the operator.", code="ProgramEnded") from error  # fmt: skip
+
+
+@_staying()
 def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> Receipt:
     """Compute region ``number`` of a stage and write it (a map) or its partial state (a reduction)."""
     began = time.perf_counter()
@@ -60,6 +73,7 @@ def source_fingerprint(stage: Stage, box: Box) -> str:
     return digest(found) if found else ""
 
 
+@_staying()
 def run_final(root: str, stage: Stage, number: int, partials: tuple[int, ...]) -> Receipt:
     """Combine the partial states behind output region ``number`` of a reduction, in index order, and write it."""
     began = time.perf_counter()

@@ -130,6 +130,7 @@ def block(operator: Operator, *data: Any) -> Block:
     values = [item.data if isinstance(item, xr.DataArray) else item for item in items]
     xp = namespace(*values)
     ready = [to_kernel(xp, item, port) for item, port in zip(values, kernel.inputs, strict=True)]
+    ready = [xp.asarray(item, copy=True) if hasattr(item, "shape") else item for item in ready]  # the caller's stay as they are
     if isinstance(operator, Pointwise):
         ready = aligned(xp, kernel, ready)
     elif isinstance(operator, Whole):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import time
@@ -12,9 +13,10 @@ from typing import Any
 from scatflow.contract import Extended, Operator
 from scatflow.errors import ParameterError, near
 from scatflow.graph.kernel import extended_place
+from scatflow.testing import probe
 from scatflow.testing.case import Case, cases_of
 from scatflow.testing.check import Check, Failure, NotApplicable, NotRun, Subject, told
-from scatflow.testing.checks import CHECKS
+from scatflow.testing.checks import CHECKS, fresh
 from scatflow.testing.report import Outcome, Report
 
 #: Examples of one operator, and bytes of a block that a sample may take.
@@ -70,8 +72,17 @@ def check_operator(
                 "check_operator.only", f"there is no check {name!r}", expected=", ".join(names), remedy=near(name, names)
             )
     subject = subject_of(operator, provided)
-    found = (run_check(check, subject) for check in CHECKS if (check.name in only if only else check.level <= level))
-    return Report(provided or subject.declared.name, tuple(found))
+    asked = [check for check in CHECKS if (check.name in only if only else check.level <= level)]
+    with _begun(asked, subject):
+        found = tuple(run_check(check, subject) for check in asked)
+    return Report(provided or subject.declared.name, found)
+
+
+def _begun(asked: Collection[Check], subject: Subject) -> contextlib.AbstractContextManager[None]:
+    """Return a context in which a fresh process is at work already, where a check will wait for it."""
+    if subject.broken or not any(check in fresh.CHECKS for check in asked):
+        return contextlib.nullcontext()
+    return probe.ahead(subject.declared.__module__, subject.examples, subject.cases)
 
 
 def subject_of(operator: Operator | type[Operator], provided: str = "") -> Subject:

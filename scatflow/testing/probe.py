@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import json
@@ -10,8 +11,9 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +77,26 @@ def probe(module: str, values: Sequence[Operator], cases: Sequence[Case] = ()) -
     NotRun
         The module cannot be imported there, as one of a notebook or a test file.
     """
+    return _probe(*_asked(module, values, cases))
+
+
+@contextlib.contextmanager
+def ahead(module: str, values: Sequence[Operator], cases: Sequence[Case]) -> Iterator[None]:
+    """Inside a ``with`` block, have the interpreter at work that :func:`probe` will ask for; where nobody does, end it."""
+    process = None
+    with contextlib.suppress(Failure, NotRun):
+        process = _begun(*_asked(module, values, cases))
+    try:
+        yield
+    finally:
+        _begun.cache_clear()
+        if process is not None and process.returncode is None:
+            process.kill()
+            with process:
+                process.communicate()
+
+
+def _asked(module: str, values: Sequence[Operator], cases: Sequence[Case]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     if os.environ.get(INSIDE):
         raise NotRun(f"{module} checks its operators while it is imported: put the call into a test")
     if module == "__main__":
@@ -85,7 +107,7 @@ def probe(module: str, values: Sequence[Operator], cases: Sequence[Case] = ()) -
     except Exception as error:
         raise Failure("values cannot be pickled", got=f"{type(error).__name__}: {error}",
                       remedy="Define the class at the top of a module, and keep no functions in its fields.") from None  # fmt: skip
-    return _probe(module, packed, asked)
+    return module, packed, asked
 
 
 def _packed(value: Any) -> str:
@@ -114,17 +136,29 @@ def _evaluated(operator: Operator, inputs: Sequence[Any]) -> dict[str, str]:
 
 @functools.lru_cache(maxsize=8)
 def _probe(module: str, values: tuple[str, ...], cases: tuple[str, ...]) -> Probe:
-    asked = {"module": module, "path": sys.path, "values": values, "cases": cases, "heavy": HEAVY}
-    environment = {**os.environ, INSIDE: "1", "PYTHONHASHSEED": "4321" if os.environ.get("PYTHONHASHSEED") != "4321" else "1234"}
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], input=json.dumps(asked), capture_output=True, text=True, check=False,
-                          timeout=PATIENCE, env=environment)  # fmt: skip
-    lines = [line for line in done.stdout.splitlines() if line.startswith("scatflow-probe:")]
+    process = _begun(module, values, cases)
+    _begun.cache_clear()
+    with process:
+        output, errors = process.communicate(timeout=PATIENCE)
+    lines = [line for line in output.splitlines() if line.startswith("scatflow-probe:")]
     if not lines:
-        raise Failure("a fresh interpreter cannot use the values", got=(done.stderr.strip().splitlines() or ["no output"])[-1])
+        raise Failure("a fresh interpreter cannot use the values", got=(errors.strip().splitlines() or ["no output"])[-1])
     found = json.loads(lines[-1].partition(":")[2])
     if "error" in found:
         raise NotRun(f"a fresh interpreter cannot import {module} ({found['error']})")
     return Probe(found["seconds"], tuple(found["loaded"]), tuple(found["tokens"]), tuple(found["results"]))
+
+
+@functools.lru_cache(maxsize=1)
+def _begun(module: str, values: tuple[str, ...], cases: tuple[str, ...]) -> subprocess.Popen[str]:
+    """Start the interpreter; it reads what it is asked from a file, so that nobody waits."""
+    asked = {"module": module, "path": sys.path, "values": values, "cases": cases, "heavy": HEAVY}
+    environment = {**os.environ, INSIDE: "1", "PYTHONHASHSEED": "4321" if os.environ.get("PYTHONHASHSEED") != "4321" else "1234"}
+    with tempfile.TemporaryFile("w+") as file:
+        json.dump(asked, file)
+        file.seek(0)
+        return subprocess.Popen([sys.executable, "-c", _PROGRAM], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=environment)  # fmt: skip
 
 
 def again(module: str) -> float:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import functools
+import json
+import math
 import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from dask.base import tokenize
 
-from scatflow.contract import family, operator, source
+from scatflow.contract import Pointwise, family, operator, param, source
 from scatflow.errors import ParameterError, UnknownParameterError
 from toys import Every, Smooth
 
@@ -92,3 +94,19 @@ def test_a_version_that_records_could_not_state_is_refused_where_it_is_declared(
         with pytest.raises(ParameterError, match="the version of a declaration is a positive integer") as caught:
             declare("hat", version=version)
         assert caught.value.code == "VersionInvalid" and caught.value.subject == "hat"
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_numbers_that_json_lacks_survive_a_record(value: float) -> None:
+    @operator("limited", version=1, signature="()->()")
+    class Limited(Pointwise):
+        limit: float | Literal["none"] = param(1.0)
+        limits: tuple[float, ...] | None = param(None)
+        word: str = param("")
+
+    one = Limited(limit=value, limits=(1.0, value), word="Infinity")
+    again = Limited(**json.loads(json.dumps(one.parameters(), allow_nan=False)))
+    assert again == one and np.array_equal((again.limit, again.limits[1]), (value, value), equal_nan=True)  # type: ignore[index]
+    assert again.word == "Infinity"
+    with pytest.raises(ParameterError, match=r"limited\.limit"):
+        Limited(limit="infinity")

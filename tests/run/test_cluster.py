@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
@@ -33,6 +34,21 @@ def test_workers_keep_large_temporaries() -> None:
         assert {name: found[name] for name in cluster.MALLOC} == {name: str(value) for name, value in cluster.MALLOC.items()}
         assert found["OMP_NUM_THREADS"] == "1"  # Dask's own settings stay
     assert faults < 50 * 4096 / 4
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_operator_that_ends_the_program_is_an_error_and_no_worker_dies(tmp_path: Path, workers: int) -> None:
+    job = Pipeline({"process_graph": {
+        "u": {"process_id": "toy_noise", "arguments": {"items": 4, "size": 64}},
+        "g": {"process_id": "toy_ends", "arguments": {"data": {"from_node": "u"}}, "result": True},
+    }})  # fmt: skip
+    with cluster.local(workers=1) if workers else contextlib.nullcontext() as client:
+        before = client.run(os.getpid) if client else {}
+        with pytest.raises(JobError, match=r"ends the program.*SystemExit: 0") as caught:
+            job.run(tmp_path / "out.zarr", client=client, region={"item": 1})
+        assert (client.run(os.getpid) if client else {}) == before
+    assert caught.value.code == "ProgramEnded" and state(tmp_path / "out.zarr")["state"] == "error"
 
 
 @pytest.mark.faults

@@ -28,9 +28,9 @@ from scatflow.testing.checks.lazy import has_kernel
 #: How far memory may exceed the declaration, and how far it may fall short of it.
 OVER, UNDER = 1.5, 0.25
 #: Bytes that small objects take, which no declaration counts.
-SLACK = 2**16
+SLACK = 2**15
 #: Bytes of input that a measurement is made on, by repeating items of a batch.
-INPUT_BYTES = 2**19
+INPUT_BYTES = 2**18
 #: Samples along all core dims that axes are prolonged to, and bytes by which a task may then grow.
 GROWN, TRAVELS = 2**12, 2048
 

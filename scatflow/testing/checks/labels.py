@@ -82,20 +82,28 @@ def _carried(case: Case) -> None:
 @check("record", applies=not_program)
 def storable(case: Case) -> None:
     """A result can be written to zarr, and comes back with the same labels and attributes."""
-    for name, array in case.whole.items():
-        plain = array.rename("result")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # zarr's, about dtypes without a specification
-                store: dict[str, Any] = {}
-                plain.to_dataset().to_zarr(store, mode="w", consolidated=False)
-                back = xr.open_zarr(store, consolidated=False)["result"].load()
-        except Exception as error:
-            raise Failure(f"{f'result {name!r}' if name else 'the result'} cannot be stored", got=told(error),
-                          remedy="Attributes are texts, numbers and lists of them; coordinates hold numbers, texts or dates.") from error  # fmt: skip
-        changed = [str(key) for key in plain.coords if key not in back.coords or not _kept(back[key], plain[key])]
-        if changed or _text(back.attrs) != _text(plain.attrs):
-            raise Failure("coordinates or attributes change in a store", got=changed or sorted(map(str, plain.attrs)))
+    alike: dict[Any, dict[str, xr.DataArray]] = {}
+    for name, array in case.whole.items():  # those with the same labels go into one store, as they would at a user's
+        labels = tuple((str(key), coord.shape, coord.values.tobytes()) for key, coord in array.coords.items())
+        alike.setdefault((array.dims, array.shape, labels), {})[name or "result"] = array
+    for together in alike.values():
+        _stored(xr.Dataset(together))
+
+
+def _stored(plain: xr.Dataset) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zarr's, about dtypes without a specification
+            store: dict[str, Any] = {}
+            plain.to_zarr(store, mode="w", consolidated=False)
+            back = xr.open_zarr(store, consolidated=False).load()
+    except Exception as error:
+        raise Failure(f"results {', '.join(map(str, plain))} cannot be stored", got=told(error),
+                      remedy="Attributes are texts, numbers and lists of them; coordinates hold numbers, texts or dates.") from error  # fmt: skip
+    changed = [str(key) for key in plain.coords if key not in back.coords or not _kept(back[key], plain[key])]
+    changed += [str(name) for name in plain if _text(back[name].attrs) != _text(plain[name].attrs)]
+    if changed:
+        raise Failure("coordinates or attributes change in a store", got=changed)
 
 
 def _kept(found: xr.DataArray, expected: xr.DataArray) -> bool:

@@ -235,10 +235,9 @@ class ScatteringMoments(TreeParameters, Average):
     @classmethod
     def examples(cls) -> Iterator[Self]:
         """Yield small instances: errors from cells, ratios, and a covariance."""
-        yield cls(dims=("x",), J=3, Q=2)
+        yield cls(dims=("x",), J=2, Q=2, normalize="ensemble")
         yield cls(dims=("y", "x"), J=2, L=2, tree="all", covariance=True)
         yield cls(dims=("y", "x"), J=2, L=3, order=1, boundary="periodic", metric="index", normalize="each")
-        yield cls(dims=("x",), J=3, normalize="ensemble")
 
 
 class _Shares:

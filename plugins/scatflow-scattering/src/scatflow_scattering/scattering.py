@@ -189,7 +189,7 @@ class Scattering(TreeParameters, Window):
     def examples(cls) -> Iterator[Self]:
         """Yield small instances in one and two dims."""
         yield cls(dims=("x",), J=3, Q=2)
-        yield cls(dims=("y", "x"), J=2, L=3, tree="all")
+        yield cls(dims=("y", "x"), J=1, L=3, tree="all")
         yield cls(dims=("y", "x"), J=2, L=3, filters=Tight(), stride=3, boundary="periodic", metric="index")
         yield cls(dims=("x",), J=2, T="global", order=1)
         yield cls(dims=("x",), J=2, filters=Gammatone(), stride=2, boundary="periodic")
