@@ -18,7 +18,7 @@ from scatflow.registry.guard import Interrupted, told
 OK, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
 #: Job errors whose cause lies outside pipeline and data, so that the same command may well go on later. All others,
 #: such as data that an operator refuses, would stop at the same place again, and a queue must not try for ever.
-_OUTSIDE = frozenset({"JobFailed", "RegionFailed", "DiskFull", "WorkerOutOfMemory"})
+_OUTSIDE = frozenset({"JobFailed", "RegionFailed", "DiskFull", "WorkerOutOfMemory", "WorkersLost"})
 #: Errors that are no mistake of the caller.
 _FAILURES = frozenset({"ChecksumDiffers", "DependencyMissing", "PluginsFailed", "ProgramEnded"})
 

@@ -295,5 +295,9 @@ def _failed(stage: Stage, part: str, number: int, error: Exception) -> JobError:
     if name == "KilledWorker" or isinstance(error, MemoryError):
         return JobError(subject, "workers died on it, most likely out of memory", got=f"{stage.projection.peak / 2**20:.0f} MiB projected",
                         remedy="Resume with smaller regions, fewer threads or more memory.", code="WorkerOutOfMemory")  # fmt: skip
+    if name == "NoWorkerError":
+        return JobError(
+            subject, "no worker is left to compute it", got=str(error), remedy="Start workers and resume.", code="WorkersLost"
+        )
     code = error.code if isinstance(error, ScatflowError) else "RegionFailed"
     return JobError(subject, f"failed: {name}: {error}", remedy="Mend the cause and resume.", code=code)

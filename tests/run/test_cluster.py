@@ -63,3 +63,18 @@ def test_memory_beyond_the_limit_ends_in_an_error_that_names_the_region(tmp_path
         job.run(tmp_path / "out.zarr", client=client, region={"item": 1})
     assert caught.value.code == "WorkerOutOfMemory" and "region" in str(caught.value)
     assert state(tmp_path / "out.zarr")["state"] == "error"
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_job_whose_last_worker_does_not_come_back_ends_resumable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cluster.SETTINGS, "distributed.scheduler.no-workers-timeout", "1 s")
+    job = Pipeline({"process_graph": {
+        "u": {"process_id": "toy_noise", "arguments": {"items": 4, "size": 64}},
+        "g": {"process_id": "toy_ends", "arguments": {"data": {"from_node": "u"}, "kill": True}, "result": True},
+    }})  # fmt: skip
+    with cluster.local(workers=1) as client:
+        for nanny in client.cluster.workers.values():  # type: ignore[union-attr]
+            nanny.close_gracefully()  # which it then takes for the end, and starts none again
+        with pytest.raises(JobError, match="no worker is left") as caught:
+            job.run(tmp_path / "out.zarr", client=client, region={"item": 1})
+    assert caught.value.code == "WorkersLost" and state(tmp_path / "out.zarr")["state"] == "error"
