@@ -300,4 +300,4 @@ def _failed(stage: Stage, part: str, number: int, error: Exception) -> JobError:
             subject, "no worker is left to compute it", got=str(error), remedy="Start workers and resume.", code="WorkersLost"
         )
     code = error.code if isinstance(error, ScatflowError) else "RegionFailed"
-    return JobError(subject, f"failed: {name}: {error}", remedy="Mend the cause and resume.", code=code)
+    return JobError(subject, f"failed: {name}: {str(error).removesuffix('.')}", remedy="Mend the cause and resume.", code=code)

@@ -81,7 +81,7 @@ def pick(dataset: xr.Dataset, variable: str | None, subject: str) -> xr.DataArra
     StoreError
         There is no such variable, or several and none is named.
     """
-    names = [str(name) for name in dataset.data_vars]
+    names = sorted(str(name) for name in dataset.data_vars)  # stores list them in any order
     if variable is None:
         if len(names) != 1:
             raise StoreError(subject, "holds several variables" if names else "holds no variable", expected=f"variable= one of {names}",

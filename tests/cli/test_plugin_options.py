@@ -145,19 +145,23 @@ def test_one_command_from_two_distributions(site: Installed) -> None:
     assert site.run("gamma:greet").out == "gamma\n"
 
 
-def test_a_plugin_cannot_make_a_command_look_complete(site: Installed, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [("apply", "a kernel: ends the program"), ("output", "scatflow run: is ended by code of a plugin")],
+)
+def test_a_plugin_cannot_make_a_command_look_complete(site: Installed, tmp_path: Path, method: str, words: str) -> None:
     import numpy as np
     import xarray as xr
 
     xr.Dataset({"u": ("x", np.arange(4.0))}).to_zarr(tmp_path / "u.zarr", consolidated=False)
     site.dist("leaves", operators(leaf='"leaves_ops:Leaf"'))
-    site.module("leaves_ops", pointwise("leaf", body="exit(0)"))
+    site.module("leaves_ops", pointwise("leaf", body="exit(0)").replace("apply(self, xp", f"{method}(self"))
     (tmp_path / "p.yaml").write_text(
         "process_graph:\n  u: {process_id: open_zarr, arguments: {path: u.zarr}}\n"
         "  leaf: {process_id: leaf, arguments: {data: {from_node: u}}, result: true}\n"
     )
     code, out, err = site.run("run", "p.yaml")
-    assert (code, out) == (1, "") and "scatflow run: is ended by code of a plugin" in err and "SystemExit: 0" in err
+    assert (code, out) == (1, "") and words in err and "SystemExit: 0" in err
 
 
 def test_a_plugins_own_command_ends_as_it_likes(site: Installed) -> None:
