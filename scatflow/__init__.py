@@ -66,4 +66,9 @@ def _register_accessor() -> None:
     importlib.import_module("scatflow.accessor").register()
 
 
+def _note_imports() -> None:
+    importlib.import_module("scatflow.loading").note()  # so early that all that follows is noted
+
+
+_note_imports()
 when_xarray_is_imported(_register_accessor)

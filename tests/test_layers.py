@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 #: A unit is ``scatflow/NAME.py`` or the package ``scatflow/NAME/``; each may import those before it.
 ORDER = (
-    "errors", "settings", "api", "texts", "spec", "labels", "contract", "hookspecs", "arrays", "registry", "graph", "gradient", "plan",
+    "errors", "loading", "settings", "api", "texts", "spec", "labels", "contract", "hookspecs", "arrays", "registry", "graph", "gradient", "plan",
     "blocks", "lower", "store", "cluster", "run", "pipeline", "ops", "accessor", "testing", "service", "cli",
 )  # fmt: skip
 

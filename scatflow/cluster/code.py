@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from scatflow.api import ENGINE, content_of
-from scatflow.registry.importing import loaded_at
+from scatflow.loading import loaded_at
 
 #: Folders of installed distributions, which have versions.
 _INSTALLED = {"site-packages", "dist-packages"}

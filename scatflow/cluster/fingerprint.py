@@ -18,7 +18,6 @@ from scatflow.cluster.code import held, outdated
 from scatflow.contract import Declared, parts_of
 from scatflow.registry import registry
 from scatflow.registry.guard import told
-from scatflow.registry.importing import importing
 
 #: Packages whose versions decide about numbers.
 _PACKAGES = ("numpy", "scipy", "zarr", "scatflow")
@@ -122,8 +121,7 @@ def _loaded(root: str) -> str:
 
 
 def _version(one: Wanted) -> str:
-    with importing():
-        cls: Any = importlib.import_module(one.module)
+    cls: Any = importlib.import_module(one.module)
     for part in one.name.split("."):
         cls = getattr(cls, part)
     return str(getattr(cls, "version", 0))

@@ -19,7 +19,6 @@ from scatflow.hookspecs import Renamed
 from scatflow.registry import discovery, local, offers, remedies
 from scatflow.registry.discovery import labeled
 from scatflow.registry.guard import Failure, guarded, told
-from scatflow.registry.importing import importing
 from scatflow.registry.loader import Loader
 from scatflow.registry.outline import Outline, of_class, outlines
 from scatflow.registry.plugin import BUILT_IN, KINDS, SINGULAR, Kind, Plugin, Provided, noted
@@ -73,8 +72,7 @@ class Registry:
             remedies.check_strict(self.plugins)
 
     def _load(self, loader: Loader, candidate: discovery.Candidate) -> Plugin:
-        with importing():
-            plugin, found = loader.load(candidate)
+        plugin, found = loader.load(candidate)
         version = labeled(plugin.version, plugin.origin)
         for one in found:
             provided = Provided(plugin.dist, version, one.name, one.target, one.number)
@@ -159,8 +157,7 @@ class Registry:
         if isinstance(target, str):
             module, _, attribute = target.partition(":")
             try:
-                with importing():
-                    target = guarded("", lambda: getattr(importlib.import_module(module), attribute))
+                target = guarded("", lambda: getattr(importlib.import_module(module), attribute))
             except Failure as failure:
                 raise RegistryError(subject, f"{provided.target} cannot be imported", got=failure.reason,
                                     remedy=f"Repair or reinstall {provided.dist}.") from failure.__cause__  # fmt: skip

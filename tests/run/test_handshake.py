@@ -173,6 +173,19 @@ def test_workers_with_another_helper_are_refused(two_texts: tuple[Path, Path], t
         assert "drifting, source" not in str(caught.value)
 
 
+def test_a_module_that_is_written_and_imported_or_reloaded_later_is_current(two_texts: tuple[Path, Path], tmp_path: Path) -> None:
+    """As in a notebook: installed while it runs, imported by hand, edited and reloaded."""
+    here, _ = two_texts
+    with workers(1) as client:
+        client.run(lambda: importlib.import_module("scatflow"))
+        for by in (2, 3):
+            write_gain(here, GAINS["a constant"], by)
+            for where in (client.run, lambda call: call()):
+                where(lambda: importlib.reload(importlib.import_module("drifting")))
+            with using(drifting()):
+                sf.Pipeline(document("drifting")).run(tmp_path / f"{by}.zarr", client=client)
+
+
 def test_a_process_that_is_older_than_a_change_compares_nothing(two_texts: tuple[Path, Path], tmp_path: Path) -> None:
     here, _ = two_texts
     with using(drifting()):
