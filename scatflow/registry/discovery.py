@@ -178,10 +178,8 @@ def _unreadable(dist: Distribution) -> str:
 
 
 def _module(point: EntryPoint) -> str:
-    try:
-        return point.module
-    except (AttributeError, ValueError):  # of a value that has not the form of one
-        return ""
+    found = point.pattern.match(point.value)  # `.module` raises what depends on the version of Python
+    return found["module"] if found else ""
 
 
 def _load(point: EntryPoint) -> Any:
