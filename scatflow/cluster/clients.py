@@ -17,11 +17,13 @@ from scatflow.errors import DeviceError, JobError, ParameterError
 #: measured on scattering of 1024^2 planes, that doubles the processor time. Blocks up to 32 MiB (glibc's limit) are
 #: reused, and what lies free beyond 256 MiB is returned.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": 256 * 2**20, "MALLOC_MMAP_THRESHOLD_": 32 * 2**20, "MALLOC_ARENA_MAX": 1}
-#: Settings of a job: one bad node must not burn a region's lives, and where no worker comes back nothing waits for ever: now and
-#: then what should start a worker again after its death does not.
+#: Settings of a job: one bad node must not burn a region's lives. Fifteen seconds after a worker's death Dask would give up for
+#: good what starts it again, if the worker happens to be on its way up from another death just then; so it never does. And
+#: where no worker comes back nothing waits for ever.
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 10,
     "distributed.scheduler.no-workers-timeout": "5 minutes",
+    "distributed.deploy.lost-worker-timeout": "365 days",
     "distributed.scheduler.worker-saturation": 1.1,
     **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in MALLOC.items()},
 }

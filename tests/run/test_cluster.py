@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,3 +81,22 @@ def test_a_job_whose_last_worker_does_not_come_back_ends_resumable(tmp_path: Pat
         with pytest.raises(JobError, match="no worker is left") as caught:
             job.run(tmp_path / "out.zarr", client=client, region={"item": 1})
     assert caught.value.code == "WorkersLost" and state(tmp_path / "out.zarr")["state"] == "error"
+
+
+def test_a_worker_that_dies_again_and_again_is_started_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever of its lives Dask still remembers as lost when it is on its way up from the next death."""
+    usual = cluster.SETTINGS["distributed.deploy.lost-worker-timeout"]
+    for patience, survives in (("50 ms", False), (usual, True)):
+        monkeypatch.setitem(cluster.SETTINGS, "distributed.deploy.lost-worker-timeout", patience)
+        with cluster.local(workers=1) as client:
+            (pid,) = client.run(os.getpid).values()
+            os.kill(pid, signal.SIGKILL)
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline and pid in _pids(client):
+                time.sleep(0.05)
+            time.sleep(2)
+            assert bool(_pids(client)) is survives  # a short patience shows that this is the setting that counts
+
+
+def _pids(client: Any) -> list[int]:
+    return [nanny.pid for nanny in client.cluster.workers.values() if nanny.is_alive()]
