@@ -79,6 +79,11 @@ def is_revision(value: Any) -> bool:
     """Tell whether a value is a version as a stored graph states it."""
     if isinstance(value, str):
         return re.fullmatch(rf"[1-9][0-9]*\+[0-9a-f]{{{_DIGITS}}}", value) is not None
+    return is_version(value)
+
+
+def is_version(value: Any) -> bool:
+    """Tell whether a value is a version of a numerical meaning as an author declares it: a positive integer."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from scatflow.api import is_version
 from scatflow.errors import ParameterError, UnknownParameterError, near
 from scatflow.texts import portable
 
@@ -45,7 +46,7 @@ def param(
 
 def check_version(name: str, version: Any) -> None:
     """Refuse what records and documents cannot state as the version of a numerical meaning."""
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+    if not is_version(version):
         raise ParameterError(name, "the version of a declaration is a positive integer", expected="version=1", got=repr(version),
                              code="VersionInvalid")  # fmt: skip
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
+
+from pydantic_core import to_json
 
 from scatflow.api import API
 from scatflow.contract.declared import Declared, canonical_json
@@ -158,24 +159,14 @@ def _parts(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _parameters(declared: type[Declared]) -> dict[str, dict[str, Any]]:
-    schema = declared.model_json_schema()
+    # Through pydantic's own JSON: defaults that JSON has no digits for are the words that parameters have there.
+    schema = json.loads(to_json(declared.model_json_schema(), inf_nan_mode="strings"))
     shared, required = schema.get("$defs", {}), schema.get("required", ())
     own = own_parameters(declared)
     return {
-        name: {**{key: _finite(value) for key, value in entry.items() if key != "title"}, "type": _type(entry, shared), "required": name in required}
+        name: {**{key: value for key, value in entry.items() if key != "title"}, "type": _type(entry, shared), "required": name in required}
         for name, entry in sorted(schema.get("properties", {}).items(), key=lambda item: item[0] not in own)
     }  # fmt: skip
-
-
-def _finite(value: Any) -> Any:
-    """Return a plain value with the numbers that JSON does not have as the words that parameters have there."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
 
 
 def _type(entry: Mapping[str, Any], shared: Mapping[str, Any]) -> str:

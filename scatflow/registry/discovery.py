@@ -151,7 +151,7 @@ def _points(dist: Distribution) -> list[EntryPoint]:
         return [_Broken(_FILE, f"cannot be read ({reason})", GROUP)]
     try:
         return [point for point in dist.entry_points if point.group == GROUP]
-    except Exception as error:
+    except Exception as error:  # of a file that anybody wrote; it is reported when the entry point is loaded
         return [_Broken(_FILE, f"cannot be read ({type(error).__name__})", GROUP)]
 
 
@@ -172,7 +172,7 @@ def _unreadable(dist: Distribution) -> str:
             (folder / _FILE).open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
         return ""
-    except Exception as error:
+    except Exception as error:  # a folder of anybody's; the name is the reason that is reported
         return type(error).__name__
     return "it begins with a byte order mark" if (text or "").startswith("\ufeff") else ""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scatflow.api import NAME
+from scatflow.api import NAME, is_version
 from scatflow.hookspecs import Renamed
 from scatflow.registry.plugin import SINGULAR, Kind
 
@@ -117,7 +117,7 @@ def fits(kind: Kind, target: Any) -> bool:
 def misdeclared(kind: Kind, cls: type[Any]) -> str:
     """Return what a declaration says and must not, since records, catalogs and calls could not use it; empty if nothing."""
     doc, aliases = vars(cls).get("__doc__"), getattr(cls, "aliases", ())
-    if isinstance(cls.version, bool) or not isinstance(cls.version, int) or cls.version < 1:
+    if not is_version(cls.version):
         return f"its version is {cls.version!r}, expected a positive integer"
     if not isinstance(aliases, tuple) or not all(isinstance(alias, str) for alias in aliases):
         return f"its aliases are {aliases!r}, expected a tuple of texts"

@@ -104,6 +104,10 @@ class Case:
         """Return the case on lazy arrays of their own memory, chunked along one dim."""
         return self.replaced(lambda array: array.copy(deep=True).chunk({dim: sizes} if dim in array.dims else {}))
 
+    def astype(self, dtype: str) -> Case:
+        """Return the case with numbers of another dtype, attributes kept."""
+        return self.replaced(lambda array: array.astype(dtype))
+
     def single(self) -> Case:
         """Return the case in single precision; integers stay."""
         narrow = {"c": "complex64", "f": "float32"}
@@ -116,16 +120,22 @@ class Case:
         return [to_kernel(spaces, item.data, port) if isinstance(item, xr.DataArray) and isinstance(port, Port) else item
                 for item, port in ports]  # fmt: skip
 
-    def tolerance(self) -> float | None:
-        """Return the tightest tolerance at which the reach fits into the sample, or None."""
-        operator = self.operator
+    def depth(self, tol: float) -> Mapping[str, tuple[int, int]] | None:
+        """Return the declared reach at a tolerance, or None where there is no finite one."""
+        operator = self.call.operator
         if not isinstance(operator, Extended):
             return None
+        try:
+            return operator.depth(tol)
+        except ChunkError:
+            return None
+
+    def tolerance(self) -> float | None:
+        """Return the tightest tolerance at which the reach fits into the sample, or None."""
         sizes = {role: axis.size for role, axis in zip(self.call.kernel.roles, self.call.kernel.axes, strict=True)}
         for tol in TOLERANCES:
-            try:
-                depth = self.call.operator.depth(tol)  # type: ignore[attr-defined]
-            except ChunkError:
+            depth = self.depth(tol)
+            if depth is None:
                 return None
             if all(2 * sum(depth.get(role, (0, 0))) < size for role, size in sizes.items()):
                 return tol

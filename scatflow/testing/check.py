@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from scatflow.contract import Operator
+from scatflow.errors import ScatflowError
 from scatflow.testing.case import Case
 
 Group = Literal["declare", "lazy", "numbers", "adjoint", "device", "cost", "errors", "record"]
@@ -35,6 +37,18 @@ class NotRun(Exception):
 
 class NotApplicable(Exception):
     """A check that says nothing of this case; the text tells why."""
+
+
+@contextlib.contextmanager
+def breaking(what: str, remedy: str = "") -> Iterator[None]:
+    """Name the situation in which an author's code breaks; refusals by scatflow's own errors and findings go through."""
+    try:
+        yield
+    except (ScatflowError, Failure, NotApplicable, NotRun):
+        raise
+    except Exception as error:  # an author's code raises whatever it likes
+        raise Failure(f"{what}: the operator breaks", expected="a result, or an error of scatflow.errors that says why",
+                      got=told(error), remedy=remedy) from error  # fmt: skip
 
 
 def told(error: BaseException) -> str:

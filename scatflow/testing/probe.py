@@ -130,7 +130,7 @@ def _evaluated(operator: Operator, inputs: Sequence[Any]) -> dict[str, str]:
         warnings.simplefilter("ignore")
         try:
             return hashes(results(operator, *inputs))
-        except Exception as error:
+        except Exception as error:  # what an author's code raises here and not there is the finding
             return {"error": told(error)}
 
 

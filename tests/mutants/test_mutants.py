@@ -8,7 +8,7 @@ import pytest
 
 import mutants.broken
 import mutants.declared
-import mutants.unseen  # noqa: F401
+import mutants.unseen  # noqa: F401  (these modules enter their classes into MUTANTS)
 from mutants.healthy import HEALTHY
 from mutants.heavy import Heavy
 from mutants.mutant import MUTANTS, Mutant

@@ -79,8 +79,9 @@ def differentiable_claim(subject: Subject) -> None:
 
 def _claims_of_parts(subject: Subject) -> None:
     """Hold a composite's claim of a derivative to those of what it wires."""
-    for example in subject.examples if subject.declared.differentiable else ():
-        left = [example.expand(*(Ref(str(number)) for number in range(len(example.inputs))))]  # type: ignore[attr-defined]
+    composites: tuple[Any, ...] = subject.examples if subject.declared.differentiable else ()
+    for example in composites:
+        left = [example.expand(*(Ref(str(number)) for number in range(len(example.inputs))))]
         while left:
             item = left.pop()
             left += list(item.values()) if isinstance(item, Mapping) else []
@@ -105,16 +106,18 @@ def linear_claim(case: Case) -> None:
     compare_values({name: array.data for name, array in found.items()}, expected, LINEAR, "declared linear, but sums are not kept",
                    "Leave linear=True out; constants and fits to the data are not linear.")  # fmt: skip
     for scale in FACTORS:
-        scaled = one.replaced(lambda array, scale=scale: array.copy(data=scale * array.values))  # type: ignore[misc]
+        scaled = one.replaced(functools.partial(_scaled, by=scale))
         compare_values({name: array.data / scale for name, array in scaled.whole.items()},
                        {name: array.data for name, array in one.whole.items()}, LINEAR,
                        f"declared linear, but {scale:g} times the input is not {scale:g} times the result")  # fmt: skip
 
 
 def _noise(array: xr.DataArray, seed: int) -> Any:
-    rng = np.random.default_rng(seed)
-    values = rng.standard_normal(array.shape)
-    return (values + 1j * rng.standard_normal(array.shape) if array.dtype.kind == "c" else values).astype(array.dtype)
+    return _like(np.random.default_rng(seed), array)
+
+
+def _scaled(array: xr.DataArray, by: float) -> xr.DataArray:
+    return array.copy(data=by * array.values)
 
 
 @check("adjoint", applies=linear_adjoint)

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scatflow.api import is_version
 from scatflow.contract import Extended, Info, Operator, Reference
 from scatflow.contract.info import own_parameters
-from scatflow.errors import ChunkError, ParameterError, UnknownParameterError
-from scatflow.testing.case import Case
+from scatflow.errors import ParameterError, UnknownParameterError
+from scatflow.testing.case import TOLERANCES
 from scatflow.testing.check import Check, Failure, NotApplicable, Subject, check, kinds
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
@@ -25,7 +26,7 @@ def info_json(subject: Subject) -> None:
         raise Failure("the declaration does not survive JSON")
     if not _NAME.match(info.name):
         raise Failure("the name is no identifier", expected=_NAME.pattern, got=repr(info.name))
-    if isinstance(info.version, bool) or not isinstance(info.version, int) or info.version < 1:
+    if not is_version(info.version):
         raise Failure("the version is a positive integer", got=repr(info.version))
     if not info.summary:
         raise Failure("the class has no docstring", remedy="Its first line is what the catalogue shows.")
@@ -154,19 +155,12 @@ def choices(subject: Subject) -> None:
 @check("declare", per_case=False, applies=kinds(Extended, word="kinds that look beyond their samples"))
 def fits(subject: Subject) -> None:
     """Of an operator with a finite reach some example looks no further than its sample, so that reach and halos are checked."""
-    finite = [case for case in subject.cases if _is_finite(case)]
+    finite = [case for case in subject.cases if case.depth(TOLERANCES[-1]) is not None]
     if not finite:
         raise NotApplicable("no finite reach")
     if all(case.tolerance() is None for case in finite):
-        raise Failure("the reach of every example exceeds its sample", got=dict(finite[0].call.operator.depth()),  # type: ignore[attr-defined]
+        raise Failure("the reach of every example exceeds its sample", got=dict(finite[0].depth(TOLERANCES[-1]) or {}),
                       remedy="Yield an example with a shorter reach, or longer samples; is depth() in samples?")  # fmt: skip
-
-
-def _is_finite(case: Case) -> bool:
-    try:
-        return case.call.operator.depth(1e-4) is not None  # type: ignore[attr-defined]
-    except ChunkError:
-        return False
 
 
 CHECKS: tuple[Check, ...] = (info_json, examples, choices, fits, attributes, params_reject)

@@ -45,7 +45,7 @@ def _frozen(example: Operator) -> None:
     name = next(iter(type(example).model_fields))
     try:
         setattr(example, name, getattr(example, name))
-    except Exception:
+    except Exception:  # pydantic's, or that of an author who forbids it otherwise
         return
     raise Failure("parameters can be assigned", expected="an immutable value", remedy="Leave model_config as it is.")
 
@@ -60,7 +60,7 @@ def _rebuilt(example: Operator) -> Operator:
 def _pickled(example: Operator) -> Operator:
     try:
         copy: Operator = pickle.loads(pickle.dumps(example))
-    except Exception as error:
+    except Exception as error:  # pickling runs code of whatever the fields hold
         raise Failure("an example cannot be pickled", got=f"{type(error).__name__}: {error}",
                       remedy="Define the class at the top of a module, and keep no functions in its fields.") from error  # fmt: skip
     return copy

@@ -15,10 +15,10 @@ from dask.base import compute
 
 from scatflow.arrays import namespace
 from scatflow.blocks import partial
+from scatflow.blocks.call import named
 from scatflow.blocks.gaps import FRACTION
 from scatflow.blocks.window import trimmed
 from scatflow.contract import Composite, Operator, Program, Reduce, Select, Window
-from scatflow.graph.kernel import Port
 from scatflow.testing.block import block
 from scatflow.testing.case import Case, results, with_extra
 from scatflow.testing.check import Check, Failure, NotApplicable, check
@@ -127,8 +127,8 @@ def _kernel_results(case: Case) -> None:
 
 def _untrimmed(case: Case) -> None:
     """Hold a window to one result sample per multiple of its stride in the block, whatever the block's length."""
-    one, operator = block(case.operator, *case.inputs), case.call.operator
-    free = all(step == 1 for step in operator.align().values())  # type: ignore[attr-defined]
+    operator: Any = case.call.operator
+    one, free = block(case.operator, *case.inputs), all(step == 1 for step in operator.align().values())
     for add in (0, 1) if free else (0,):
         stop = {role: end + add for role, end in one.at.stop.items()}
         widths = [(0, 0)] * (one.data[0].ndim - len(stop)) + [(0, add)] * len(stop)
@@ -152,16 +152,12 @@ def raw_results(case: Case) -> dict[str, Any]:
     if isinstance(kernel.operator, Reduce):
         state = partial(kernel, [np.copy(item.data) if isinstance(item, xr.DataArray) else item for item in case.inputs])
         found = kernel.operator.finalize(namespace(*state), *state)
-        return dict(found) if isinstance(found, dict) else _named(found, kernel.outputs)
+        return dict(named(kernel, found))
     one = block(case.operator, *case.inputs)
     whole = dict(one.apply())
     if isinstance(kernel.operator, Window):
         return {port.name: trimmed(kernel, whole[port.name], port, one.at) for port in kernel.outputs if port.name in whole}
     return whole
-
-
-def _named(found: Any, ports: tuple[Port, ...]) -> dict[str, Any]:
-    return dict(found) if hasattr(found, "items") else {ports[0].name: found}
 
 
 @check("lazy", applies=not_program)

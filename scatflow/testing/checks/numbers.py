@@ -49,7 +49,7 @@ def far_from_zero(case: Case) -> None:
         raise NotApplicable("the input is not real, or the numbers are those of parts")
     far = case.replaced(lambda array: (array + 300.0).astype("float32").assign_attrs(array.attrs))
     try:
-        single, double = far.whole, far.replaced(lambda array: array.astype("float64")).whole
+        single, double = far.whole, far.astype("float64").whole
     except ScatflowError:
         raise NotApplicable("such data are refused") from None
     for name, array in double.items():
@@ -72,9 +72,9 @@ def integers(case: Case) -> None:
     counted = case if ready else case.replaced(lambda array: array.copy(data=(np.abs(array.values.real) * 4).astype("int64") % 10))
     if any(array.size and not 0 <= array.values.min() <= array.values.max() < 128 for array in counted.arrays):
         raise NotApplicable("the sample holds numbers that narrow integers cannot")
-    wide = counted.replaced(lambda array: array.astype("float64")) if "f" in case.operator.dtypes else counted
+    wide = counted.astype("float64") if "f" in case.operator.dtypes else counted
     for width in ("int64", "uint8", "int8"):
-        narrow = counted.replaced(lambda array, width=width: array.astype(width))  # type: ignore[misc]
+        narrow = counted.astype(width)
         try:
             found, expected = narrow.whole, wide.whole
         except ScatflowError as error:

@@ -14,7 +14,7 @@ import xarray as xr
 from scatflow.contract import Composite, Core, Extended, Operator, Reduce, Select, Window
 from scatflow.errors import DataError, ScatflowError
 from scatflow.testing.case import Case, results, rms
-from scatflow.testing.check import Check, Failure, NotApplicable, check, told
+from scatflow.testing.check import Check, Failure, NotApplicable, breaking, check
 from scatflow.testing.checks.lazy import has_kernel, not_program, raw_results
 from scatflow.testing.compare import ROUNDING, difference
 
@@ -87,21 +87,17 @@ def _with_nan(array: xr.DataArray) -> xr.DataArray:
 def survives(case: Case, what: str, change: Change) -> None:
     """Raise Failure where an operator breaks on a changed case: neither a result as declared nor an error that says why."""
     try:
-        poor = case.replaced(change)
-        declared = poor.call.outputs if isinstance(case.operator, Core) and _as_declared(case) else {}
-        found = results(poor.operator, *poor.inputs)
-        _raw_as_declared(poor, what)
+        with breaking(what, "Check sizes and labels in resolve() or output()."):
+            poor = case.replaced(change)
+            declared = poor.call.outputs if isinstance(case.operator, Core) and _as_declared(case) else {}
+            found = results(poor.operator, *poor.inputs)
+            _raw_as_declared(poor, what)
     except ScatflowError as error:
         if error.code == "ResultMisdeclared":
             raise Failure(f"{what}: the kernel does not return what is declared", expected=error.expected, got=error.got) from error
         if not error.rule.strip():
             raise Failure(f"{what}: an error without a reason", got=repr(error)) from error
         return
-    except Failure:
-        raise
-    except Exception as error:
-        raise Failure(f"{what}: the operator breaks", expected="a result, or an error of scatflow.errors that says why",
-                      got=told(error), remedy="Check sizes and labels in resolve() or output().") from error  # fmt: skip
     for name, array in found.items():
         if name in declared and tuple(array.shape) != declared[name].shape:
             raise Failure(f"{what}: result {name!r} has not the declared shape", expected=declared[name].shape, got=array.shape)
@@ -136,11 +132,12 @@ def policies(declared: type[Operator]) -> str:
 @check("numbers", applies=policies)
 def gaps(case: Case) -> None:
     """nan="error" refuses an interior gap, missing= stands for one, and nan="mask" changes nothing where there is none."""
-    if case.arrays[0].dtype.kind != "f" or case.operator.nan != "propagate" or case.operator.missing is not None:  # type: ignore[attr-defined]
+    operator: Any = case.operator
+    if case.arrays[0].dtype.kind != "f" or operator.nan != "propagate" or operator.missing is not None:
         raise NotApplicable("the sample is not real, or the example has a policy of its own")
     hole = case.replaced(_with_nan)
     try:
-        results(hole.operator.replace(nan="error"), *hole.inputs)
+        results(operator.replace(nan="error"), *hole.inputs)
     except DataError:
         pass
     else:

@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from scatflow.arrays import namespace
+from scatflow.blocks.call import named
 from scatflow.blocks.evaluate import pooled
 from scatflow.blocks.halo import evaluate_box, reduce_box
 from scatflow.contract import Extended, Reduce, Window
-from scatflow.errors import ChunkError
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.testing.case import Case, box_chunks, results, rms
 from scatflow.testing.check import Check, Failure, NotApplicable, check, kinds
@@ -31,7 +31,7 @@ SLACK = 3.0
 #: Relative rms error that an operator's own margins may leave at a boundary, where it declares them.
 BORDER = 2e-2
 #: What extends a signal beyond its edges in NumPy, by boundary rule.
-PADDING = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap", "zero": "constant"}
+PADDING: Mapping[str, Any] = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap", "zero": "constant"}
 
 
 def _tolerance(case: Case) -> float:
@@ -81,12 +81,7 @@ def _change(case: Case, port: Port, name: str, reach: Reach, seed: int) -> float
 def reach_grows(case: Case) -> None:
     """depth(tol) is finite at every tolerance or at none, grows as the tolerance falls, and is 0 after a sample where causal."""
     operator: Any = case.call.operator
-    found: list[Mapping[str, tuple[int, int]] | None] = []
-    for tol in TOLERANCES:
-        try:
-            found.append(operator.depth(tol))
-        except ChunkError:
-            found.append(None)
+    found = [case.depth(tol) for tol in TOLERANCES]
     if None in found:
         if any(depth is not None for depth in found):
             raise Failure("depth(tol) raises ChunkError at some tolerances only", got=found)
@@ -104,7 +99,7 @@ def influence(case: Case) -> None:
     """Samples beyond the declared depth do not change a result by more than the tolerance, at any of three tolerances."""
     tightest = _tolerance(case)
     for tol in (tightest, *(tol for tol in TOLERANCES if tol > tightest)):
-        depth = case.call.operator.depth(tol)  # type: ignore[attr-defined]
+        depth = case.depth(tol) or {}
         for name, (port, _) in _windows(case).items():
             change = max(_change(case, port, name, depth, seed) for seed in range(3 if tol == tightest else 1))
             if change > SLACK * tol:
@@ -116,13 +111,13 @@ def influence(case: Case) -> None:
 def economy(case: Case) -> None:
     """The declared depth is not twice what the tolerance asks for, on any side."""
     tol = _tolerance(case)
-    depth = dict(case.call.operator.depth(tol))  # type: ignore[attr-defined]
+    depth = case.depth(tol) or {}
     kept = _windows(case)
     for role, side in itertools.product(case.call.kernel.roles, (0, 1)):
         declared = depth.get(role, (0, 0))
         if declared[side] < 4:
             continue
-        half = tuple(n // 2 if number == side else n for number, n in enumerate(declared))
+        half = (declared[0] // 2, declared[1]) if side == 0 else (declared[0], declared[1] // 2)
         changes = [_change(case, port, name, {**depth, role: half}, 0) for name, (port, _) in kept.items()]
         if max(changes) <= tol:
             raise Failure(f"half of depth({tol:g})[{role!r}] = {declared} suffices {('before', 'after')[side]} a sample",
@@ -135,7 +130,7 @@ def halo_blocks(case: Case) -> None:
     """Blocks with the declared halo, trimmed and put together, are the whole: ragged ones, single samples, blocks below the halo."""
     tol, kernel = _tolerance(case), case.call.kernel
     found, whole = _boxes_and_whole(case, boxes_of(kernel), tol)
-    depth = dict(kernel.operator.depth(tol))  # type: ignore[attr-defined]
+    depth = dict(case.depth(tol) or {})
     compare_values(found, whole, SLACK * tol, f"blocks with the halo depth({tol:g}) = {depth} are not the whole",
                    "A kernel may use nothing but its block and where it lies (at); see also influence.")  # fmt: skip
     for port in kernel.outputs:
@@ -209,7 +204,7 @@ def _reduced(case: Case, boxes: list[dict[str, tuple[int, int]]], tol: float) ->
     for state in states[1:]:
         total = operator.combine(namespace(block), total, state)
     found = operator.finalize(namespace(block), *total)
-    return dict(found) if isinstance(found, Mapping) else {kernel.outputs[0].name: found}
+    return dict(named(kernel, found))
 
 
 @check("numbers", applies=kinds(Window))
@@ -274,7 +269,7 @@ def _extended(array: xr.DataArray, widths: Mapping[str, int], rules: Mapping[str
     for axis, dim in enumerate(map(str, array.dims)):
         if dim in widths:
             pads = [(widths[dim],) * 2 if other == axis else (0, 0) for other in range(array.ndim)]
-            values = np.pad(values, pads, mode=PADDING[rules[dim]])  # type: ignore[call-overload]
+            values = np.pad(values, pads, mode=PADDING[rules[dim]])
     coords: dict[str, Any] = {str(key): coord for key, coord in array.coords.items() if not set(coord.dims) & set(widths)}
     for dim, width in widths.items():
         if dim in array.coords:
