@@ -146,6 +146,26 @@ def _wrap(library: str, chosen: str) -> Namespace:
     return Namespace(strict, strict.fft)
 
 
+def is_numpy(xp: Any) -> bool:
+    """Tell whether a namespace is numpy's, so that kernels compiled for the host can take its arrays.
+
+    Parameters
+    ----------
+    xp : Namespace or module
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_numpy(namespace(2.0))
+    True
+    """
+    library = xp._library if isinstance(xp, Namespace) else xp
+    return array_api_compat.is_numpy_namespace(library)
+
+
 def is_cupy(block: Any) -> bool:
     """Tell whether a block is a cupy array, without importing cupy.
 

@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from scatflow.spec import Cost, itemsize
-from scatflow_scattering.tree import Tree, stack_size
-from scatflow_wavelet.groups import group_size
+from scatflow_scattering.tree import Path, Tree
+from scatflow_wavelet.filtering import building_bytes, kept_samples, stored_bytes
+from scatflow_wavelet.groups import group_size, together
 from scatflow_wavelet.layout import Grid
-from scatflow_wavelet.spectrum import kept_samples
 
 if TYPE_CHECKING:
     from scatflow_scattering.scattering import Scattering
@@ -39,51 +39,43 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
         Flops by order; bytes of filters and of the planes of one branch, neither the planes themselves nor results.
     """
     ndim, real, size = len(shape), itemsize(dtype), math.prod(shape)
-    stored, work = 0, {}
-    for key in tree.edges:
-        first, exponent, n = key
-        target = max(0, tree.banks[first].bands[n].j - tree.oversampling)
+    stored, building, work = 0, 0, {}
+    for (first, source, target), numbers in tree.edges.items():
         m = size >> (target * ndim)
-        grid = Grid(tuple(length >> exponent for length in shape), 2**exponent)
-        kept = kept_samples(tree.banks[first], n, grid, 2 ** (target - exponent))
-        stored += kept * real
-        work[key] = 8 * kept + 2 * _real_transform(m) + 4 * m
+        grid, bank, factor = Grid(tuple(length >> source for length in shape), 2**source), tree.banks[first], 2 ** (target - source)
+        bands = sum(stored_bytes(bank, n, grid, factor, real) for n in numbers)
+        stored, building = stored + bands, max(building, building_bytes(bank, math.prod(grid.shape), bands))
+        for n in numbers:
+            work[first, source, n] = 4 * kept_samples(bank, n, grid, factor) + 2 * _real_transform(m) + 4 * m
     orders = [0.0] * (tree.depth + 1)
     orders[0] = _real_transform(size)
-    for path, bands in tree.children.items():
-        orders[len(path) + 1] += sum(work[tree.key(path, n)] for n in bands)
+    for path, broods in tree.broods.items():
+        orders[len(path) + 1] += sum(work[b.first, b.source, n] for b in broods for n in b.numbers)
     for path in tree.paths:
         m = size >> (tree.exponent(path) * ndim)
         orders[len(path)] += _real_transform(m) * max(averages, int(bool(path) and path in tree.children))
     items = min(count, group_size(shape))
-    working = real * items * (_spectra(tree, size, ndim, items, samples) + _widest(tree, size, ndim, items, samples))
-    # A filter is evaluated in float64, by two planes of its size, before it is cut into tiles; a causal one by six complex.
-    planes = 12 if tree.banks and tree.banks[0].family.causal else 2
+    working = real * items * _working(tree, size, ndim, items, samples)
     parts = {f"order {k}": count * flops for k, flops in enumerate(orders)}
-    return Cost(flops=count * sum(orders), bytes=stored + max(working, planes * 8 * size), parts=parts)
+    # The low-pass is evaluated on two planes.
+    return Cost(flops=count * sum(orders), bytes=stored + max(working, building, 16 * size), parts=parts)
 
 
-def _spectra(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
-    """Return real numbers per item of the spectra alive on the way down: half ones of siblings, a whole one per order."""
-    total, siblings = 0, 1
-    inner = list(tree.broods)
-    for k in range(max((len(path) for path in inner), default=-1) + 1):
-        here = [path for path in inner if len(path) == k]
-        m = max(size >> (tree.exponent(path) * ndim) for path in here)
-        total += (2 + min(siblings, stack_size(items, max(samples, m)))) * m
-        siblings = max(len(brood.numbers) for path in here for brood in tree.broods[path])
-    return total
-
-
-def _widest(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
-    """Return real numbers per item of the largest stack: products and transforms, or what is made of its planes."""
+def _working(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
+    """Return real numbers per item alive at most: spectra on the way down, and the largest stack or what is made of it."""
+    planes: dict[Path, int] = {(): 1}
+    spectra = [0] * (tree.depth + 1)
     widest = 2 * size + 4 * samples
-    for broods in tree.broods.values():
-        for brood in broods:
+    for path in sorted(tree.broods, key=len):
+        # Half and whole spectra of all planes of the stack.
+        spectra[len(path)] = max(spectra[len(path)], 3 * planes[path] * (size >> (tree.exponent(path) * ndim)))
+        for brood in tree.broods[path]:
             m = size >> (brood.exponent * ndim)
-            siblings = min(len(brood.numbers), stack_size(items, max(samples, m)))
-            widest = max(widest, siblings * max(5 * m, 2 * m + 6 * samples))
-    return widest
+            most = max(planes[path], together(items, max(samples, m), ndim))
+            count = min(planes[path] * len(brood.numbers), most)
+            planes |= {(*path, n): count for n in brood.numbers}
+            widest = max(widest, count * max(5 * m, 2 * m + 6 * samples))
+    return sum(spectra) + widest
 
 
 def _real_transform(size: int) -> float:

@@ -7,21 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scatflow_scattering.tree import Brood, Key, Path, Stack, Tree, siblings, stack_size, stacks
+from scatflow_scattering.tree import Brood, Key, Path, Stack, Tree, stacks
 from scatflow_wavelet.bank import Bank
-from scatflow_wavelet.groups import groups
+from scatflow_wavelet.filtering import Multipliers, filtered, spread
+from scatflow_wavelet.groups import groups, parts
 from scatflow_wavelet.layout import Grid
-from scatflow_wavelet.spectrum import (
-    Low,
-    Tiles,
-    axes,
-    half_spectrum,
-    low_pass,
-    smooth,
-    spread,
-    unsmooth,
-    whole_spectrum,
-)
+from scatflow_wavelet.smoothing import Low, averaged, low_pass, unsmooth
+from scatflow_wavelet.spectrum import axes, half_spectrum, whole_spectrum
 
 Array = Any
 
@@ -41,14 +33,14 @@ class Smoothing:
 
     def read(self, xp: Any, stack: Stack) -> Array:
         """Return the low-passed planes at the samples kept: shape (items, planes, *self.shape)."""
-        return smooth(xp, stack.half(), self.low[stack.exponent])[(..., *self.keep)]
+        return averaged(xp, stack.planes, stack.half, self.low[stack.exponent])[(..., *self.keep)]
 
     def adjoint(self, xp: Any, cotangent: Array, exponent: int, sizes: tuple[int, ...]) -> Array:
         """Return the cotangent of the planes from that of what :meth:`read` returns."""
         low = self.low[exponent]
         whole = xp.zeros((*cotangent.shape[:2], *low.target), dtype=cotangent.dtype, device=cotangent.device)
         whole[(..., *self.keep)] = cotangent
-        return unsmooth(xp, half_spectrum(xp, whole, len(sizes)), low)
+        return unsmooth(xp, whole, low)
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,7 @@ def low_passes(
     return {e: low_pass(bank, grid, step, xp, dtype, device) for e, grid in grids.items()}
 
 
-def scatter(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles], average: Average) -> Array:
+def scatter(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], average: Average) -> Array:
     """Return the scattering coefficients of a block of periodic planes.
 
     Parameters
@@ -146,7 +138,7 @@ def tree_ndim(block: Array, average: Average) -> int:
     return len(average.keep) if isinstance(average, Smoothing) else len(average.core)
 
 
-def pull(xp: Any, cotangent: Array, block: Array, tree: Tree, bands: Mapping[Key, Tiles], average: Average) -> Array:
+def pull(xp: Any, cotangent: Array, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], average: Average) -> Array:
     """Return the cotangent of the block: the adjoint of the derivative of :func:`scatter`.
 
     Parameters
@@ -188,7 +180,7 @@ class _Adjoint:
     given: Array
     core: tuple[int, ...]
     tree: Tree
-    bands: Mapping[Key, Tiles]
+    bands: Mapping[Key, Multipliers]
     average: Average
 
     def cotangent(self, paths: tuple[Path, ...], exponent: int, planes: Array) -> Array:
@@ -217,10 +209,9 @@ class _Adjoint:
     def _from_below(self, spectrum: Array, below: Array, path: Path, brood: Brood) -> None:
         """Add, as a spectrum, what reaches a plane from its children on one grid."""
         xp, sizes = self.xp, tuple(length >> brood.exponent for length in self.core)
-        for part in brood.parts(stack_size(spectrum.shape[0], max(self.average.samples, math.prod(sizes)))):
-            band = siblings(xp, spectrum, brood, part, self.bands, sizes)
+        for part in parts(brood.numbers, spectrum.shape[0], max(self.average.samples, math.prod(sizes)), len(sizes)):
+            band = filtered(xp, spectrum, self.bands[brood.key], part, sizes)
             modulus = xp.abs(band)
             slope = self.cotangent(tuple((*path, n) for n in part), brood.exponent, modulus)
             band = band * (slope / xp.where(modulus > 0, modulus, xp.ones_like(modulus)))
-            tiles = [self.bands[brood.first, brood.source, n] for n in part]
-            spread(xp, band, tiles, below, 2 ** (brood.exponent - brood.source))
+            spread(xp, band, self.bands[brood.key], part, below, 2 ** (brood.exponent - brood.source))

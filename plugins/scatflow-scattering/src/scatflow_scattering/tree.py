@@ -15,18 +15,17 @@ from typing import Any, Literal
 
 from scatflow.errors import ParameterError
 from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.filtering import Multipliers, filtered, multipliers
+from scatflow_wavelet.groups import parts
 from scatflow_wavelet.layout import Band, Grid
 from scatflow_wavelet.selection import Labels, select
-from scatflow_wavelet.spectrum import Tiles, band_tiles, filtered, half_spectrum, whole_spectrum
+from scatflow_wavelet.spectrum import half_spectrum, whole_spectrum
 
 Array = Any
 Path = tuple[int, ...]
 Kind = Literal["increasing", "all"]
-#: A filter by (first order with the same bank, exponent of the grid it is applied on, band number).
+#: Filters by (first order with the same bank, exponent of the grid they are applied on, exponent of the result).
 Key = tuple[int, int, int]
-
-#: Samples of sibling planes computed together: about half of a core's second-level cache, as complex numbers.
-_SAMPLES = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,10 @@ class Brood:
     first: int
     source: int
 
-    def parts(self, size: int) -> Iterator[tuple[int, ...]]:
-        """Yield the band numbers, at most ``size`` at a time."""
-        for start in range(0, len(self.numbers), size):
-            yield self.numbers[start : start + size]
+    @property
+    def key(self) -> Key:
+        """Which filters take the plane to its children."""
+        return (self.first, self.source, self.exponent)
 
 
 @dataclass(frozen=True)
@@ -85,20 +84,18 @@ class Tree:
         """Return e such that the plane of ``path`` lies on absolute multiples of 2^e."""
         return max(0, self.banks[len(path) - 1].bands[path[-1]].j - self.oversampling) if path else 0
 
-    def key(self, path: Path, n: int) -> Key:
-        """Return which filter takes the plane of ``path`` to that of ``path + (n,)``."""
-        return (self._first[len(path)], self.exponent(path), n)
-
     @cached_property
     def broods(self) -> Mapping[Path, tuple[Brood, ...]]:
         """Path -> its children by the grid they lie on, finest first."""
-        result = {}
+        result: dict[Path, tuple[Brood, ...]] = {}
+        known: dict[tuple[Brood, ...], tuple[Brood, ...]] = {}
         for path, numbers in self.children.items():
             of = {n: self.exponent((*path, n)) for n in numbers}
-            result[path] = tuple(
+            broods = tuple(
                 Brood(e, tuple(n for n in numbers if of[n] == e), self._first[len(path)], self.exponent(path))
                 for e in sorted(set(of.values()))
             )
+            result[path] = known.setdefault(broods, broods)  # one object for equal ones: the walk compares by identity
         return result
 
     @cached_property
@@ -106,14 +103,13 @@ class Tree:
         return tuple(self.banks.index(bank) for bank in self.banks)
 
     @cached_property
-    def edges(self) -> Mapping[Key, int]:
-        """Every filter of the tree -> how often it is applied."""
-        count: dict[Key, int] = {}
-        for path, bands in self.children.items():
-            for n in bands:
-                key = self.key(path, n)
-                count[key] = count.get(key, 0) + 1
-        return count
+    def edges(self) -> Mapping[Key, tuple[int, ...]]:
+        """Key -> the bands that are needed between these grids."""
+        needed: dict[Key, set[int]] = {}
+        for broods in self.broods.values():
+            for brood in broods:
+                needed.setdefault(brood.key, set()).update(brood.numbers)
+        return {key: tuple(sorted(numbers)) for key, numbers in needed.items()}
 
 
 def grow(banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[Labels, ...] | None, subject: str) -> Tree:
@@ -219,7 +215,7 @@ class Node:
         return self._stack.half()[:, self._index, ...]
 
 
-def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None) -> dict[Key, Tiles]:
+def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None) -> dict[Key, Multipliers]:
     """Return every filter of the tree for blocks of one shape.
 
     Parameters
@@ -234,18 +230,16 @@ def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any
     Returns
     -------
     dict
-        Key -> tiles, as :func:`walk` takes them.
+        Key -> multipliers, as :func:`walk` takes them.
     """
     result = {}
-    for first, exponent, n in tree.edges:
-        bank = tree.banks[first]
-        target = max(0, bank.bands[n].j - tree.oversampling)
-        grid = Grid(tuple(length >> exponent for length in shape), 2**exponent)
-        result[first, exponent, n] = band_tiles(bank, n, grid, 2 ** (target - exponent), xp, dtype, device)
+    for (first, source, target), numbers in tree.edges.items():
+        grid = Grid(tuple(length >> source for length in shape), 2**source)
+        result[first, source, target] = multipliers(tree.banks[first], numbers, grid, 2 ** (target - source), xp, dtype, device)
     return result
 
 
-def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Iterator[Node]:
+def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers]) -> Iterator[Node]:
     """Yield the planes of the tree one by one, each before those below it.
 
     Parameters
@@ -264,7 +258,7 @@ def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles]) -> Itera
             yield Node(stack, index)
 
 
-def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles], samples: int = 0) -> Iterator[Stack]:
+def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], samples: int = 0) -> Iterator[Stack]:
     """Yield the planes of the tree, depth-first, small siblings together so that calls do not dominate.
 
     Parameters
@@ -291,32 +285,36 @@ def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Tiles], sample
     yield from _below(xp, root, tree, bands, tuple(block.shape[1:]), samples)
 
 
-def _below(xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Tiles], core: tuple[int, ...], samples: int) -> Iterator[Stack]:
-    inner = [(index, path) for index, path in enumerate(stack.paths) if path in tree.broods]
-    if not inner:
+def _below(
+    xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Multipliers], core: tuple[int, ...], samples: int
+) -> Iterator[Stack]:
+    families = _families(stack.paths, tree)
+    if not families:
         return
-    half, items = stack.half(), stack.planes.shape[0]
+    half, items, ndim = stack.half(), stack.planes.shape[0], len(core)
     stack.planes = None  # not needed below
-    n = core[-1] >> stack.exponent
-    for index, path in inner:
-        spectrum = whole_spectrum(xp, half[:, index, ...], n, len(core))
-        for brood in tree.broods[path]:
+    for where, broods in families:
+        paths = stack.paths[where]
+        whole = whole_spectrum(xp, half[:, where, ...], core[-1] >> stack.exponent, ndim)
+        spectra = xp.reshape(whole, (items * len(paths), *whole.shape[2:]))
+        for brood in broods:
             sizes = tuple(length >> brood.exponent for length in core)
-            for part in brood.parts(stack_size(items, max(samples, math.prod(sizes)))):
-                planes = xp.abs(siblings(xp, spectrum, brood, part, bands, sizes))
-                child = Stack(xp, tuple((*path, k) for k in part), brood.exponent, planes)
+            for part in parts(brood.numbers, spectra.shape[0], max(samples, math.prod(sizes)), ndim):
+                planes = xp.abs(filtered(xp, spectra, bands[brood.key], part, sizes))
+                below = tuple((*path, k) for path in paths for k in part)
+                child = Stack(xp, below, brood.exponent, xp.reshape(planes, (items, len(below), *sizes)))
                 del planes
                 yield child
                 yield from _below(xp, child, tree, bands, core, samples)
 
 
-def siblings(
-    xp: Any, spectrum: Array, brood: Brood, part: tuple[int, ...], bands: Mapping[Key, Tiles], sizes: tuple[int, ...]
-) -> Array:
-    """Return complex bands of one plane, decimated: shape (items, len(part), *sizes)."""
-    return filtered(xp, spectrum, [bands[brood.first, brood.source, n] for n in part], sizes)
-
-
-def stack_size(items: int, samples: int) -> int:
-    """Return how many sibling planes of so many samples are computed together for so many items."""
-    return max(1, _SAMPLES // max(1, items * samples))
+def _families(paths: tuple[Path, ...], tree: Tree) -> list[tuple[slice, tuple[Brood, ...]]]:
+    """Return runs of planes that have the same children: (slice of the planes, broods)."""
+    runs: list[tuple[slice, tuple[Brood, ...]]] = []
+    for index, path in enumerate(paths):
+        broods = tree.broods.get(path, ())
+        if runs and runs[-1][1] is broods and runs[-1][0].stop == index:
+            runs[-1] = (slice(runs[-1][0].start, index + 1), broods)
+        elif broods:
+            runs.append((slice(index, index + 1), broods))
+    return runs

@@ -82,6 +82,14 @@ class Bank:
         """Return the multiplier of the low-pass: float64 or complex128, shape ``grid.shape``, FFT order."""
         return self.gain * self.family.low(self.layout, grid)
 
+    def low_along(self, axis: int, n: int, step: int) -> Multiplier | None:
+        """Return the low-pass along one axis on a grid of n samples; the product over all axes is :meth:`low_multiplier`.
+
+        None where the low-pass is no such product.
+        """
+        values = self.family.low_along(self.layout, axis, n, step)
+        return values if values is None or axis else self.gain * values
+
     def psi(
         self, grid: Grid, indices: Iterable[int] | None = None, xp: Any = np, dtype: str = "float64", device: Any = None
     ) -> Any:

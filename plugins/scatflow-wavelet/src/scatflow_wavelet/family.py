@@ -38,6 +38,13 @@ class WaveletFamily(FilterFamily):
         """Return the multiplier of the low-pass on a grid: shape ``grid.shape``, unscaled."""
         raise NotImplementedError
 
+    def low_along(self, layout: Layout, axis: int, n: int, step: int) -> Multiplier | None:
+        """Return the low-pass along one axis of n samples, where the low-pass is the product of those of its axes.
+
+        None where it is not; default: in one dim itself.
+        """
+        return self.low(layout, Grid((n,), step)) if layout.ndim == 1 else None
+
     def gain(self, layout: Layout) -> float:
         """Return the factor by which all filters of the bank are multiplied; default 1."""
         return 1.0

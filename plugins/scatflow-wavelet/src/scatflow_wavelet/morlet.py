@@ -100,6 +100,12 @@ class Morlet(WaveletFamily):
         mass = _at_zero(layout.aspect, center, precision)
         return gaussian(grid.spacing(layout.aspect), grid.shape, center, precision) / mass
 
+    def low_along(self, layout: Layout, axis: int, n: int, step: int) -> Real:
+        """Return the low-pass along one axis: Gaussians are products."""
+        along = Layout(layout.J, layout.voices, layout.T, (layout.aspect[axis],))
+        precision, center = np.array([[self._width(layout) ** 2]]), np.zeros(1)
+        return gaussian(Grid((n,), step).spacing(along.aspect), (n,), center, precision) / _at_zero(along.aspect, center, precision)
+
     def gain(self, layout: Layout) -> float:
         """Return 1, or what makes the bank contractive."""
         return _contractive_gain(layout) if self.contractive else 1.0

@@ -8,21 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from scatflow_wavelet.bank import Bank
-from scatflow_wavelet.groups import groups
+from scatflow_wavelet.filtering import Multipliers, filtered, multipliers, spread
+from scatflow_wavelet.groups import groups, parts
 from scatflow_wavelet.layout import Grid
-from scatflow_wavelet.spectrum import (
-    Low,
-    Tiles,
-    axes,
-    band_tiles,
-    filtered,
-    half_spectrum,
-    low_pass,
-    smooth,
-    spread,
-    unsmooth,
-    whole_spectrum,
-)
+from scatflow_wavelet.smoothing import Low, averaged, low_pass, unsmooth
+from scatflow_wavelet.spectrum import axes, half_spectrum, whole_spectrum
 
 Array = Any
 
@@ -72,10 +62,10 @@ def filters(bank: Bank, levels: Sequence[Level], shape: tuple[int, ...], xp: Any
     Returns
     -------
     dict
-        ``bands``: band number -> tiles; ``low``: the low-pass, or nothing.
+        ``bands``: level name -> multipliers; ``low``: the low-pass, or nothing.
     """
     whole = Grid(shape)
-    bands = {n: band_tiles(bank, n, whole, level.grid, xp, dtype, device) for level in levels for n in level.bands}
+    bands = {level.name: multipliers(bank, level.bands, whole, level.grid, xp, dtype, device) for level in levels if level.bands}
     low = tuple(low_pass(bank, whole, level.grid, xp, dtype, device) for level in levels if level.low)
     return {"bands": bands, "low": low}
 
@@ -84,7 +74,7 @@ def decompose(
     xp: Any,
     block: Array,
     levels: Sequence[Level],
-    bands: Mapping[int, Tiles],
+    bands: Mapping[str, Multipliers],
     low: Sequence[Low],
     keep: Mapping[str, tuple[slice, ...]],
 ) -> dict[str, Array]:
@@ -116,9 +106,13 @@ def decompose(
         for level in levels:
             part, sizes = keep[level.name], tuple(n // level.grid for n in core)
             if level.low:
-                out[level.name][group, 0, ...] = xp.astype(smooth(xp, half, low[0])[(..., *part)], dtype)
-            for k, n in enumerate(level.bands, int(level.low)):
-                out[level.name][group, k, ...] = filtered(xp, whole, [bands[n]], sizes)[(slice(None), 0, *part)]
+                smoothed = averaged(xp, items[group, ...], half, low[0])
+                out[level.name][group, 0, ...] = xp.astype(smoothed[(..., *part)], dtype)
+            place = int(level.low)
+            for numbers in parts(level.bands, group.stop - group.start, math.prod(sizes), ndim):
+                planes = filtered(xp, whole, bands[level.name], numbers, sizes)
+                out[level.name][group, place : place + len(numbers), ...] = planes[(..., *part)]
+                place += len(numbers)
     return {name: xp.reshape(value, (*batch, *value.shape[1:])) for name, value in out.items()}
 
 
@@ -132,7 +126,7 @@ def recompose(
     cotangents: Mapping[str, Array],
     core: tuple[int, ...],
     levels: Sequence[Level],
-    bands: Mapping[int, Tiles],
+    bands: Mapping[str, Multipliers],
     low: Sequence[Low],
     keep: Mapping[str, tuple[slice, ...]],
 ) -> Array:
@@ -163,8 +157,8 @@ def recompose(
                 whole = xp.zeros((total.shape[0], *sizes), dtype=sample.dtype, device=sample.device)
                 whole[(..., *part)] = given[level.name][group, k, ...]
                 if level.low and k == 0:
-                    out[group, ...] = unsmooth(xp, half_spectrum(xp, xp.real(whole), ndim), low[0])
+                    out[group, ...] = unsmooth(xp, xp.real(whole), low[0])
                 else:
-                    spread(xp, whole[:, None, ...], [bands[level.bands[k - level.low]]], total, level.grid)
+                    spread(xp, whole[:, None, ...], bands[level.name], level.bands[k - level.low :][:1], total, level.grid)
         out[group, ...] += xp.real(xp.fft.ifftn(total, axes=axes(ndim)))
     return xp.reshape(out, (*batch, *core))

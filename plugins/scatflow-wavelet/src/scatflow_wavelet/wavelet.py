@@ -13,14 +13,14 @@ from scatflow.contract import Window, operator, param
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.filtering import building_bytes, kept_samples, stored_bytes
 from scatflow_wavelet.gammatone import Gammatone
-from scatflow_wavelet.groups import group_size
+from scatflow_wavelet.groups import group_size, together
 from scatflow_wavelet.labels import path_coords
 from scatflow_wavelet.layout import Band, Grid
 from scatflow_wavelet.parameters import BankParameters
 from scatflow_wavelet.references import WAVELET_TOUR
 from scatflow_wavelet.selection import Selection, select
-from scatflow_wavelet.spectrum import kept_samples
 from scatflow_wavelet.transform import Level, decompose, filters, recompose
 
 Array = Any
@@ -192,16 +192,17 @@ def _keep(levels: tuple[Level, ...], at: Place) -> dict[str, tuple[slice, ...]]:
 
 def _cost(bank: Bank, levels: tuple[Level, ...], shape: tuple[int, ...], count: int, real: int) -> Cost:
     size, ndim = math.prod(shape), len(shape)
-    flops, stored, results = 2.5 * size * math.log2(max(2, size)), 0, 0
+    flops, stored, results, building = 2.5 * size * math.log2(max(2, size)), 0, 0, 0
     for level in levels:
         m = size // level.grid**ndim
         kept = sum(kept_samples(bank, n, Grid(shape), level.grid) for n in level.bands)
-        flops += 8 * kept + len(level) * 5 * m * math.log2(max(2, m))
-        stored += kept * real
+        flops += 4 * kept + len(level) * 5 * m * math.log2(max(2, m))
+        bands = sum(stored_bytes(bank, n, Grid(shape), level.grid, real) for n in level.bands)
+        stored, building = stored + bands, max(building, building_bytes(bank, size, bands))
         results += len(level) * math.prod(-(-n // level.stride) for n in shape) * 2 * real
     largest = max((size // level.grid**ndim for level in levels), default=size)
-    # Half and whole spectrum of a group, a product and its transform; a filter is evaluated in float64, by two planes, or
-    # by six complex ones.
-    planes = (3 * real * size + 6 * real * largest) * min(count, group_size(shape))
-    evaluated = (12 if bank.family.causal else 2) * 8 * size
-    return Cost(count * flops, stored + max(count * results + planes, evaluated))
+    # Half and whole spectrum of a group; products of some bands and their transforms.
+    items = min(count, group_size(shape))
+    bands = min(max((len(level.bands) for level in levels), default=0), together(items, largest, ndim))
+    planes = (3 * real * size + max(1, bands) * 6 * real * largest) * items
+    return Cost(count * flops, stored + max(count * results + planes, building))
