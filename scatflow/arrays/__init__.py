@@ -20,6 +20,7 @@ from scatflow.arrays.namespace import (
     to_device,
 )
 from scatflow.arrays.random import item_generator, normal, uniform
+from scatflow.arrays.threads import in_threads, usable_threads
 
 __all__ = [
     "CacheStats",
@@ -35,6 +36,7 @@ __all__ = [
     "extension_index",
     "fast_length",
     "fold",
+    "in_threads",
     "is_cupy",
     "is_numpy",
     "item_generator",
@@ -46,5 +48,6 @@ __all__ = [
     "signature",
     "to_device",
     "uniform",
+    "usable_threads",
     "use",
 ]

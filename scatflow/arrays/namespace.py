@@ -37,13 +37,16 @@ class Namespace:
     ----------
     fft : Door
         The transforms of the array API (but ``hfft``), and ``fftfreq``, ``rfftfreq``, ``fftshift``, ``ifftshift``.
+    threads : int
+        Threads that a kernel may use for independent parts; a single transform has one.
     """
 
-    __slots__ = ("_library", "fft")
+    __slots__ = ("_library", "fft", "threads")
 
-    def __init__(self, library: Any, fft: Door) -> None:
+    def __init__(self, library: Any, fft: Door, threads: int = 1) -> None:
         self._library = library
         self.fft = fft
+        self.threads = threads
 
     def __getattr__(self, name: str) -> Any:
         # Reached only for names that are not slots; a slot that is missing here is not yet set.
@@ -52,17 +55,17 @@ class Namespace:
         return getattr(self._library, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*dir(self._library), "fft"})
+        return sorted({*dir(self._library), "fft", "threads"})
 
     def __repr__(self) -> str:
         return f"<namespace {self._library.__name__} with {self.fft!r}>"
 
 
-# Namespaces made so far, by (library, provider), so that `xp is xp` holds in one process.
-_NAMESPACES: dict[tuple[str, str], Namespace] = {}
+# Namespaces made so far, by (library, provider, threads), so that `xp is xp` holds in one process.
+_NAMESPACES: dict[tuple[str, str, int], Namespace] = {}
 
 
-def namespace(*blocks: Any, fft: str | None = None) -> Namespace:
+def namespace(*blocks: Any, fft: str | None = None, threads: int = 1) -> Namespace:
     """Return the array namespace of the blocks, with the FFT door in it.
 
     Parameters
@@ -73,11 +76,13 @@ def namespace(*blocks: Any, fft: str | None = None) -> Namespace:
     fft : str, optional
         FFT provider for numpy blocks, by default :func:`scatflow.arrays.fft.default_provider`. Blocks of
         other libraries use their library's own.
+    threads : int, optional
+        Threads for independent parts of a kernel on numpy blocks; other libraries always have one.
 
     Returns
     -------
     Namespace
-        The same object for the same library and provider.
+        The same object for the same library, provider and threads.
 
     Raises
     ------
@@ -107,10 +112,11 @@ def namespace(*blocks: Any, fft: str | None = None) -> Namespace:
         )
     library = found.pop() if found else "numpy"
     chosen = (fft or fft_registry.default_provider()) if library == "numpy" else library
-    known = _NAMESPACES.get((library, chosen))
+    key = (library, chosen, threads if library == "numpy" else 1)
+    known = _NAMESPACES.get(key)
     if known is None:
         # setdefault keeps the first one when two threads arrive here together.
-        known = _NAMESPACES.setdefault((library, chosen), _wrap(library, chosen))
+        known = _NAMESPACES.setdefault(key, _wrap(*key))
     return known
 
 
@@ -137,9 +143,9 @@ def _is_strict(block: Any) -> bool:
     return type(block).__module__.partition(".")[0] == "array_api_strict"
 
 
-def _wrap(library: str, chosen: str) -> Namespace:
+def _wrap(library: str, chosen: str, threads: int) -> Namespace:
     if library == "numpy":
-        return Namespace(importlib.import_module("array_api_compat.numpy"), fft_registry.provider(chosen))
+        return Namespace(importlib.import_module("array_api_compat.numpy"), fft_registry.provider(chosen), threads)
     if library == "cupy":
         return Namespace(importlib.import_module("array_api_compat.cupy"), CudaDoor(sys.modules["cupy"]))
     strict = importlib.import_module("array_api_strict")

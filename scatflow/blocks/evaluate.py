@@ -23,7 +23,7 @@ Blocks = Sequence[Any]
 
 
 def evaluate(
-    kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None
+    kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None, threads: int = 1
 ) -> dict[str, Array]:
     """Evaluate a kernel on blocks whose core axes are whole.
 
@@ -37,13 +37,15 @@ def evaluate(
         Absolute output range along batch dims; the blocks then cover just what it needs. Default: whole arrays.
     fft : str, optional
         FFT provider; default the process's own.
+    threads : int, optional
+        Threads for independent parts of the kernel; the result does not depend on it.
 
     Returns
     -------
     dict
         Result name -> block, dims in public order.
     """
-    xp = namespace(*blocks, fft=fft)
+    xp = namespace(*blocks, fft=fft, threads=threads)
     batch = box or {}
     ready = [to_kernel(xp, block, port) for block, port in zip(blocks, kernel.inputs, strict=True)]
     operator = kernel.operator
@@ -61,10 +63,10 @@ def evaluate(
 
 
 def partial(
-    kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None
+    kernel: Kernel, blocks: Blocks, box: Mapping[str, tuple[int, int]] | None = None, fft: str | None = None, threads: int = 1
 ) -> tuple[Array, ...]:
     """Return the state of a Reduce on one block."""
-    xp = namespace(*blocks, fft=fft)
+    xp = namespace(*blocks, fft=fft, threads=threads)
     batch = box or {}
     operator = kernel.operator
     assert isinstance(operator, Reduce)

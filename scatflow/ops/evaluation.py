@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from scatflow import blocks, lower
+from scatflow.arrays import usable_threads
 from scatflow.contract import Composite, Operator, Program, Reduce, Ref, Source, Wire
 from scatflow.errors import DimensionError, ParameterError, PlanError, near
 from scatflow.graph import Call, bind
@@ -100,9 +101,9 @@ def _evaluate(operator: Operator, arrays: Sequence[Any], rechunk: str | None) ->
     if any(lower.is_lazy(item) for item in data):
         values: Mapping[str, Any] = lower.lower(call, data, rechunk)
     elif isinstance(call.operator, Reduce):
-        values = blocks.finalize(call.kernel, blocks.partial(call.kernel, data))
+        values = blocks.finalize(call.kernel, blocks.partial(call.kernel, data, threads=usable_threads()))
     else:
-        values = blocks.evaluate(call.kernel, data)
+        values = blocks.evaluate(call.kernel, data, threads=usable_threads())
     _check_shapes(call, values)
     origins = _origins(arrays)
     return {

@@ -54,6 +54,24 @@ def test_same_bytes_whatever_comes_after_in_the_batch(bench, rng):
     np.testing.assert_allclose(bench(operator, data[:7]), whole[:7], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("dims", "shape", "kw"),
+    [
+        (("x",), (50, 3000), {"J": 5, "Q": (4, 1)}),  # several groups of items
+        (("x",), (1, 5000), {"J": 4, "T": "global"}),
+        (("y", "x"), (1, 260, 300), {"J": 3, "L": 4, "order": 3}),  # one group, several branches
+        (("y", "x"), (7, 24, 24), {"J": 2, "tree": "all", "oversampling": 2, "paths": ({"order": 2, "j1": 1},)}),
+    ],
+)
+def test_same_bytes_in_any_number_of_threads(rng, dims, shape, kw):
+    from scatflow.blocks import evaluate
+
+    data = rng.standard_normal(shape).astype(np.float32)
+    kernel = bind(Scattering(dims=dims, **kw), spec_of(xr.DataArray(data, dims=("t", *dims)))).kernel
+    first, *others = (evaluate(kernel, [data], threads=threads)[""].tobytes() for threads in (1, 2, 5))
+    assert others == [first, first]
+
+
 @pytest.mark.parametrize(("dims", "shape", "kw"), [
     (("x",), (2, 200), {"J": 3, "Q": 2}),
     (("y", "x"), (2, 40, 48), {"J": 2, "L": 3, "covariance": True}),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Literal, Self
 
+from scatflow.arrays import in_threads
 from scatflow.contract import Reference, operator, param
 from scatflow.contract.average import Average
 from scatflow.contract.cells import Cells, stack, valid_share
@@ -190,10 +192,11 @@ class ScatteringMoments(TreeParameters, Average):
         batch, core = block.shape[: block.ndim - ndim], block.shape[block.ndim - ndim :]
         items = xp.reshape(block, (-1, *core)) if math.prod(batch) else xp.reshape(block, (0, *core))
         masks = None if valid is None else xp.reshape(valid, items.shape)
-        found = [
-            self._group(xp, items[part, ...], None if masks is None else masks[part, ...], tree, cells, prepared["bands"])
+        work = [
+            partial(self._group, xp, items[part, ...], None if masks is None else masks[part, ...], tree, cells, prepared["bands"])
             for part in groups(items.shape[0], core)
         ]
+        found = in_threads(getattr(xp, "threads", 1), work)
         count = len(self._observed(tree)) + (self.normalize in ("each", "ensemble"))
         if not found:
             shape = (*batch, cells.count, count)

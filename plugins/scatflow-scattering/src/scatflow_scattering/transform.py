@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from scatflow_scattering.tree import Brood, Key, Path, Stack, Tree, stacks
+from scatflow.arrays import in_threads
+from scatflow_scattering.tree import Brood, Key, Path, Stack, Tree, branches
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.filtering import Multipliers, filtered, spread
 from scatflow_wavelet.groups import groups, parts
@@ -111,14 +113,25 @@ def scatter(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers],
     items = xp.reshape(block, (math.prod(batch), *core))
     shape = (items.shape[0], len(tree.paths), *average.shape)
     out = xp.empty(shape, dtype=block.dtype, device=block.device)
-    for group in groups(items.shape[0], core):
-        for stack in stacks(xp, items[group, ...], tree, bands, average.samples):
+    # Threads share the groups of items, or the branches of the tree where there are few; the stacks are the same either way.
+    found, threads = list(groups(items.shape[0], core)), getattr(xp, "threads", 1)
+    outer, inner = (threads, 1) if len(found) >= threads else (1, threads)
+
+    def read(group: slice, branch: Callable[[], Iterator[Stack]]) -> None:
+        for stack in branch():
             wanted = [(i, tree.position[path]) for i, path in enumerate(stack.paths) if path in tree.position]
             if not wanted:
                 continue
             values = average.read(xp, stack)
             for mine, theirs in _runs(wanted):
                 out[group, theirs, ...] = values[:, mine, ...]
+
+    def walk(group: slice) -> None:
+        root, below = branches(xp, items[group, ...], tree, bands, average.samples)
+        read(group, root)
+        in_threads(inner, [partial(read, group, branch) for branch in below])
+
+    in_threads(outer, [partial(walk, group) for group in found])
     return xp.reshape(out, (*batch, *shape[1:]))
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 from scatflow.errors import ParameterError
@@ -258,6 +258,9 @@ def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers]) ->
             yield Node(stack, index)
 
 
+Branch = Callable[[], Iterator[Stack]]
+
+
 def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], samples: int = 0) -> Iterator[Stack]:
     """Yield the planes of the tree, depth-first, small siblings together so that calls do not dominate.
 
@@ -280,14 +283,51 @@ def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], 
         ``paths``, ``exponent``, ``planes`` of shape (items, siblings, *core / 2^exponent) and ``half()``; to be used
         before the next step.
     """
-    root = Stack(xp, ((),), 0, block[:, None, ...])
-    yield root
-    yield from _below(xp, root, tree, bands, tuple(block.shape[1:]), samples)
+    root, below = branches(xp, block, tree, bands, samples)
+    yield from root()
+    for branch in below:
+        yield from branch()
+
+
+def branches(
+    xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], samples: int = 0
+) -> tuple[Branch, Iterator[Branch]]:
+    """Return what walks the parts of the tree: the root alone, and what lies below it, independent of each other.
+
+    Parameters
+    ----------
+    xp, block, tree, bands, samples
+        As for :func:`stacks`, which is all of these one after the other.
+
+    Returns
+    -------
+    (callable, iterator of callable)
+        Each returns an iterator over stacks. The root is to be walked before the next one is asked for.
+    """
+    root, core = Stack(xp, ((),), 0, block[:, None, ...]), tuple(block.shape[1:])
+
+    def branch(child: Callable[[], Stack]) -> Iterator[Stack]:
+        stack = child()
+        yield stack
+        yield from _below(xp, stack, tree, bands, core, samples)
+
+    below = (partial(branch, child) for child in _children(xp, root, tree, bands, core, samples))
+    return lambda: iter((root,)), below
 
 
 def _below(
     xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Multipliers], core: tuple[int, ...], samples: int
 ) -> Iterator[Stack]:
+    for part in _children(xp, stack, tree, bands, core, samples):
+        child = part()
+        yield child
+        yield from _below(xp, child, tree, bands, core, samples)
+
+
+def _children(
+    xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Multipliers], core: tuple[int, ...], samples: int
+) -> Iterator[Callable[[], Stack]]:
+    """Yield what computes the stacks of children of a stack, whose planes are given up."""
     families = _families(stack.paths, tree)
     if not families:
         return
@@ -299,13 +339,18 @@ def _below(
         spectra = xp.reshape(whole, (items * len(paths), *whole.shape[2:]))
         for brood in broods:
             sizes = tuple(length >> brood.exponent for length in core)
-            for part in parts(brood.numbers, spectra.shape[0], max(samples, math.prod(sizes)), ndim):
-                planes = xp.abs(filtered(xp, spectra, bands[brood.key], part, sizes))
-                below = tuple((*path, k) for path in paths for k in part)
-                child = Stack(xp, below, brood.exponent, xp.reshape(planes, (items, len(below), *sizes)))
-                del planes
-                yield child
-                yield from _below(xp, child, tree, bands, core, samples)
+            for numbers in parts(brood.numbers, spectra.shape[0], max(samples, math.prod(sizes)), ndim):
+                yield partial(_child, xp, spectra, paths, brood.exponent, bands[brood.key], numbers, sizes)
+
+
+def _child(
+    xp: Any, spectra: Array, paths: tuple[Path, ...], exponent: int, bands: Multipliers, numbers: tuple[int, ...],
+    sizes: tuple[int, ...],
+) -> Stack:  # fmt: skip
+    """Return the moduli of some bands of some planes, given as (items times planes, *grid) spectra."""
+    planes = xp.abs(filtered(xp, spectra, bands, numbers, sizes))
+    below = tuple((*path, n) for path in paths for n in numbers)
+    return Stack(xp, below, exponent, xp.reshape(planes, (spectra.shape[0] // len(paths), len(below), *sizes)))
 
 
 def _families(paths: tuple[Path, ...], tree: Tree) -> list[tuple[slice, tuple[Brood, ...]]]:
