@@ -5,25 +5,28 @@
     python benchmarks/scattering.py --quick          # one small case, nothing written
     python benchmarks/scattering.py --table FILE     # the table of an earlier run
 
-Both take turns within a round, float32, order 2, filters built beforehand. ``a = 0`` samples inner planes as the peer does,
-``a = 1`` is our default, which is ten times more accurate. The FFT floor is the time of the transforms that our definition
-asks for at ``a = 0``, and of nothing else. With two threads we split the batch and the peer's FFTs take two workers.
+All take turns within a round, float32, order 2, filters built beforehand; the process is held to as many cores as there are
+threads. The peer runs on every one of its back ends that is installed (numpy, torch, jax with jit), and ratios are to the
+fastest. ``as the peer`` samples inner planes (oversampling 0) and extends the data (in two dims pad 1) as the peer does;
+``default`` is ours, which is ten times more accurate. The FFT floor is the time of the transforms that the first one asks for
+if averages are products of matrices, and of nothing else. The first call builds filters and, once per installation, compiles.
 Peak memory is what the process holds at most beyond what it held before, in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
+import collections
 import ctypes
 import datetime
-import functools
 import importlib.metadata
+import importlib.util
 import json
-import math
 import multiprocessing
+import os
 import platform
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -33,14 +36,14 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from scatflow.arrays import namespace
+from scatflow.arrays import namespace, signature
 from scatflow.blocks import evaluate
 from scatflow.graph import Kernel, bind
 from scatflow.graph.kernel import extended_place
 from scatflow.spec import ArraySpec
 from scatflow_scattering.scattering import Scattering
 
-SCHEMA = 1
+SCHEMA = 2
 RESULTS = Path(__file__).parent / "results" / "scattering.json"
 CASES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "16 x 256^2, J=4, L=8": ((16, 256, 256), {"J": 4, "L": 8}),
@@ -49,64 +52,88 @@ CASES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "16 x 65536, J=8, Q=(8,1)": ((16, 65536), {"J": 8, "Q": (8, 1)}),
 }
 QUICK = {"4 x 128^2, J=3, L=8": ((4, 128, 128), {"J": 3, "L": 8})}
+#: What the peer calls its back ends.
+BACK_ENDS = ("numpy", "torch", "jax")
+OURS = ("as the peer", "default")
 Call = Callable[[], Any]
+ALL_CORES = os.sched_getaffinity(0) if platform.system() == "Linux" else set(range(os.cpu_count() or 1))
 
 
-def ours(shape: tuple[int, ...], parameters: dict[str, Any], oversampling: int, threads: int) -> Call:
+def ours(shape: tuple[int, ...], parameters: dict[str, Any], who: str, fft: str = "scipy", threads: int = 1) -> Call:
     """Return our transform of noise, ready to run."""
     dims = ("y", "x") if len(shape) == 3 else ("x",)
-    operator = Scattering(dims=dims, oversampling=oversampling, **parameters)
-    kernel: Kernel = bind(operator, ArraySpec(("item", *dims), shape, "float32")).kernel
+    if who == "as the peer":
+        parameters = {**parameters, "oversampling": 0, "pad": 1 if len(dims) == 2 else None}
+    kernel: Kernel = bind(Scattering(dims=dims, **parameters), ArraySpec(("item", *dims), shape, "float32")).kernel
     x = noise(shape)
-    if threads == 1 or shape[0] < threads:
-        return lambda: evaluate(kernel, [x])
-    pool = concurrent.futures.ThreadPoolExecutor(threads)
-    parts = np.array_split(x, threads)
-    return lambda: list(pool.map(lambda part: evaluate(kernel, [part]), parts))
+    return lambda: evaluate(kernel, [x], fft=fft, threads=threads)
 
 
-def theirs(shape: tuple[int, ...], parameters: dict[str, Any]) -> Callable[[int], Any]:
-    """Return the peer's transform of the same noise, for a number of threads; its filters take minutes at 1024^2."""
+def theirs(shape: tuple[int, ...], parameters: dict[str, Any], back_end: str) -> Call:
+    """Return the peer's transform of the same noise; its filters take minutes at 1024^2."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import kymatio
 
-        if len(shape) == 3:
-            transform = kymatio.Scattering2D(shape=shape[1:], **parameters)
-        else:
-            transform = kymatio.Scattering1D(shape=shape[-1], **parameters)
+        sizes = {"shape": shape[1:]} if len(shape) == 3 else {"shape": shape[-1]}
+        kind = kymatio.Scattering2D if len(shape) == 3 else kymatio.Scattering1D
+        transform = kind(frontend=back_end, **sizes, **parameters)
     x = noise(shape)
+    if back_end == "numpy":
+        return lambda: _silently(transform, x)
+    if back_end == "torch":
+        import torch
 
-    def run(threads: int = 1) -> Any:
-        with scipy.fft.set_workers(threads), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return transform(x)
+        tensor = torch.from_numpy(x)
+        return lambda: _silently(transform, tensor)
+    import jax
 
-    return run
+    compiled, device = jax.jit(transform.scattering), jax.numpy.asarray(x)
+    return lambda: compiled(device).block_until_ready()
 
 
-def floor(shape: tuple[int, ...], parameters: dict[str, Any]) -> Call:
-    """Return the FFTs of our definition alone: one of the input, one back per filter, one per plane for its average."""
+def _silently(transform: Callable[[Any], Any], x: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return transform(x)
+
+
+def installed() -> list[str]:
+    """Return the peer's back ends that can be used here."""
+    return [name for name in BACK_ENDS if importlib.util.find_spec(name) is not None]
+
+
+def hold(threads: int) -> None:
+    """Hold every thread of the process to so many cores, and tell the libraries that ask."""
+    if platform.system() == "Linux":
+        cores = sorted(ALL_CORES)[:threads]
+        for task in Path("/proc/self/task").iterdir():
+            os.sched_setaffinity(int(task.name), cores)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+def floor(shape: tuple[int, ...], parameters: dict[str, Any], fft: str) -> Call:
+    """Return the FFTs alone that a transform as the peer's asks for: of the input and of planes with children, and one back per path."""
     dims = ("y", "x") if len(shape) == 3 else ("x",)
-    operator = Scattering(dims=dims, oversampling=0, **parameters)
+    operator = Scattering(dims=dims, oversampling=0, pad=1 if len(dims) == 2 else None, **parameters)
     kernel = bind(operator, ArraySpec(("item", *dims), shape, "float32")).kernel
     ready: Any = kernel.operator
     place = extended_place(kernel, {})
     tree, size = ready.paths_of(len(dims)), tuple(place.stop[role] - place.start[role] for role in kernel.roles)
-    inverse: dict[int, int] = {}
-    for path in tree.paths[1:]:
-        inverse[tree.exponent(path)] = inverse.get(tree.exponent(path), 0) + 1
+    back = collections.Counter(tree.exponent(path) for path in tree.paths if path)
+    forth = collections.Counter(tree.exponent(path) for path in tree.broods)
     axes = tuple(range(-len(dims), 0))
-    xp = namespace(noise((1,)))
-    blocks = {e: noise((shape[0], *(n >> e for n in size))) for e in {0, *inverse}}
-    spectra = {e: blocks[e].astype("complex64") for e in inverse}
+    xp = namespace(noise((1,)), fft=fft)
+    planes = {e: noise((min(shape[0], 4), *(n >> e for n in size))) for e in back}
+    spectra = {e: block.astype("complex64") for e, block in planes.items()}
 
     def run() -> None:
-        xp.fft.rfftn(blocks[0], axes=axes)
-        for exponent, count in inverse.items():
-            for _ in range(count):
+        for exponent, block in planes.items():
+            for _ in range(-(-back[exponent] * shape[0] // block.shape[0])):
                 xp.fft.ifftn(spectra[exponent], axes=axes)
-                xp.fft.rfftn(blocks[exponent], axes=axes)
+            for _ in range(-(-forth[exponent] * shape[0] // block.shape[0])):
+                xp.fft.rfftn(block, axes=axes)
 
     return run
 
@@ -116,17 +143,18 @@ def noise(shape: tuple[int, ...]) -> Any:
     return np.random.default_rng(0).standard_normal(shape).astype("float32")
 
 
-def peak(name: str, queue: Any) -> None:
+def peak(name: str, who: str, queue: Any) -> None:
     """Put the bytes that one transform needs at most into a queue: runs in a fresh process."""
-    shape, parameters = {**CASES, **QUICK}[name.partition("|")[0]]
-    who = name.partition("|")[2]
-    call: Call = theirs(shape, parameters) if who == "kymatio" else ours(shape, parameters, int(who), 1)
+    shape, parameters = {**CASES, **QUICK}[name]
+    call = ours(shape, parameters, who) if who in OURS else theirs(shape, parameters, who)
+    began = time.perf_counter()
     call()
+    first = time.perf_counter() - began
     ctypes.CDLL(None).malloc_trim(0)  # what the first call left free would hide what the second one takes
     Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
     before = _status("VmRSS")
     call()
-    queue.put(_status("VmHWM") - before)
+    queue.put((_status("VmHWM") - before, first))
 
 
 def _status(field: str) -> int:
@@ -134,59 +162,69 @@ def _status(field: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
-def measured_peak(name: str, who: str) -> int | None:
-    """Return the peak of one transform, or None where the system does not tell."""
+def measured_peak(name: str, who: str) -> tuple[int, float] | None:
+    """Return the peak of one transform and the seconds of its first call, or None where the system does not tell."""
     if platform.system() != "Linux":
         return None
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
-    process = context.Process(target=peak, args=(f"{name}|{who}", queue))
+    process = context.Process(target=peak, args=(name, who, queue))
     process.start()
-    found: int = queue.get(timeout=600)
+    found: tuple[int, float] = queue.get(timeout=1200)
     process.join()
     return found
 
 
-def case(name: str, shape: tuple[int, ...], parameters: dict[str, Any], runs: int) -> list[dict[str, Any]]:
+def case(name: str, shape: tuple[int, ...], parameters: dict[str, Any], runs: int, fft: str) -> list[dict[str, Any]]:
     """Return one row per number of threads."""
-    memory = {who: measured_peak(name, who) for who in ("0", "1", "kymatio")}
-    rows, peer = [], theirs(shape, parameters)
+    peers = installed()
+    alone = {who: measured_peak(name, who) for who in (*OURS, *peers)}
+    rows, calls = [], {who: theirs(shape, parameters, who) for who in peers}
     for threads in (1, 2):
-        calls = {
-            "a=0": ours(shape, parameters, 0, threads), "a=1": ours(shape, parameters, 1, threads),
-            "kymatio": functools.partial(peer, threads), "fft": floor(shape, parameters),
-        }  # fmt: skip
-        times: dict[str, list[float]] = {who: [] for who in calls}
-        for call in calls.values():
-            call()
-        for _ in range(runs):
-            for who, call in calls.items():
-                began = time.perf_counter()
-                call()
-                times[who].append(time.perf_counter() - began)
-        rows.append({"case": name, "threads": threads, "seconds": times, "peak_bytes": memory})
+        hold(threads)
+        calls |= {who: ours(shape, parameters, who, fft, threads) for who in OURS}
+        calls["fft"] = floor(shape, parameters, fft)
+        with scipy.fft.set_workers(threads):
+            times = rounds({who: call for who, call in calls.items() if who != "fft" or threads == 1}, runs)
+        rows.append({"case": name, "threads": threads, "fft": signature(fft), "seconds": times, "alone": alone})
         print(line(rows[-1]), flush=True)
+    hold(len(ALL_CORES))
     return rows
 
 
+def rounds(calls: dict[str, Call], runs: int) -> dict[str, list[float]]:
+    """Return the seconds of every run, all taking turns."""
+    times: dict[str, list[float]] = {who: [] for who in calls}
+    for call in calls.values():
+        call()
+    for _ in range(runs):
+        for who, call in calls.items():
+            began = time.perf_counter()
+            call()
+            times[who].append(time.perf_counter() - began)
+    return times
+
+
 HEADER = (
-    "| case | threads | kymatio [s] | ours, a=0 [s] | ratio | ours, a=1 [s] | ratio | FFTs alone [s] | a=0 over FFTs "
-    "| peak: kymatio, a=0, a=1 [MiB] |\n|---|---|---|---|---|---|---|---|---|---|"
+    "| case | threads | fastest kymatio [s] | as the peer [s] | ratio | default [s] | ratio | over FFTs alone | first call: kymatio, ours [s] "
+    "| peak: kymatio, as the peer, default [MiB] |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
 def line(row: dict[str, Any]) -> str:
-    """Return a row as text: medians with ranges, ratios of medians."""
-    median = {who: statistics.median(taken) for who, taken in row["seconds"].items()}
-    shown = {who: f"{median[who]:.3g} ({min(taken):.3g}-{max(taken):.3g})" for who, taken in row["seconds"].items()}
-    ratio = {who: f"{median['kymatio'] / median[who]:.2f}" for who in ("a=0", "a=1")}
-    over = median["a=0"] / median["fft"] if row["threads"] == 1 else math.nan
-    peaks = ", ".join(
-        "?" if row["peak_bytes"][who] is None else f"{row['peak_bytes'][who] / 2**20:.0f}" for who in ("kymatio", "0", "1")
-    )
+    """Return a row as text: medians with ranges, ratios of medians, and the fastest of the peer's back ends."""
+    seconds, alone = row["seconds"], row["alone"]
+    median = {who: statistics.median(taken) for who, taken in seconds.items()}
+    shown = {who: f"{median[who]:.3g} ({min(taken):.3g}-{max(taken):.3g})" for who, taken in seconds.items()}
+    best = min((who for who in seconds if who in BACK_ENDS), key=lambda who: median[who])
+    ratio = {who: f"{median[best] / median[who]:.2f}" for who in OURS}
+    over = f"{median['as the peer'] / median['fft']:.2f}" if "fft" in median else ""
+    known = [alone[who] for who in (best, *OURS)]
+    peaks = ", ".join("?" if found is None else f"{found[0] / 2**20:.0f}" for found in known)
+    first = ", ".join("?" if found is None else f"{found[1]:.2g}" for found in (alone[best], alone[OURS[0]]))
     return (
-        f"| {row['case']} | {row['threads']} | {shown['kymatio']} | {shown['a=0']} | {ratio['a=0']} | {shown['a=1']} | {ratio['a=1']} "
-        f"| {shown['fft']} | {'' if math.isnan(over) else f'{over:.2f}'} | {peaks} |"
+        f"| {row['case']} | {row['threads']} | {best} {shown[best]} | {shown[OURS[0]]} | {ratio[OURS[0]]} | {shown[OURS[1]]} "
+        f"| {ratio[OURS[1]]} | {over} | {first} | {peaks} |"
     )
 
 
@@ -196,6 +234,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one small case, written only with --output")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
     parser.add_argument("--runs", type=int, default=5, help="timed runs per number (default 5)")
+    parser.add_argument("--fft", default="scipy", help="FFT provider of ours (default scipy); others are not written")
     parser.add_argument("--output", type=Path, help=f"where the JSON goes (default {RESULTS.name} in results/)")
     parser.add_argument("--table", type=Path, metavar="FILE", help="print the table of an earlier run and stop")
     options = parser.parse_args()
@@ -203,10 +242,10 @@ def main() -> None:
     if options.table:
         print("\n".join(line(row) for row in json.loads(options.table.read_text())["rows"]))
         return
-    target = options.output or (None if options.quick else RESULTS)
+    target = options.output or (None if options.quick or options.fft != "scipy" else RESULTS)
     cases = {name: found for name, found in (QUICK if options.quick else CASES).items() if options.only in name}
     for name, (shape, parameters) in cases.items():
-        rows = case(name, shape, parameters, options.runs)
+        rows = case(name, shape, parameters, options.runs, options.fft)
         if target is not None:
             write(target, name, rows)
 
@@ -218,7 +257,7 @@ def write(target: Path, name: str, rows: list[dict[str, Any]]) -> None:
     report = {
         "schema": SCHEMA, "benchmark": "scattering", "command": "python benchmarks/scattering.py",
         "date": datetime.date.today().isoformat(), "machine": {"cpu": _cpu(), "system": platform.system()},
-        "versions": {package: importlib.metadata.version(package) for package in ("scatflow", "kymatio", "numpy", "scipy")},
+        "versions": {name: importlib.metadata.version(name) for name in ("scatflow", "kymatio", "numba", *installed(), "scipy")},
         "rows": [*kept, *rows],
     }  # fmt: skip
     target.write_text(json.dumps(report, indent=1) + "\n")
