@@ -20,6 +20,7 @@ CASES = [
     (("y", "x"), (2, 26, 19), {"J": 2, "L": 3}),
     (("y", "x"), (24, 24), {"J": 2, "L": 3, "stride": 3, "filters": Tight()}),
     (("y", "x"), (2, 24, 24), {"J": 2, "L": 2, "T": "global"}),
+    (("x",), (3, 61), {"J": 2, "normalize": "parent"}),
 ]
 
 
@@ -42,6 +43,23 @@ def test_strict_arrays_on_another_device(bench, rng, dims, shape, kw, dtype):
     (known,) = operator.vjp(host.xp, cotangent, host.data, at=host.at, **host.constants)
     assert gradient.device == device
     np.testing.assert_allclose(asnumpy(gradient), known, atol=10 * tolerance * np.abs(known).max())
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+@pytest.mark.parametrize(("dims", "kw"), [(("x",), {"J": 3}), (("y", "x"), {"J": 2, "L": 3, "T": 0})])
+def test_complex_blocks_on_another_device(bench, rng, dims, kw, dtype):
+    operator = Scattering(dims=dims, **kw)
+    data = (rng.standard_normal((2, 24, 31)) + 1j * rng.standard_normal((2, 24, 31))).astype(dtype)
+    block, host = bench.block(operator, strict.asarray(data, device=strict.Device("device1"))), bench.block(operator, data)
+    out, expected = (operator.apply(b.xp, b.data, at=b.at, **b.constants) for b in (block, host))
+    if kw.get("T") != 0:
+        out, expected = {"": out}, {"": expected}
+    for name, value in expected.items():
+        assert out[name].device == block.data.device and str(out[name].dtype).endswith(value.dtype.name)
+        np.testing.assert_allclose(asnumpy(out[name]), value, atol=(2e-5 if dtype == "complex64" else 1e-12) * np.abs(value).max())
+    (gradient,) = operator.vjp(block.xp, out if kw.get("T") == 0 else out[""], block.data, at=block.at, **block.constants)
+    (known,) = operator.vjp(host.xp, expected if kw.get("T") == 0 else expected[""], host.data, at=host.at, **host.constants)
+    np.testing.assert_allclose(asnumpy(gradient), known, atol=(2e-4 if dtype == "complex64" else 1e-11) * np.abs(known).max())
 
 
 def test_same_bytes_whatever_comes_after_in_the_batch(bench, rng):

@@ -17,6 +17,9 @@ CASES = [
     (("y", "x"), (20, 20), {"J": 2, "L": 2, "T": "global", "paths": {"order": (0, 2)}}),
     (("y", "x"), (18, 18), {"J": 2, "L": 2, "order": 0, "stride": 3}),
     (("y", "x"), (16, 20), {"J": 2, "L": 2, "metric": (1.0, 0.5)}),
+    (("x",), (2, 60), {"J": 3, "normalize": "parent"}),
+    (("y", "x"), (24, 24), {"J": 2, "L": 2, "normalize": "parent", "paths": {"order": 2}, "stride": 2}),
+    (("x",), (50,), {"J": 2, "normalize": "parent", "T": "global"}),
 ]
 
 
@@ -38,6 +41,40 @@ def test_central_differences(bench, rng, dims, shape, kw):
         analytic = np.sum(gradient * direction)
         scale = np.linalg.norm(gradient) * np.linalg.norm(direction) / np.sqrt(direction.size)
         assert abs(numeric - analytic) < 1e-6 * max(scale, abs(analytic))
+
+
+@pytest.mark.parametrize(("dims", "shape", "kw"), [
+    (("x",), (2, 60), {"J": 3}),
+    (("y", "x"), (16, 18), {"J": 2, "L": 2, "T": "global"}),
+    (("x",), (2, 40), {"J": 2, "normalize": "parent"}),
+    (("x",), (50,), {"J": 3, "T": 0}),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", ["real", "complex"])
+def test_central_differences_of_complex_input_and_of_planes(bench, rng, dims, shape, kw, kind):
+    if kind == "real" and kw.get("T") != 0:
+        pytest.skip("not run: real input with averages is above")
+    operator = Scattering(dims=dims, **kw)
+
+    def noise(size):
+        values = rng.standard_normal(size)
+        return values + 1j * rng.standard_normal(size) if kind == "complex" else values
+
+    block = bench.block(operator, noise(shape))
+
+    def f(x):
+        out = operator.apply(block.xp, x, at=block.at, **block.constants)
+        return out if isinstance(out, dict) else {"": out}
+
+    cotangents = {name: noise(v.shape) if np.iscomplexobj(v) else rng.standard_normal(v.shape) for name, v in f(block.data).items()}
+    given = cotangents if kw.get("T") == 0 else cotangents[""]
+    (gradient,) = operator.vjp(block.xp, given, block.data, at=block.at, **block.constants)
+    assert gradient.shape == block.data.shape and gradient.dtype == block.data.dtype
+    step, direction = 1e-6, noise(block.data.shape)
+    above, below = f(block.data + step * direction), f(block.data - step * direction)
+    numeric = sum(np.sum(np.conj(cotangents[name]) * (above[name] - below[name])).real for name in above) / (2 * step)
+    analytic = np.sum(np.conj(gradient) * direction).real
+    scale = np.linalg.norm(gradient) * np.linalg.norm(direction) / np.sqrt(direction.size)
+    assert abs(numeric - analytic) < 1e-6 * max(scale, abs(analytic))
 
 
 def test_zero_has_derivative_zero_beyond_order_zero(bench):

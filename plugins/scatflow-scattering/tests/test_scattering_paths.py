@@ -108,7 +108,8 @@ def test_selected_paths_have_the_values_of_the_whole(bench, rng):
     ("parameters", "words"),
     [
         ({"J": 7}, "J <= 6"),
-        ({"T": 0}, "wavelet and modulus"),
+        ({"T": 0, "stride": 2}, "None with T=0"),
+        ({"T": 0, "normalize": "parent"}, "None with T=0"),
         ({"T": 65.0}, "global"),
         ({"filters": Tight(), "L": 1}, "at least 2"),
         ({"tree": "all"}, "oversampling=2"),

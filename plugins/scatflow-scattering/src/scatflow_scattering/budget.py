@@ -86,9 +86,10 @@ def scattering_cost(operator: Scattering, tree: Tree, count: int, shape: tuple[i
     """Return the cost of scattering an extended block of ``count`` items with core shape ``shape``."""
     real, size = itemsize(dtype), math.prod(shape)
     results = count * len(tree.paths) * real
-    if operator.T == "global":
+    if operator.T in ("global", 0):
         walked = tree_cost(tree, shape, count, dtype, averages=0)
-        return Cost(walked.flops, walked.bytes + results, walked.parts)
+        planes = count * real * sum(size >> (tree.exponent(path) * len(shape)) for path in tree.paths)
+        return Cost(walked.flops, walked.bytes + (results if operator.T == "global" else planes), walked.parts)
     step = operator.step()
     sampling = math.gcd(step, 2**operator.J)
     samples = size // sampling ** len(shape)

@@ -16,6 +16,7 @@ from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_scattering.budget import tree_cost
 from scatflow_scattering.parameters import TreeParameters
+from scatflow_scattering.ratios import ratios
 from scatflow_scattering.tree import Node, Path, Tree, filters, walk
 from scatflow_wavelet.groups import groups
 from scatflow_wavelet.labels import aspect_of
@@ -160,23 +161,11 @@ class ScatteringMoments(TreeParameters, Average):
 
     def _quotients(self) -> Derive:
         """Return paths over parents, from means as :meth:`observe` orders them."""
-        tree = self.paths_of(len(self.dims or self.signature.roles))
-        place = {path: k for k, path in enumerate(self._observed(tree))}
-        upper = [place[path] for path in tree.paths]
-        lower = [place[path[:-1]] if len(path) > 1 else len(place) for path in tree.paths]
-
-        def quotients(xp: Any, means: Array) -> Array:
-            above, below = (xp.take(means, xp.asarray(k, device=means.device), axis=-1) for k in (upper, lower))
-            return above / xp.where(below != 0, below, xp.nan * below)
-
-        return quotients
+        return ratios(self.paths_of(len(self.dims or self.signature.roles)))
 
     def _observed(self, tree: Tree) -> tuple[Path, ...]:
         """Return the paths whose means are taken: those wanted, and parents of theirs for ratios."""
-        if self.normalize not in ("each", "ensemble"):
-            return tree.paths
-        parents = {path[:-1] for path in tree.paths if len(path) > 1} - set(tree.paths)
-        return (*tree.paths, *sorted(parents, key=lambda path: (len(path), path)))
+        return ratios(tree).observed if self.normalize in ("each", "ensemble") else tree.paths
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
         """Build the filters for one block shape."""

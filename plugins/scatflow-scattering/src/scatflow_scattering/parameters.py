@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from scatflow.contract import param
 from scatflow.spec import ArraySpec, Coord
-from scatflow_scattering.tree import Kind, Tree, grow
+from scatflow_scattering.tree import Kind, Path, Tree, grow
 from scatflow_wavelet.labels import path_coords
 from scatflow_wavelet.parameters import BankParameters
 from scatflow_wavelet.selection import Selection
@@ -23,22 +23,24 @@ class TreeParameters(BankParameters):
         """Return the highest order."""
         return self.order
 
-    def paths_of(self, ndim: int) -> Tree:
+    def paths_of(self, ndim: int, complex_input: bool = False) -> Tree:
         """Return the tree in one or two core dims, for inputs that :meth:`resolve` has seen.
+
+        Complex input has wavelets of all directions in the first order; later orders take real planes.
 
         Raises
         ------
         ParameterError
             The family has no such bank, no path is selected, or the tree cannot be sampled like this.
         """
-        return _tree(self.replace(dims=None, sampling=None), ndim)
+        return _tree(self.replace(dims=None, sampling=None), ndim, complex_input)
 
-    def path_coords(self, spec: ArraySpec, tree: Tree) -> dict[str, Coord]:
-        """Return the labels of the tree's paths for an input."""
-        return path_coords(tree.banks, tree.paths, self.order, self.spacing(spec))
+    def path_coords(self, spec: ArraySpec, tree: Tree, paths: tuple[Path, ...] | None = None) -> dict[str, Coord]:
+        """Return the labels of the tree's paths, or some of them, for an input."""
+        return path_coords(tree.banks, tree.paths if paths is None else paths, self.order, self.spacing(spec))
 
 
 @lru_cache(maxsize=32)
-def _tree(operator: TreeParameters, ndim: int) -> Tree:
-    banks = [operator.bank(ndim, k) for k in range(1, operator.order + 1)]
+def _tree(operator: TreeParameters, ndim: int, complex_input: bool) -> Tree:
+    banks = [operator.bank(ndim, k, full_circle=complex_input and k == 1) for k in range(1, operator.order + 1)]
     return grow(banks, operator.tree, operator.oversampling, operator.paths, operator.name)

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
 
+from scatflow.arrays import real_dtype
 from scatflow.contract import Window, operator, param
 from scatflow.errors import ChunkError, ParameterError
 from scatflow.spec import ArraySpec, Cost, Place
+from scatflow_scattering.averages import Average, Mean, Smoothing, Unaveraged, by_octave, low_passes
 from scatflow_scattering.budget import scattering_cost
 from scatflow_scattering.parameters import TreeParameters
-from scatflow_scattering.transform import Average, Mean, Smoothing, low_passes, pull, scatter
-from scatflow_scattering.tree import Tree, filters
+from scatflow_scattering.ratios import Ratios, ratios
+from scatflow_scattering.transform import pull, scatter
+from scatflow_scattering.tree import Path, Tree, filters
 from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS
 from scatflow_wavelet.tight import Tight
 
 Array = Any
 
+#: What the word of ``normalize`` means, as stored with the result.
+NORMALIZATION = "parent: S[p] over S[parent of p], orders 0 and 1 over |x| * phi"
+
 
 @operator(
     "scattering",
     version=1,
     signature="(y?,x)->(path,y?,x)",
-    dtypes="f",
+    dtypes="fc",
     differentiable=True,
     references=(GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS, DEEP_SCATTERING_SPECTRUM),
     aliases=("scattering_transform", "wavelet_scattering", "time_scattering", "windowed_scattering"),
@@ -47,22 +54,33 @@ class Scattering(TreeParameters, Window):
         See :class:`scatflow_scattering.parameters.TreeParameters`.
     T : float or "global", optional
         Averaging scale in samples of the coarsest core axis; default 2^J. ``"global"`` takes the mean over the whole
-        core.
+        core, 0 gives the planes U[p] themselves.
     stride : int, optional
         Step of the results in samples, along every core dim; default 2^J. Powers of two up to 2^J are fastest.
+    normalize : {"parent"}, optional
+        Ratios to the parent path, ``S[n1, n2] / S[n1]`` and so on, orders 0 and 1 over ``|x| * phi`` (Anden & Mallat
+        2014); NaN where the parent is 0. Default none.
 
     Returns
     -------
-    DataArray
+    DataArray or DataTree
         Input dims with core dims sampled every ``stride``, and ``path`` last with coordinates ``order``,
-        ``j1``, ``l1``, ``xi1``, ``sigma1``, ``scale1``, ... (and ``n1`` in one dim, ``theta1`` in two); input dtype and
-        units, since the transform is homogeneous of degree 1.
+        ``j1``, ``l1``, ``xi1``, ``sigma1``, ``scale1``, ... (and ``n1`` in one dim, ``theta1`` in two); input precision
+        and units, since the transform is homogeneous of degree 1 (units 1 for ratios). For T=0 one array per octave j of
+        the last wavelet, ``j0``, ``j1``, ..., sampled every ``2^max(0, j - oversampling)``, and ``order0``.
+
+    Notes
+    -----
+    Complex input has wavelets of all directions in the first order: those with ``l1`` from L (Q) on have the opposite
+    wave vector (``theta1`` from 180 on, in one dim a negative ``xi1``), and first-order bands are divided by sqrt(2),
+    which keeps norms. Its order 0 is ``|x * phi|``, so that results are real and, but for order 0 of real input, not
+    negative (with a low-pass that is not negative, as that of all families but "tight").
 
     Raises
     ------
     ParameterError
         2^J exceeds the data (the largest J is named), the family has no such bank, no path matches, the tree
-        cannot be sampled as asked, or ``T=0``.
+        cannot be sampled as asked, or ``T=0`` comes with ``stride`` or ``normalize``.
     DimensionError
         The core dims have different units and ``metric`` is ``"space"``.
 
@@ -75,47 +93,60 @@ class Scattering(TreeParameters, Window):
     """
 
     T: float | Literal["global"] | None = param(
-        None, 'Averaging scale in samples of the coarsest core axis, default 2^J; "global" for the mean over the core.'
+        None, 'Averaging scale in samples of the coarsest core axis, default 2^J; "global" for the mean over the core, 0 for none.'
     )
     stride: int | None = param(None, "Step of the results in samples along every core dim, default 2^J.", ge=1)
+    normalize: Literal["parent"] | None = param(None, 'Ratios to the parent path, orders 0 and 1 over |x| * phi ("parent").')
 
     def averaging(self) -> float | None:
         """Return T as a number, or None for 2^J."""
-        return None if self.T is None or isinstance(self.T, str) else float(self.T)
+        return None if self.T in (None, 0) or isinstance(self.T, str) else float(self.T)
 
     def step(self) -> int:
         """Return the step of the results in samples."""
         return 2**self.J if self.stride is None else self.stride
 
-    def output(self, *specs: ArraySpec) -> ArraySpec:
-        """Declare the result: sampled core dims, and the labelled dim ``path`` before them."""
+    def output(self, *specs: ArraySpec) -> ArraySpec | Mapping[str, ArraySpec]:
+        """Declare the result, or one per octave: sampled core dims, and the labelled dim ``path`` before them."""
         (spec,) = specs
         ready = self.resolve(spec)
         assert ready.dims is not None
-        ndim = len(ready.dims)
         ready._check_averaging()
-        tree = ready.paths_of(ndim)
-        coords = ready.path_coords(spec, tree)
+        tree = ready.paths_of(len(ready.dims), spec.dtype.startswith("complex"))
+        if self.T != 0:
+            return ready._labelled(spec, tree, tree.paths, None if self.T == "global" else self.step())
+        results = {
+            name: ready._labelled(spec, tree, paths, 2 ** tree.exponent(paths[0])) for name, paths in by_octave(tree).items()
+        }
+        if "order0" in results:
+            results["order0"] = results["order0"].with_dtype(spec.dtype)
+        return results
+
+    def _labelled(self, spec: ArraySpec, tree: Tree, paths: tuple[Path, ...], step: int | None) -> ArraySpec:
+        """Return one result: its paths, and the core dims sampled every ``step``, or none."""
+        ndim = len(self.dims or ())
         names = spec.dims[len(spec.dims) - ndim :]
-        result = spec.without(*names) if self.T == "global" else spec
-        for dim in () if self.T == "global" else names:
-            result = result.strided(dim, self.step())
+        result = spec.without(*names) if step is None else spec
+        for dim in names:
+            result = result if step is None else result.strided(dim, step)
         what = spec.attrs.get("long_name") or spec.name
         title = f"scattering coefficients of {what}" if what else "scattering coefficients"
-        result = result.with_dim("path", len(tree.paths), coords, at=len(spec.dims) - ndim)
-        return result.with_attrs(long_name=title, standard_name=None)
+        result = result.with_dim("path", len(paths), self.path_coords(spec, tree, paths), at=len(spec.dims) - ndim)
+        result = result.with_attrs(long_name=title, standard_name=None).with_dtype(real_dtype(spec.dtype))
+        return result if self.normalize is None else result.with_attrs(units="1", normalization=NORMALIZATION)
 
     def _check_averaging(self) -> None:
-        if self.T == "global":
-            if self.nan == "mask":
-                raise ParameterError(f"{self.name}.nan", 'the policy "mask" needs a window', got='T="global"',
-                                     remedy="Give a number as T, or use scattering_moments.")  # fmt: skip
+        if self.T == "global" and self.nan == "mask":
+            raise ParameterError(f"{self.name}.nan", 'the policy "mask" needs a window', got='T="global"',
+                                 remedy="Give a number as T, or use scattering_moments.")  # fmt: skip
+        if self.T != 0:
             return
-        if self.T == 0:
-            raise ParameterError(
-                f"{self.name}.T", "coefficients without averaging are not offered", expected='a positive number, "global" or None',
-                got=self.T, remedy="Use the operators wavelet and modulus for unaveraged planes, or a small T.",
-            )  # fmt: skip
+        for name, value in (("stride", self.stride), ("normalize", self.normalize)):
+            if value is not None:
+                raise ParameterError(
+                    f"{self.name}.{name}", "planes that are not averaged have the sampling of their octave and no parents",
+                    expected="None with T=0", got=value, remedy="Give a number as T.",
+                )  # fmt: skip
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the operator as a whole per role."""
@@ -129,8 +160,8 @@ class Scattering(TreeParameters, Window):
         return self.T != "global" and super().causal()
 
     def coverage(self, xp: Any, at: Place) -> Mapping[str, Array]:
-        """Return, per role, rows of low-pass weights at the samples of the result."""
-        if self.T == "global":
+        """Return, per role, rows of low-pass weights at the samples of the result; nothing without a window."""
+        if self.T in ("global", 0):
             return {}
         roles = tuple(at.size)
         bank = self.bank(len(roles))
@@ -143,47 +174,75 @@ class Scattering(TreeParameters, Window):
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
         """Build filters and low-passes for one block shape."""
-        ndim = len(block.shape)
-        tree = self.paths_of(ndim)
-        bands = filters(tree, block.shape, xp, block.dtype, device)
-        if self.T == "global":
+        ndim, real = len(block.shape), real_dtype(block.dtype)
+        tree = self._observed(ndim, block.dtype.startswith("complex"))
+        bands = filters(tree, block.shape, xp, real, device)
+        if self.T in ("global", 0):
             return {"bands": bands, "low": {}}
         sampling = math.gcd(self.step(), 2**self.J)
-        return {"bands": bands, "low": low_passes(self.bank(ndim), tree, block.shape, sampling, xp, block.dtype, device)}
+        exponents = {tree.exponent(path) for path in tree.paths} | ({0} if self.normalize else set())
+        return {"bands": bands, "low": low_passes(self.bank(ndim), exponents, block.shape, sampling, xp, real, device)}
 
-    def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Any) -> Array:
+    def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Any) -> Array | Mapping[str, Array]:
         """Compute one extended block."""
-        average = self._average(at, prepared)
-        return scatter(xp, blocks[0], self._tree(at), prepared["bands"], average)
+        ndim, (block,) = len(at.start), blocks
+        tree = self._observed(ndim, xp.isdtype(block.dtype, "complex floating"))
+        average = self._average(at, tree, prepared)
+        out = scatter(xp, block, ndim, tree, prepared["bands"], average)
+        if self.normalize is not None:
+            values = _with_size(xp, block, ndim, out[""], tree, average)
+            return self._ratios(ndim, tree)(xp, values, axis=block.ndim - ndim)
+        return out[""] if list(out) == [""] else out
 
-    def vjp(self, xp: Any, cotangent: Array, *blocks: Array, at: Place, **prepared: Any) -> tuple[Array, ...]:
+    def vjp(self, xp: Any, cotangent: Any, *blocks: Array, at: Place, **prepared: Any) -> tuple[Array, ...]:
         """Return the cotangent of one extended block."""
-        average = self._average(at, prepared)
-        return (pull(xp, cotangent, blocks[0], self._tree(at), prepared["bands"], average),)
+        ndim, (block,) = len(at.start), blocks
+        tree = self._observed(ndim, xp.isdtype(block.dtype, "complex floating"))
+        average, bands = self._average(at, tree, prepared), prepared["bands"]
+        given = cotangent if isinstance(cotangent, Mapping) else {"": cotangent}
+        if self.normalize is None:
+            return (pull(xp, given, block, ndim, tree, bands, average),)
+        axis = block.ndim - ndim
+        values = _with_size(xp, block, ndim, scatter(xp, block, ndim, tree, bands, average)[""], tree, average)
+        both = self._ratios(ndim, tree).adjoint(xp, cotangent, values, axis)
+        head, size = (slice(None),) * axis, xp.abs(block)
+        back = pull(xp, {"": both[(*head, slice(-1, None), ...)]}, size, ndim, _input_alone(tree), {}, average)
+        direction = block / xp.where(size > 0, size, xp.ones_like(size))
+        return (pull(xp, {"": both[(*head, slice(None, -1), ...)]}, block, ndim, tree, bands, average) + back * direction,)
 
-    def _tree(self, at: Place) -> Tree:
-        return self.paths_of(len(at.start))
+    def _observed(self, ndim: int, complex_input: bool) -> Tree:
+        """Return the tree of what is computed: for ratios with the parents of what is wanted."""
+        tree = self.paths_of(ndim, complex_input)
+        return tree if self.normalize is None else replace(tree, paths=ratios(tree).observed)
 
-    def _average(self, at: Place, prepared: Mapping[str, Any]) -> Average:
-        """Return how planes of a block become coefficients; only this depends on where the block lies."""
+    def _ratios(self, ndim: int, observed: Tree) -> Ratios:
+        return ratios(self.paths_of(ndim, bool(observed.banks) and observed.banks[0].full_circle))
+
+    def _average(self, at: Place, tree: Tree, prepared: Mapping[str, Any]) -> Average:
+        """Return how planes of a block become results; only this depends on where the block lies."""
         roles = tuple(at.start)
         if self.T == "global":
             return Mean(tuple((at.core[r][0] - at.start[r], at.core[r][1] - at.start[r]) for r in roles))
+        if self.T == 0:
+            kept = {e: [at.samples(r, 2**e) for r in roles] for e in {tree.exponent(path) for path in tree.paths}}
+            keep = {e: tuple(slice((s.start - at.start[r]) >> e, None) for r, s in zip(roles, kept[e], strict=True)) for e in kept}
+            return Unaveraged(keep, {e: tuple(len(s) for s in samples) for e, samples in kept.items()})
         sampling = math.gcd(self.step(), 2**self.J)
         samples = [at.samples(role, self.step()) for role in roles]
-        keep = tuple(
+        keep_all = tuple(
             slice((s.start - at.start[r]) // sampling, None, self.step() // sampling) for r, s in zip(roles, samples, strict=True)
         )
-        return Smoothing(prepared["low"], keep, tuple(len(s) for s in samples))
+        return Smoothing(prepared["low"], keep_all, tuple(len(s) for s in samples))
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare flops, and bytes of filters, planes and untrimmed results."""
         ready = self.resolve(specs[0])
         assert ready.dims is not None
         ndim = len(ready.dims)
-        tree, spec = ready.paths_of(ndim), specs[0]
+        spec = specs[0]
+        tree = ready._observed(ndim, spec.dtype.startswith("complex"))
         count = math.prod(spec.shape[: len(spec.dims) - ndim])
-        return scattering_cost(ready, tree, count, spec.shape[len(spec.dims) - ndim :], spec.dtype)
+        return scattering_cost(ready, tree, count, spec.shape[len(spec.dims) - ndim :], real_dtype(spec.dtype))
 
     @classmethod
     def examples(cls) -> Iterator[Self]:
@@ -193,3 +252,15 @@ class Scattering(TreeParameters, Window):
         yield cls(dims=("y", "x"), J=2, L=3, filters=Tight(), stride=3, boundary="periodic", metric="index")
         yield cls(dims=("x",), J=2, T="global", order=1)
         yield cls(dims=("x",), J=2, filters=Gammatone(), stride=2, boundary="periodic")
+        yield cls(dims=("y", "x"), J=2, L=2, T=0)
+        yield cls(dims=("x",), J=2, normalize="parent", paths=({"order": (1, 2)},))
+
+
+def _input_alone(tree: Tree) -> Tree:
+    return replace(tree, paths=((),))
+
+
+def _with_size(xp: Any, block: Array, ndim: int, values: Array, tree: Tree, average: Average) -> Array:
+    """Return coefficients and, as one more path, the average of the modulus of the input."""
+    size = scatter(xp, xp.abs(block), ndim, _input_alone(tree), {}, average)[""]
+    return xp.concat([values, size], axis=block.ndim - ndim)

@@ -1,4 +1,4 @@
-"""The kernels: windowed scattering of blocks, and its adjoint derivative. Pure functions of arrays."""
+"""The kernels: scattering of blocks, and its adjoint derivative. Pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -9,98 +9,57 @@ from functools import partial
 from typing import Any
 
 from scatflow.arrays import in_threads
+from scatflow_scattering.averages import Average, Unaveraged
 from scatflow_scattering.tree import Brood, Key, Path, Stack, Tree, branches
-from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.filtering import Multipliers, filtered, spread
 from scatflow_wavelet.groups import groups, parts
-from scatflow_wavelet.layout import Grid
-from scatflow_wavelet.smoothing import Low, averaged, low_pass, unsmooth
-from scatflow_wavelet.spectrum import axes, half_spectrum, whole_spectrum
+from scatflow_wavelet.spectrum import axes
 
 Array = Any
 
 
-@dataclass(frozen=True)
-class Smoothing:
-    """Averages over a window: low-pass filters by exponent of the plane, and the samples kept per axis."""
+class _Places:
+    """Where every path lies: name of its result, and place in it."""
 
-    low: Mapping[int, Low]
-    keep: tuple[slice, ...]
-    shape: tuple[int, ...]
+    def __init__(self, results: Mapping[str, tuple[Path, ...]]) -> None:
+        self._of = {path: (name, k) for name, paths in results.items() for k, path in enumerate(paths)}
 
-    @property
-    def samples(self) -> int:
-        """Samples of a low-passed plane before some are kept."""
-        return max(math.prod(low.target) for low in self.low.values())
-
-    def read(self, xp: Any, stack: Stack) -> Array:
-        """Return the low-passed planes at the samples kept: shape (items, planes, *self.shape)."""
-        return averaged(xp, stack.planes, stack.half, self.low[stack.exponent])[(..., *self.keep)]
-
-    def adjoint(self, xp: Any, cotangent: Array, exponent: int, sizes: tuple[int, ...]) -> Array:
-        """Return the cotangent of the planes from that of what :meth:`read` returns."""
-        low = self.low[exponent]
-        whole = xp.zeros((*cotangent.shape[:2], *low.target), dtype=cotangent.dtype, device=cotangent.device)
-        whole[(..., *self.keep)] = cotangent
-        return unsmooth(xp, whole, low)
+    def runs(self, paths: tuple[Path, ...]) -> list[tuple[str, slice, slice]]:
+        """Return the planes of a stack that are wanted: (result, slice of planes, slice of its paths), few and long."""
+        runs: list[list[Any]] = []
+        for mine, path in enumerate(paths):
+            if path not in self._of:
+                continue
+            name, theirs = self._of[path]
+            if runs and [name, mine, theirs] == [runs[-1][0], runs[-1][1] + runs[-1][3], runs[-1][2] + runs[-1][3]]:
+                runs[-1][3] += 1
+            else:
+                runs.append([name, mine, theirs, 1])
+        return [(name, slice(a, a + n), slice(b, b + n)) for name, a, b, n in runs]
 
 
-@dataclass(frozen=True)
-class Mean:
-    """Averages over the whole core: the range of the core per axis, in samples of the block."""
-
-    core: tuple[tuple[int, int], ...]
-    shape: tuple[int, ...] = ()
-    samples: int = 1
-
-    def _window(self, exponent: int) -> tuple[slice, ...]:
-        step = 2**exponent
-        return tuple(slice(-(-low // step), -(-high // step)) for low, high in self.core)
-
-    def read(self, xp: Any, stack: Stack) -> Array:
-        """Return the means of the planes over their samples inside the core: shape (items, planes)."""
-        return xp.mean(stack.planes[(..., *self._window(stack.exponent))], axis=axes(len(self.core)))
-
-    def adjoint(self, xp: Any, cotangent: Array, exponent: int, sizes: tuple[int, ...]) -> Array:
-        """Return the cotangent of the planes from that of their means."""
-        window = self._window(exponent)
-        out = xp.zeros((*cotangent.shape, *sizes), dtype=cotangent.dtype, device=cotangent.device)
-        share = cotangent / math.prod(part.stop - part.start for part in window)
-        out[(..., *window)] = xp.reshape(share, (*cotangent.shape, *(1,) * len(sizes)))
-        return out
-
-
-Average = Smoothing | Mean
-
-
-def low_passes(
-    bank: Bank, tree: Tree, shape: tuple[int, ...], step: int, xp: Any, dtype: str, device: Any = None
-) -> dict[int, Low]:
-    """Return the low-pass from every grid of the tree to multiples of ``step`` (a power of two up to 2^J)."""
-    exponents = sorted({tree.exponent(path) for path in tree.paths})
-    grids = {e: Grid(tuple(length >> e for length in shape), 2**e) for e in exponents}
-    return {e: low_pass(bank, grid, step, xp, dtype, device) for e, grid in grids.items()}
-
-
-def scatter(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], average: Average) -> Array:
-    """Return the scattering coefficients of a block of periodic planes.
+def scatter(xp: Any, block: Array, ndim: int, tree: Tree, bands: Mapping[Key, Multipliers], average: Average) -> dict[str, Array]:
+    """Return the scattering coefficients of a block of periodic planes, by result.
 
     Parameters
     ----------
     xp : Namespace
         The block's namespace.
-    block : array of real, shape (*batch, *core)
-        Every core length a multiple of 2^J.
+    block : array of real or complex, shape (*batch, *core)
+        Every core length a multiple of 2^J. The tree of a complex block has a first bank over all directions.
+    ndim : int
+        Number of core axes.
     tree : Tree
         The paths.
     bands : mapping
         As :func:`scatflow_scattering.tree.filters` gives them.
-    average : Smoothing or Mean
+    average : Average
         How planes become coefficients.
 
     Returns
     -------
-    array of real, shape (*batch, paths, *average.shape)
+    dict of str to array of real, shape (*batch, paths, *shape)
+        Of a complex block, the modulus of its average; only where nothing is averaged, the block itself.
 
     Notes
     -----
@@ -108,79 +67,95 @@ def scatter(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers],
     counted from the first of the block, whose size depends on the core shape alone, so that threads and workers
     cannot change a bit of the result.
     """
-    ndim = tree_ndim(block, average)
     batch, core = block.shape[: block.ndim - ndim], block.shape[block.ndim - ndim :]
     items = xp.reshape(block, (math.prod(batch), *core))
-    shape = (items.shape[0], len(tree.paths), *average.shape)
-    out = xp.empty(shape, dtype=block.dtype, device=block.device)
+    results = average.results(tree)
+    places, out = _Places(results), {}
+    for name, paths in results.items():
+        kind = block.dtype if paths == ((),) and isinstance(average, Unaveraged) else _real_dtype(xp, block)
+        out[name] = xp.empty(
+            (items.shape[0], len(paths), *average.shape_of(tree.exponent(paths[0]))), dtype=kind, device=block.device
+        )
     # Threads share the groups of items, or the branches of the tree where there are few; the stacks are the same either way.
     found, threads = list(groups(items.shape[0], core)), getattr(xp, "threads", 1)
     outer, inner = (threads, 1) if len(found) >= threads else (1, threads)
 
     def read(group: slice, branch: Callable[[], Iterator[Stack]]) -> None:
         for stack in branch():
-            wanted = [(i, tree.position[path]) for i, path in enumerate(stack.paths) if path in tree.position]
-            if not wanted:
-                continue
-            values = average.read(xp, stack)
-            for mine, theirs in _runs(wanted):
-                out[group, theirs, ...] = values[:, mine, ...]
+            runs = places.runs(stack.paths)
+            if runs:
+                values = _read(xp, average, stack)
+            for name, mine, theirs in runs:
+                out[name][group, theirs, ...] = values[:, mine, ...]
 
     def walk(group: slice) -> None:
-        root, below = branches(xp, items[group, ...], tree, bands, average.samples)
+        root, below = branches(xp, items[group, ...], tree, bands, average.samples())
         read(group, root)
         in_threads(inner, [partial(read, group, branch) for branch in below])
 
     in_threads(outer, [partial(walk, group) for group in found])
-    return xp.reshape(out, (*batch, *shape[1:]))
+    return {name: xp.reshape(value, (*batch, *value.shape[1:])) for name, value in out.items()}
 
 
-def _runs(pairs: list[tuple[int, int]]) -> list[tuple[slice, slice]]:
-    """Return pairs of positions as pairs of slices, joining consecutive ones."""
-    runs: list[list[int]] = []
-    for mine, theirs in pairs:
-        if runs and (mine, theirs) == (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2]):
-            runs[-1][2] += 1
-        else:
-            runs.append([mine, theirs, 1])
-    return [(slice(a, a + n), slice(b, b + n)) for a, b, n in runs]
+def _real_dtype(xp: Any, block: Array) -> Any:
+    return xp.real(block[(slice(0, 0), ...)]).dtype if _is_complex(xp, block) else block.dtype
 
 
-def tree_ndim(block: Array, average: Average) -> int:
-    """Return the number of core axes."""
-    return len(average.keep) if isinstance(average, Smoothing) else len(average.core)
+def _is_complex(xp: Any, block: Array) -> bool:
+    return bool(xp.isdtype(block.dtype, "complex floating"))
 
 
-def pull(xp: Any, cotangent: Array, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], average: Average) -> Array:
+def _read(xp: Any, average: Average, stack: Stack) -> Array:
+    """Return what planes become: of complex ones the modulus, where they are averaged."""
+    if not _is_complex(xp, stack.planes) or isinstance(average, Unaveraged):
+        return average.apply(xp, stack)
+    return xp.abs(_complex_average(xp, average, stack))
+
+
+def _complex_average(xp: Any, average: Average, stack: Stack) -> Array:
+    real, imaginary = (Stack(xp, stack.paths, stack.exponent, part(stack.planes)) for part in (xp.real, xp.imag))
+    return average.apply(xp, real) + 1j * average.apply(xp, imaginary)
+
+
+def pull(
+    xp: Any,
+    cotangents: Mapping[str, Array],
+    block: Array,
+    ndim: int,
+    tree: Tree,
+    bands: Mapping[Key, Multipliers],
+    average: Average,
+) -> Array:
     """Return the cotangent of the block: the adjoint of the derivative of :func:`scatter`.
 
     Parameters
     ----------
     xp : Namespace
         The block's namespace.
-    cotangent : array of real, shape (*batch, paths, *average.shape)
-        Paired with the result by the plain sum of products.
-    block : array of real, shape (*batch, *core)
+    cotangents : mapping of str to array
+        Result name -> cotangent, of the shape of the result; paired with it by ``Re sum conj(a) b``.
+    block : array of real or complex, shape (*batch, *core)
         Where the derivative is taken.
-    tree, bands, average
+    ndim, tree, bands, average
         As for :func:`scatter`.
 
     Returns
     -------
-    array of real, shape of ``block``
+    array of the block's dtype and shape
 
     Notes
     -----
-    ``g[p] = phi* g_S[p] + sum over n of Re psi_n* (g[p + n] z / |z|)`` with ``z = U[p] * psi_n`` and 0 where z = 0;
-    planes are computed anew on the way down instead of being kept.
+    ``g[p] = phi* g_S[p] + sum over n of psi_n* (g[p + n] z / |z|)`` with ``z = U[p] * psi_n`` and 0 where z = 0, of which
+    real planes take the real part; planes are computed anew on the way down instead of being kept.
     """
-    ndim = tree_ndim(block, average)
     core = tuple(block.shape[block.ndim - ndim :])
     items = xp.reshape(block, (-1, *core))
-    given = xp.reshape(cotangent, (items.shape[0], len(tree.paths), *average.shape))
+    results = average.results(tree)
+    given = {name: xp.reshape(value, (items.shape[0], *value.shape[block.ndim - ndim :])) for name, value in cotangents.items()}
     out = xp.empty(items.shape, dtype=block.dtype, device=block.device)
     for group in groups(items.shape[0], core):
-        walker = _Adjoint(xp, given[group, ...], core, tree, bands, average)
+        part = {name: value[group, ...] for name, value in given.items()}
+        walker = _Adjoint(xp, part, _Places(results), core, tree, bands, average)
         out[group, ...] = walker.cotangent(((),), 0, items[group, None, ...])[:, 0, ...]
     return xp.reshape(out, block.shape)
 
@@ -190,7 +165,8 @@ class _Adjoint:
     """The way back through the tree for one group of items."""
 
     xp: Any
-    given: Array
+    given: Mapping[str, Array]
+    places: _Places
     core: tuple[int, ...]
     tree: Tree
     bands: Mapping[Key, Multipliers]
@@ -199,32 +175,44 @@ class _Adjoint:
     def cotangent(self, paths: tuple[Path, ...], exponent: int, planes: Array) -> Array:
         """Return the cotangents of sibling planes: shape (items, planes, *grid)."""
         xp, sizes = self.xp, tuple(length >> exponent for length in self.core)
-        total = self._from_averages(paths, exponent, sizes, planes)
-        inner = [(index, path) for index, path in enumerate(paths) if path in self.tree.broods]
-        if not inner:
-            return total
-        half = half_spectrum(xp, planes, len(sizes))
-        for index, path in inner:
-            spectrum = whole_spectrum(xp, half[:, index, ...], sizes[-1], len(sizes))
+        stack = Stack(xp, paths, exponent, planes)
+        total = self._from_averages(stack, sizes)
+        for index, path in enumerate(paths):
+            if path not in self.tree.broods:
+                continue
+            spectrum = stack.spectra(slice(index, index + 1))[:, 0, ...]
             below = xp.zeros_like(spectrum)
             for brood in self.tree.broods[path]:
                 self._from_below(spectrum, below, path, brood)
-            total[:, index, ...] += xp.real(xp.fft.ifftn(below, axes=axes(len(sizes))))
+            found = xp.fft.ifftn(below, axes=axes(len(sizes)))
+            total[:, index, ...] += found if _is_complex(xp, planes) else xp.real(found)
         return total
 
-    def _from_averages(self, paths: tuple[Path, ...], exponent: int, sizes: tuple[int, ...], planes: Array) -> Array:
-        total = self.xp.zeros_like(planes)
-        wanted = [(i, self.tree.position[path]) for i, path in enumerate(paths) if path in self.tree.position]
-        for mine, theirs in _runs(wanted):
-            total[:, mine, ...] = self.average.adjoint(self.xp, self.given[:, theirs, ...], exponent, sizes)
+    def _from_averages(self, stack: Stack, sizes: tuple[int, ...]) -> Array:
+        xp = self.xp
+        total = xp.zeros_like(stack.planes)
+        for name, mine, theirs in self.places.runs(stack.paths):
+            given = self.given[name][:, theirs, ...]
+            if not _is_complex(xp, stack.planes):
+                total[:, mine, ...] = self.average.adjoint(xp, given, stack.exponent, sizes)
+                continue
+            if not isinstance(self.average, Unaveraged):
+                given = given * _direction(xp, _complex_average(xp, self.average, stack))
+            real, imaginary = (self.average.adjoint(xp, part(given), stack.exponent, sizes) for part in (xp.real, xp.imag))
+            total[:, mine, ...] = real + 1j * imaginary
         return total
 
     def _from_below(self, spectrum: Array, below: Array, path: Path, brood: Brood) -> None:
         """Add, as a spectrum, what reaches a plane from its children on one grid."""
         xp, sizes = self.xp, tuple(length >> brood.exponent for length in self.core)
-        for part in parts(brood.numbers, spectrum.shape[0], max(self.average.samples, math.prod(sizes)), len(sizes)):
+        for part in parts(brood.numbers, spectrum.shape[0], max(self.average.samples(), math.prod(sizes)), len(sizes)):
             band = filtered(xp, spectrum, self.bands[brood.key], part, sizes)
-            modulus = xp.abs(band)
-            slope = self.cotangent(tuple((*path, n) for n in part), brood.exponent, modulus)
-            band = band * (slope / xp.where(modulus > 0, modulus, xp.ones_like(modulus)))
+            slope = self.cotangent(tuple((*path, n) for n in part), brood.exponent, xp.abs(band))
+            band = slope * _direction(xp, band)
             spread(xp, band, self.bands[brood.key], part, below, 2 ** (brood.exponent - brood.source))
+
+
+def _direction(xp: Any, values: Array) -> Array:
+    """Return ``z / |z|``, and 0 at 0."""
+    modulus = xp.abs(values)
+    return values / xp.where(modulus > 0, modulus, xp.ones_like(modulus))

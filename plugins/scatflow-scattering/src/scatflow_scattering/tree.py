@@ -19,7 +19,7 @@ from scatflow_wavelet.filtering import Multipliers, filtered, multipliers
 from scatflow_wavelet.groups import parts
 from scatflow_wavelet.layout import Band, Grid
 from scatflow_wavelet.selection import Labels, select
-from scatflow_wavelet.spectrum import half_spectrum, whole_spectrum
+from scatflow_wavelet.spectrum import axes, half_spectrum, whole_spectrum
 
 Array = Any
 Path = tuple[int, ...]
@@ -174,7 +174,7 @@ class Stack:
     exponent : int
         The planes lie on absolute multiples of 2^exponent.
     planes : array of real, shape (items, planes, *grid)
-        ``U[path]``; valid until the walk goes on.
+        ``U[path]``, the input itself possibly complex; valid until the walk goes on.
     """
 
     __slots__ = ("_half", "_ndim", "_xp", "exponent", "paths", "planes")
@@ -188,6 +188,13 @@ class Stack:
         if self._half is None:
             self._half = half_spectrum(self._xp, self.planes, self._ndim)
         return self._half
+
+    def spectra(self, where: slice) -> Array:
+        """Return the whole spectra of some planes: shape (items, planes, *grid)."""
+        xp, planes = self._xp, self.planes[:, where, ...]
+        if xp.isdtype(planes.dtype, "complex floating"):
+            return xp.fft.fftn(planes, axes=axes(self._ndim))
+        return whole_spectrum(xp, self.half()[:, where, ...], planes.shape[-1], self._ndim)
 
 
 class Node:
@@ -327,15 +334,13 @@ def _below(
 def _children(
     xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Multipliers], core: tuple[int, ...], samples: int
 ) -> Iterator[Callable[[], Stack]]:
-    """Yield what computes the stacks of children of a stack, whose planes are given up."""
+    """Yield what computes the stacks of children of a stack."""
     families = _families(stack.paths, tree)
     if not families:
         return
-    half, items, ndim = stack.half(), stack.planes.shape[0], len(core)
-    stack.planes = None  # not needed below
+    items, ndim = stack.planes.shape[0], len(core)
     for where, broods in families:
-        paths = stack.paths[where]
-        whole = whole_spectrum(xp, half[:, where, ...], core[-1] >> stack.exponent, ndim)
+        paths, whole = stack.paths[where], stack.spectra(where)
         spectra = xp.reshape(whole, (items * len(paths), *whole.shape[2:]))
         for brood in broods:
             sizes = tuple(length >> brood.exponent for length in core)

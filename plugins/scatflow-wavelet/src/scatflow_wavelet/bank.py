@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from scatflow.arrays import complex_dtype
 from scatflow_wavelet.family import WaveletFamily
 from scatflow_wavelet.layout import Band, Grid, Layout, Multiplier, Real
-from scatflow_wavelet.littlewood_paley import bounds, littlewood_paley
+from scatflow_wavelet.littlewood_paley import bounds, littlewood_paley, mirrored
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ class Bank:
         Averaging scale in samples of the coarsest axis; default 2^J.
     aspect : tuple of float, optional
         Coarsest spacing over each axis's own, in kernel order; its length is the number of dims. Default one dim.
+    full_circle : bool, optional
+        Bands with the opposite wave vectors too, the conjugates, as complex signals need; all bands are then divided by
+        sqrt(2), so that norms and frame bounds mean the same for them as half the circle does for real signals.
 
     Notes
     -----
@@ -53,6 +57,7 @@ class Bank:
     voices: int
     T: float | None = None
     aspect: tuple[float, ...] = (1.0,)
+    full_circle: bool = False
 
     @cached_property
     def layout(self) -> Layout:
@@ -66,8 +71,9 @@ class Bank:
 
     @cached_property
     def bands(self) -> tuple[Band, ...]:
-        """The band-pass filters, finest octave first."""
-        return self.family.bands(self.layout)
+        """The band-pass filters, finest octave first; then those with opposite wave vectors, in the same order."""
+        bands = self.family.bands(self.layout)
+        return (*bands, *(_opposite(band, self.layout, len(bands)) for band in bands)) if self.full_circle else bands
 
     @cached_property
     def gain(self) -> float:
@@ -76,7 +82,11 @@ class Bank:
 
     def band_multiplier(self, n: int, grid: Grid) -> Multiplier:
         """Return the multiplier of band ``n``: float64 or complex128, shape ``grid.shape``, FFT order."""
-        return self.gain * self.family.band(self.layout, self.bands[n], grid)
+        if not self.full_circle:
+            return self.gain * self.family.band(self.layout, self.bands[n], grid)
+        half = len(self.bands) // 2
+        values = self.gain / math.sqrt(2) * self.family.band(self.layout, self.bands[n % half], grid)
+        return values if n < half else np.conj(mirrored(values))  # that of the conjugate, which is as causal
 
     def low_multiplier(self, grid: Grid) -> Multiplier:
         """Return the multiplier of the low-pass: float64 or complex128, shape ``grid.shape``, FFT order."""
@@ -121,7 +131,7 @@ class Bank:
         return xp.asarray(cast(self.low_multiplier(grid), dtype), device=device)
 
     def littlewood_paley(self, grid: Grid) -> Real:
-        """Return ``A(w) = |phi|^2 + (1/2) sum (|psi(w)|^2 + |psi(-w)|^2)`` on a grid."""
+        """Return ``A(w) = |phi|^2 + (1/2) sum over half the circle of (|psi(w)|^2 + |psi(-w)|^2)`` on a grid."""
         return littlewood_paley(self.family, self.layout, grid, self.gain)
 
     def bounds(self, grid: Grid, disc: bool = False) -> tuple[float, float]:
@@ -136,6 +146,11 @@ class Bank:
         weights = self.family.profile(self.layout, distance)
         total = weights.sum(axis=-1, keepdims=True)
         return np.asarray(weights / np.where(total > 0, total, 1.0))
+
+
+def _opposite(band: Band, layout: Layout, count: int) -> Band:
+    xi, theta = (-band.xi, band.theta) if layout.ndim == 1 else (band.xi, band.theta + math.pi)
+    return replace(band, n=band.n + count, l=band.l + layout.voices, xi=xi, theta=theta)
 
 
 def cast(values: Multiplier, dtype: str) -> np.ndarray:

@@ -178,15 +178,21 @@ def _order_coords(bands: Sequence[Band | None], k: int, spacing: Spacing, ndim: 
     named: Mapping[str, tuple[np.ndarray, str, str]] = {
         f"xi{k}": (xi, per_unit, "center frequency"),
         f"sigma{k}": (sigma, per_unit, "bandwidth (standard deviation in frequency)"),
-        f"scale{k}": (1 / xi, unit, "wavelength 1/xi"),
+        f"scale{k}": (1 / np.abs(xi), unit, "wavelength 1/xi"),
     }
     for name, (values, units, what) in named.items():
         coords[name] = label_coord(values, dim, units=units, long_name=f"{what} of wavelet {k}")
     if ndim == 2:
         theta = np.array([math.nan if band is None else math.degrees(band.theta) for band in bands])
-        theta = (180.0 - theta) % 180.0 if spacing.mirrored else theta
+        theta = _mirrored(theta) if spacing.mirrored else theta
         coords[f"theta{k}"] = label_coord(theta, dim, units="degree", long_name=f"direction of the wave vector of wavelet {k}")
     return coords
+
+
+def _mirrored(theta: np.ndarray) -> np.ndarray:
+    """Return directions where one coordinate decreases: a wave and its opposite are one over half a turn, two over a full one."""
+    turn = 360.0 if np.nanmax(theta, initial=0.0) >= 180 else 180.0
+    return (180.0 - theta) % turn
 
 
 def reciprocal(unit: str) -> str:

@@ -71,6 +71,9 @@ class Band:
         Gaussian.
     theta : float
         Angle of the wave vector in radians, from the last core axis towards the one before; 0 in one dim.
+
+    Of bands over the whole circle, those with the opposite wave vector have ``l`` from ``voices`` on, and in one dim a
+    negative ``xi``.
     """
 
     n: int

@@ -37,10 +37,14 @@ def littlewood_paley(family: WaveletFamily, layout: Layout, grid: Grid, gain: fl
     sides = np.zeros_like(total)
     for band in family.bands(layout):
         sides += _squared(family.band(layout, band, grid))
-    mirrored = sides
-    for axis in range(sides.ndim):
-        mirrored = np.roll(np.flip(mirrored, axis), 1, axis)
-    return np.asarray(gain**2 * (total + 0.5 * (sides + mirrored)))
+    return np.asarray(gain**2 * (total + 0.5 * (sides + mirrored(sides))))
+
+
+def mirrored(values: Multiplier) -> Multiplier:
+    """Return values on a grid in FFT order at the opposite frequencies."""
+    for axis in range(values.ndim):
+        values = np.roll(np.flip(values, axis), 1, axis)
+    return values
 
 
 def _squared(values: Multiplier) -> Real:

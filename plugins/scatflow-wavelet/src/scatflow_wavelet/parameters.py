@@ -74,8 +74,8 @@ class BankParameters(Core):
         """Return coarsest step over each core axis's own, for inputs that :meth:`resolve` has seen."""
         return aspect_of(self.metric, ndim, self.name)
 
-    def bank(self, ndim: int, order: int = 1) -> Bank:
-        """Return the bank of an order, for inputs that :meth:`resolve` has seen.
+    def bank(self, ndim: int, order: int = 1, full_circle: bool = False) -> Bank:
+        """Return the bank of an order, for inputs that :meth:`resolve` has seen; over the full circle for complex signals.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class BankParameters(Core):
         if not isinstance(self.filters, WaveletFamily):
             raise ParameterError(f"{self.name}.filters", "a family of wavelets is needed", got=self.filters.name)
         self._check_voices()
-        bank = Bank(self.filters, self.J, self.voices(ndim, order), self.averaging(), self.aspect(ndim))
+        bank = Bank(self.filters, self.J, self.voices(ndim, order), self.averaging(), self.aspect(ndim), full_circle)
         self.filters.check(bank.layout, self.name)
         return bank
 
