@@ -10,7 +10,11 @@ SCATFLOW_API = 1
 @hookimpl
 def scatflow_operators() -> Provided:
     """Return the operators."""
-    return {"wavelet": "scatflow_wavelet.wavelet:Wavelet", "modulus": "scatflow_wavelet.modulus:Modulus"}
+    return {
+        "inverse_wavelet": "scatflow_wavelet.inverse:InverseWavelet",
+        "modulus": "scatflow_wavelet.modulus:Modulus",
+        "wavelet": "scatflow_wavelet.wavelet:Wavelet",
+    }
 
 
 @hookimpl
