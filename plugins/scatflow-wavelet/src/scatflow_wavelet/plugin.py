@@ -11,8 +11,11 @@ SCATFLOW_API = 1
 def scatflow_operators() -> Provided:
     """Return the operators."""
     return {
+        "averaging_pyramid": "scatflow_wavelet.pyramid:AveragingPyramid",
+        "inverse_orthogonal_wavelet": "scatflow_wavelet.orthogonal:InverseOrthogonalWavelet",
         "inverse_wavelet": "scatflow_wavelet.inverse:InverseWavelet",
         "modulus": "scatflow_wavelet.modulus:Modulus",
+        "orthogonal_wavelet": "scatflow_wavelet.orthogonal:OrthogonalWavelet",
         "wavelet": "scatflow_wavelet.wavelet:Wavelet",
     }
 
