@@ -14,6 +14,7 @@ def scatflow_operators() -> Provided:
         "averaging_pyramid": "scatflow_wavelet.pyramid:AveragingPyramid",
         "inverse_orthogonal_wavelet": "scatflow_wavelet.orthogonal:InverseOrthogonalWavelet",
         "inverse_wavelet": "scatflow_wavelet.inverse:InverseWavelet",
+        "m_term_error": "scatflow_wavelet.sparsity:MTermError",
         "modulus": "scatflow_wavelet.modulus:Modulus",
         "orthogonal_wavelet": "scatflow_wavelet.orthogonal:OrthogonalWavelet",
         "wavelet": "scatflow_wavelet.wavelet:Wavelet",
