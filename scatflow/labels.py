@@ -86,6 +86,12 @@ def core_dims(
     ------
     DimensionError
         A dim is missing, misspelt, duplicated, or their number is not admissible.
+
+    Examples
+    --------
+    >>> bands = ArraySpec(("lon", "lat", "path"), (8, 4, 3), "complex64")
+    >>> core_dims(bands, ("path", "lon", "lat"), (2, 3), "inverse_wavelet", ("y", "x", "path"))
+    ('lat', 'lon', 'path')
     """
     wanted = tuple(spec.dims if dims is None else dims)
     if len(set(wanted)) != len(wanted):

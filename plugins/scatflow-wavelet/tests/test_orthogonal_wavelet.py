@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import scatflow as sf
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec
+from scatflow.testing import check_operator
 from scatflow_wavelet.daubechies import high_taps, low_taps
 from scatflow_wavelet.mirror import analyze, pair, synthesize
 from scatflow_wavelet.orthogonal import Filter, OrthogonalWavelet
@@ -168,6 +169,21 @@ def test_operations_grow_linearly():
         OrthogonalWavelet(dims=("x",), J=J, filters="db4").cost(ArraySpec(("x",), (2**J,), "float64")).flops for J in (8, 12, 16)
     ]
     assert flops[1] / flops[0] == pytest.approx(16, rel=0.01) and flops[2] / flops[1] == pytest.approx(16, rel=0.01)
+
+
+@pytest.mark.parametrize(("factor", "found"), [(2, "economy"), (0.5, "halo_blocks")])
+def test_the_declared_reach_is_the_true_one(factor, found):
+    # Coefficients of all octaves stand side by side; the kit looks for the one that reaches furthest.
+    class Other(OrthogonalWavelet):
+        """The same with another promise."""
+
+        def depth(self, tol=1e-4):
+            return {role: tuple(int(factor * n) for n in pair) for role, pair in super().depth(tol).items()}
+
+    operator = {"dims": ("x",), "J": 2, "filters": "db2"}
+    names = ["economy", "halo_blocks"]
+    assert not check_operator(OrthogonalWavelet(**operator), only=names).failed
+    assert set(check_operator(Other(**operator), only=names).failed) == {found}
 
 
 def test_chunks_and_precision():

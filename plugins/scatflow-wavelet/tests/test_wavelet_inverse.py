@@ -98,13 +98,15 @@ def test_the_inverse_of_a_tight_bank_is_its_adjoint():
     assert left == pytest.approx(np.vdot(given_bands.values, other.values).real, rel=1e-12)
 
 
-@pytest.mark.parametrize("family", [Morlet(), Gammatone()])
-def test_bounds_are_reached_by_sinusoids(family):
-    n, bank = 256, Bank(family, 4, 3)
-    A = bank.littlewood_paley(Grid((n,)))
-    for k, bound in zip((int(A.argmin()), int(A.argmax())), bank.bounds(Grid((n,))), strict=True):
-        x = xr.DataArray(np.cos(2 * np.pi * k * np.arange(n) / n), dims="x")
-        bands = sf.ops.wavelet(x, dims="x", J=4, Q=3, filters=family, metric="index", **PERIODIC)
+@pytest.mark.parametrize(("family", "ndim"), [(Morlet(), 1), (Gammatone(), 1), (Morlet(), 2)])
+def test_bounds_are_reached_by_sinusoids(family, ndim):
+    shape, dims = ((256,), ("x",)) if ndim == 1 else ((32, 48), ("y", "x"))
+    bank = Bank(family, 4, 3, aspect=(1.0,) * ndim)
+    A = bank.littlewood_paley(Grid(shape))
+    for place, bound in zip((A.argmin(), A.argmax()), bank.bounds(Grid(shape)), strict=True):
+        phase = sum(2 * np.pi * k * u / n for k, u, n in zip(np.unravel_index(place, shape), np.indices(shape), shape, strict=True))
+        x = xr.DataArray(np.cos(phase + 0.3), dims=dims)
+        bands = sf.ops.wavelet(x, dims=dims, J=4, Q=3, L=3, filters=family, metric="index", **PERIODIC)
         assert float((abs(bands) ** 2).sum() / (x**2).sum()) == pytest.approx(bound, rel=1e-10)
 
 
@@ -150,6 +152,9 @@ def test_bad_input():
     odd = sf.ops.wavelet(x.isel(x=slice(60)), dims="x", J=3, **PERIODIC)
     with pytest.raises(ParameterError, match="multiple of 2\\^J = 8; expected 56 or 64"):
         sf.ops.inverse_wavelet(odd, dims="x", J=3)
+    parts = x.assign_coords(segment=("x", np.repeat([1, 2], 32)))
+    with pytest.raises(ParameterError, match="2 segments"):
+        sf.ops.inverse_wavelet(sf.ops.wavelet(parts, dims="x", J=3, **PERIODIC), dims="x", J=3)
     bands = sf.ops.wavelet(x, dims="x", J=3, **PERIODIC)
     with pytest.raises(DtypeError, match="bands are complex"):
         sf.ops.inverse_wavelet(abs(bands), dims="x", J=3)

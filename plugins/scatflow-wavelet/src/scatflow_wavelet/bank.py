@@ -131,7 +131,7 @@ class Bank:
         --------
         >>> from scatflow_wavelet import Morlet
         >>> round(Bank(Morlet(), J=3, voices=1).condition(Grid((1024,))), 2)
-        6.48
+        6.5
         """
         low, high = self.bounds(grid)
         return high / low if low > 0 else math.inf

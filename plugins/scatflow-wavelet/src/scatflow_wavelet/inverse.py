@@ -13,7 +13,8 @@ from pydantic import model_validator
 from scatflow.arrays import real_dtype
 from scatflow.contract import Whole, operator, param
 from scatflow.errors import DtypeError, FrameError, ParameterError
-from scatflow.spec import ArraySpec, Cost, itemsize
+from scatflow.labels import axis_of
+from scatflow.spec import ArraySpec, Axis, Cost, itemsize
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.groups import group_size
@@ -76,8 +77,8 @@ class InverseWavelet(FilterBank, Whole):
     FrameError
         min A is below ``tol`` on the grid of the data; raised when the filters are built.
     ParameterError
-        The labels along ``path`` are not those of the bank, the boundary was not periodic, or a length is not a
-        multiple of 2^J.
+        The labels along ``path`` are not those of the bank, the boundary was not periodic, a length is not a multiple
+        of 2^J, or a dim has segments.
     DtypeError
         The bands are real, such as their modulus, which holds no signs.
 
@@ -120,7 +121,8 @@ class InverseWavelet(FilterBank, Whole):
         spacing = ready.spacing(spec)
         signal = spec.without(spec.dims[-1])
         signal = replace(signal, coords={name: coord for name, coord in signal.coords.items() if name != "valid_fraction"})
-        _check_lengths([spec.sizes[dim] for dim in core], core, self.J)
+        for dim in core:
+            _check_axis(axis_of(spec, dim, self.sampling), self.J)
         _check_boundary(spec)
         _check_labels(spec, spec.dims[-1], ready.bank(len(core)), spacing)
         title = spec.attrs.get("long_name")
@@ -214,13 +216,15 @@ def _divided(xp: Any, plane: Array, dual: Array) -> Array:
     return xp.fft.irfftn(xp.fft.rfftn(plane, axes=axes) * dual, s=tuple(plane.shape[-ndim:]), axes=axes)
 
 
-def _check_lengths(sizes: list[int], core: tuple[str, ...], J: int) -> None:
-    """Refuse lengths at which ``wavelet`` has to extend even periodic data."""
-    for dim, size in zip(core, sizes, strict=True):
-        if size % 2**J:
-            raise ParameterError("inverse_wavelet.J", f"the length of {dim!r} must be a multiple of 2^J = {2**J}", got=size,
-                                 expected=f"{size // 2**J * 2**J} or {-(-size // 2**J) * 2**J}", remedy="Crop or pad the signal before wavelet, or lower J.",
-                                 code="LengthNotDyadic")  # fmt: skip
+def _check_axis(axis: Axis, J: int) -> None:
+    """Refuse axes along which ``wavelet`` has to extend even periodic data: of other lengths, and with walls between segments."""
+    if axis.walls:
+        raise ParameterError("inverse_wavelet input", f"{axis.dim!r} has segments, which are extended one by one", got=f"{len(axis.walls) + 1} segments",
+                             expected="one periodic signal", remedy="Transform and invert segment by segment.", code="SegmentsPresent")  # fmt: skip
+    if axis.size % 2**J:
+        raise ParameterError("inverse_wavelet.J", f"the length of {axis.dim!r} must be a multiple of 2^J = {2**J}", got=axis.size,
+                             expected=f"{axis.size // 2**J * 2**J} or {-(-axis.size // 2**J) * 2**J}", remedy="Crop or pad the signal before wavelet, or lower J.",
+                             code="LengthNotDyadic")  # fmt: skip
 
 
 def _check_boundary(spec: ArraySpec) -> None:
