@@ -63,7 +63,7 @@ class InverseWavelet(FilterBank, Whole):
     dims : tuple of str, optional
         Core dims of the signal; ``path`` is added.
     J, Q, L, filters, metric, T
-        As given to ``wavelet``.
+        As given to ``wavelet``. Labels show whether they are, except T, and a stride where samples are counted (``metric="index"``).
     tol : float
         Least A for which the bank counts as invertible.
 
@@ -202,7 +202,7 @@ def _all(ndim: int) -> dict[str, tuple[slice, ...]]:
 def _invertible(bank: Bank, shape: tuple[int, ...], tol: float) -> Real:
     """Return A on a grid; raise FrameError where it comes too close to 0."""
     values = bank.littlewood_paley(Grid(shape))
-    low, high = bank.bounds(Grid(shape))
+    low, high = float(values.min()), float(values.max())
     if low < tol:
         raise FrameError(f"inverse_wavelet.filters {bank.family.name!r}", f"bands do not determine a signal: the lower frame bound on a grid of {shape} is {low:.3g}, "
                          f"the upper one {high:.3g}", expected=f"at least tol={tol:g}", got=f"{low:.3g}",
