@@ -66,8 +66,8 @@ def core_dims(
     """Return the core dims in the order in which kernels see them.
 
     It never depends on the order of ``dims``: CF axes (attribute ``axis``) and the usual names come as (z, y, x). Where
-    some dim is none of these, dims that are called like a role take it, and the others the roles that are left in the
-    array's own order.
+    some dim is none of these, dims that are called like a role take it, and the others the roles that are left: in that
+    order where they all have one, else in the array's own.
 
     Parameters
     ----------
@@ -86,6 +86,12 @@ def core_dims(
     ------
     DimensionError
         A dim is missing, misspelt, duplicated, or their number is not admissible.
+
+    Examples
+    --------
+    >>> bands = ArraySpec(("lon", "lat", "path"), (8, 4, 3), "complex64")
+    >>> core_dims(bands, ("path", "lon", "lat"), (2, 3), "inverse_wavelet", ("y", "x", "path"))
+    ('lat', 'lon', 'path')
     """
     wanted = tuple(spec.dims if dims is None else dims)
     if len(set(wanted)) != len(wanted):
@@ -122,7 +128,9 @@ def _kernel_order(spec: ArraySpec, dims: Sequence[str], roles: Sequence[str]) ->
     ranks = [_rank(spec, dim) for dim in dims]
     if None not in ranks and len(set(ranks)) == len(ranks):
         return tuple(dim for _, dim in sorted(zip(cast("list[int]", ranks), dims, strict=True)))
-    left = iter(sorted((dim for dim in dims if dim not in roles), key=spec.dims.index))
+    others = [dim for dim in dims if dim not in roles]
+    # Beside a dim that is no axis of space, such as `path`, the others come in the order that they have without it.
+    left = iter(_kernel_order(spec, others, ()) if len(others) < len(dims) else sorted(others, key=spec.dims.index))
     return tuple(role if role in dims else next(left) for role in roles) if roles else tuple(left)
 
 

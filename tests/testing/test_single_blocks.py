@@ -24,7 +24,7 @@ def instances() -> list[Any]:
 
 
 def data_for(example: Any, seed: int = 1) -> list[xr.DataArray]:
-    """Return positive random arrays on the operator's dims and one batch dim."""
+    """Return the samples of an operator that takes certain labels, else positive random arrays on its dims and one batch dim."""
     rng = np.random.default_rng(seed)
     named = (*(getattr(example, "dims", None) or ()), *(getattr(example, "over", None) or ()))
     dims = dict.fromkeys(("item", *(named or ("x",))))
@@ -36,7 +36,7 @@ def data_for(example: Any, seed: int = 1) -> list[xr.DataArray]:
             values = values * np.exp(1j * rng.random(values.shape))
         return xr.DataArray(values, dims=list(sizes))
 
-    return [one() for _ in example.inputs]
+    return list(example.sample_inputs(rng)) or [one() for _ in example.inputs]
 
 
 @pytest.mark.parametrize("example", instances())

@@ -78,7 +78,7 @@ def _core_attempts(case: Case, operator: Core) -> Iterator[tuple[str, Callable[[
     if operator.sampling is None and case.arrays[0].sizes[case.core[-1]] > 2 and _spaced(operator, case):
         yield "a coordinate that is not uniform", lambda: results(operator, *uneven.inputs), (case.core[-1], "uniform")
     if isinstance(operator, Extended):
-        rules = operator.replace(boundary=("zero",) * (len(dims) + 1))
+        rules = operator.replace(boundary=operator.boundaries[:1] * (len(dims) + 1))
         yield "one boundary rule too many", lambda: results(rules, *case.inputs), (f"{operator.name}.boundary",)
 
 

@@ -1,8 +1,8 @@
 """Wavelet filter banks and transforms on labelled arrays.
 
 The documented numerical interface, for other plugins: :class:`Bank` (labels, multipliers on any grid, frame
-bounds), the families :class:`Gammatone`, :class:`Morlet` and :class:`Tight`, and :mod:`scatflow_wavelet.spectrum` (decimating products
-and the strided low-pass).
+bounds), the families :class:`Gammatone`, :class:`Morlet` and :class:`Tight`, :mod:`scatflow_wavelet.spectrum` (decimating products
+and the strided low-pass), and :func:`decay_exponent` of the errors of ``m_term_error``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from scatflow_wavelet.gammatone import Gammatone
     from scatflow_wavelet.layout import Band, Grid, Layout
     from scatflow_wavelet.morlet import Morlet
+    from scatflow_wavelet.sparsity import decay_exponent
     from scatflow_wavelet.tight import Tight
 
-__all__ = ["Band", "Bank", "Gammatone", "Grid", "Layout", "Morlet", "Tight", "WaveletFamily"]
+__all__ = ["Band", "Bank", "Gammatone", "Grid", "Layout", "Morlet", "Tight", "WaveletFamily", "decay_exponent"]
 
 _HOMES = {
     "Band": "layout", "Bank": "bank", "Gammatone": "gammatone", "Grid": "layout", "Layout": "layout", "Morlet": "morlet",
-    "Tight": "tight",
+    "Tight": "tight", "decay_exponent": "sparsity",
 }  # fmt: skip
 
 

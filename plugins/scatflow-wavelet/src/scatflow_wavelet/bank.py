@@ -141,6 +141,18 @@ class Bank:
         """
         return bounds(self.littlewood_paley(grid), grid, self.aspect, disc)
 
+    def condition(self, grid: Grid) -> float:
+        """Return the condition number of the frame on a grid, ``high / low`` of its bounds: 1 for tight banks, inf where singular.
+
+        Examples
+        --------
+        >>> from scatflow_wavelet import Morlet
+        >>> round(Bank(Morlet(), J=3, voices=1).condition(Grid((1024,))), 2)
+        6.5
+        """
+        low, high = self.bounds(grid)
+        return high / low if low > 0 else math.inf
+
     def coverage(self, distance: Real) -> Real:
         """Return rows of low-pass weights that sum to one, from distances into the past in samples of the coarsest axis."""
         weights = self.family.profile(self.layout, distance)

@@ -29,8 +29,8 @@ CAUSAL_TOLERANCE = 1e-8
 DEFAULT_PAD = {1: 5.0, 2: 2.0}
 
 
-class BankParameters(Core):
-    """Base of operators with a filter bank over one or two core dims."""
+class FilterBank(Core):
+    """Base of operators whose filters are a bank over one or two core dims."""
 
     J: int = param(3, "Octaves; scales run from 1 to 2^J samples of the coarsest core axis.", ge=0, le=30)
     Q: int | tuple[int, ...] = param(
@@ -40,11 +40,6 @@ class BankParameters(Core):
     filters: Filters = param(
         Morlet(), 'Filter family: a name such as "morlet", "tight" or "gammatone", or a spec with its parameters.'
     )
-    oversampling: int = param(1, "Octaves by which intermediate planes are sampled finer than critical.", ge=0, le=30)
-    pad: float | None = param(
-        None, "Extension per side in averaging scales; default 2 in two dims, 5 in one, the whole reach before the first sample "
-        "for causal filters; none where periodic is exact.", ge=0,
-    )  # fmt: skip
     metric: Metric = param(
         "space",
         'Filters isotropic in coordinate space ("space"), in samples ("index"), or for these relative steps of the '
@@ -61,14 +56,6 @@ class BankParameters(Core):
     def averaging(self) -> float | None:
         """Return the averaging scale in samples of the coarsest axis, or None for 2^J."""
         return None
-
-    def depth_of_tree(self) -> int:
-        """Return the highest order; -1 for the wavelet transform without modulus."""
-        return -1
-
-    def causal(self) -> bool:
-        """Tell whether results never look ahead, which is for the filters to say."""
-        return self._looks_back()
 
     def aspect(self, ndim: int) -> tuple[float, ...]:
         """Return coarsest step over each core axis's own, for inputs that :meth:`resolve` has seen."""
@@ -94,9 +81,13 @@ class BankParameters(Core):
         if not counts or min(counts) < 1:
             raise ParameterError(f"{self.name}.Q", "bands per octave are positive integers", got=self.Q)
 
+    def core(self, spec: ArraySpec) -> tuple[str, ...]:
+        """Return the dims of the bank in kernel order: the core dims of an input."""
+        return core_names(spec, self.dims)
+
     def resolve(self, *specs: ArraySpec) -> Self:
         """Return the operator with the core dims named and the relative steps of unequal core axes filled in."""
-        names = core_names(specs[0], self.dims)
+        names = self.core(specs[0])
         metric = resolved_metric(specs[0], names, self.metric, self.sampling, self.name)
         if self.dims is not None and metric == self.metric:
             return self
@@ -104,7 +95,7 @@ class BankParameters(Core):
 
     def spacing(self, spec: ArraySpec) -> Spacing:
         """Return how the core axes of an input are sampled, having checked that 2^J and the averaging scale fit them."""
-        names = core_names(spec, self.dims)
+        names = self.core(spec)
         spacing = spacing_of(spec, names, self.metric, self.sampling, self.name)
         sizes = [spec.sizes[dim] for dim in names]
         check_octaves(self.J, sizes, spacing.aspect, self.name)
@@ -113,6 +104,24 @@ class BankParameters(Core):
             raise ParameterError(f"{self.name}.T", "the averaging scale must be positive and fit the data",
                                  expected=f"0 < T <= {extent:g}", got=scale, remedy='Lower T; scattering with T="global" averages the whole core.')  # fmt: skip
         return spacing
+
+
+class BankParameters(FilterBank):
+    """Base of operators that apply a bank to blocks with margins, on sampled grids."""
+
+    oversampling: int = param(1, "Octaves by which intermediate planes are sampled finer than critical.", ge=0, le=30)
+    pad: float | None = param(
+        None, "Extension per side in averaging scales; default 2 in two dims, 5 in one, the whole reach before the first sample "
+        "for causal filters; none where periodic is exact.", ge=0,
+    )  # fmt: skip
+
+    def depth_of_tree(self) -> int:
+        """Return the highest order; -1 for the wavelet transform without modulus."""
+        return -1
+
+    def causal(self) -> bool:
+        """Tell whether results never look ahead, which is for the filters to say."""
+        return self._looks_back()
 
     def align(self) -> Mapping[str, int]:
         """Return where blocks must start: at multiples of 2^J, so that every sampled grid is the same in all."""

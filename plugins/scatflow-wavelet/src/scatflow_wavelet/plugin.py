@@ -10,7 +10,15 @@ SCATFLOW_API = 1
 @hookimpl
 def scatflow_operators() -> Provided:
     """Return the operators."""
-    return {"wavelet": "scatflow_wavelet.wavelet:Wavelet", "modulus": "scatflow_wavelet.modulus:Modulus"}
+    return {
+        "averaging_pyramid": "scatflow_wavelet.pyramid:AveragingPyramid",
+        "inverse_orthogonal_wavelet": "scatflow_wavelet.orthogonal:InverseOrthogonalWavelet",
+        "inverse_wavelet": "scatflow_wavelet.inverse:InverseWavelet",
+        "m_term_error": "scatflow_wavelet.sparsity:MTermError",
+        "modulus": "scatflow_wavelet.modulus:Modulus",
+        "orthogonal_wavelet": "scatflow_wavelet.orthogonal:OrthogonalWavelet",
+        "wavelet": "scatflow_wavelet.wavelet:Wavelet",
+    }
 
 
 @hookimpl

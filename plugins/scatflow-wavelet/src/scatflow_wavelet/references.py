@@ -44,6 +44,16 @@ PARAMETRIC_TEXTURE_MODEL = Reference(
     pages="49--70",
     doi="10.1023/A:1026553619983",
 )
+COMPACT_WAVELETS = Reference(
+    ("Daubechies, Ingrid",),
+    "Orthonormal bases of compactly supported wavelets",
+    1988,
+    "Comm. Pure Appl. Math.",
+    "41",
+    number="7",
+    pages="909--996",
+    doi="10.1002/cpa.3160410705",
+)
 WAVELET_TOUR = Reference(
     ("Mallat, Stéphane",),
     "A wavelet tour of signal processing: the sparse way",
