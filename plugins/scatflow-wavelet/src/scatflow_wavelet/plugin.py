@@ -10,7 +10,12 @@ SCATFLOW_API = 1
 @hookimpl
 def scatflow_operators() -> Provided:
     """Return the operators."""
-    return {"wavelet": "scatflow_wavelet.wavelet:Wavelet", "modulus": "scatflow_wavelet.modulus:Modulus"}
+    return {
+        "deform": "scatflow_wavelet.deform:Deform",
+        "modulus": "scatflow_wavelet.modulus:Modulus",
+        "warp": "scatflow_wavelet.warp:Warp",
+        "wavelet": "scatflow_wavelet.wavelet:Wavelet",
+    }
 
 
 @hookimpl
