@@ -260,6 +260,9 @@ def test_refusals() -> None:
         translation(Scattering(dims=("x",), J=2))
     with pytest.raises(ParameterError, match="contraction"):
         report(abs, x, dims="x", properties=("contractions",))
+    for ask in (deformation, wavelet_stability, commutator):
+        with pytest.raises(ParameterError, match="no gradient"):
+            ask(Wavelet(dims=("x",), J=2), empty(64), family="translate", **({"sizes": (1.0,)} if ask is deformation else {}))
     with pytest.raises(DimensionError, match="stay apart"):
         contraction(lambda s: s.mean("item"), x, dims="x")
     with pytest.raises(ParameterError, match="labelled arrays"):

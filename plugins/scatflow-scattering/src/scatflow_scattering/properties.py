@@ -6,6 +6,7 @@ invariant scattering", and of Bruna and Mallat (2013), "Invariant scattering con
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,38 +14,42 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-import scatflow as sf
 from scatflow.errors import ParameterError, near
 from scatflow_scattering.finding import Finding, Report
-from scatflow_scattering.linear import Linear, commutator_norm
 from scatflow_scattering.parameters import TreeParameters
-from scatflow_scattering.probe import gabor, scale_free
+from scatflow_scattering.probe import scale_free
 from scatflow_scattering.representation import (
     Dims,
     Representation,
+    columns,
+    deformed,
     dims_of,
+    family_of,
     features,
     flat,
     frame_bound,
+    gradient_of,
     name_of,
     norms,
+    stacked,
 )
 from scatflow_scattering.residual import is_exact, residual_energy
 from scatflow_scattering.scattering import Scattering
-from scatflow_wavelet import Grid
-from scatflow_wavelet.deform import Deform
+from scatflow_scattering.stability import CONSTANT, commutator, cropped, wavelet_stability
 from scatflow_wavelet.displacement import Family
 from scatflow_wavelet.parameters import BankParameters
 from scatflow_wavelet.wavelet import Wavelet
+
+__all__ = ["commutator", "contraction", "deformation", "energy", "invariance", "report", "translation", "wavelet_stability"]
+
+Question = Callable[[], Finding | tuple[Finding, ...]]
 
 #: Rounding that exact statements may show.
 EXACT = 1e-10
 #: Sizes of deformation over which slopes are fitted.
 SIZES = (0.005, 0.01, 0.02, 0.04, 0.08)
-#: What is left of a distance may grow like a size to this power, and be so many times the size.
-SLOPE, CONSTANT = (0.9, 1.1), 10.0
-#: Log2 of the longest axis on which a report takes the norm of a commutator, by number of core dims.
-LARGEST = {1: 9, 2: 6}
+#: A distance has to grow like the gradient to this power.
+SLOPE = (0.9, 1.1)
 #: How a change by a translation depends on the averaging scale.
 DECAY = (-1.2, -0.8)
 
@@ -82,23 +87,13 @@ def contraction(
     (True, False)
     """
     core = dims_of(phi, signals, dims)
-    items = _items(signals, core)
-    rng = np.random.default_rng(seed)
-    n = items.sizes["item"]
-    first = items.isel(item=np.arange(pairs) % n)
-    noise = first.copy(data=rng.standard_normal(first.shape)) * first.std(core)
-    others = {
-        0: first + noise * xr.DataArray(10.0 ** rng.uniform(-6, 0, pairs), dims="item"), 1: items.isel(item=(np.arange(pairs) + 1) % n),
-        2: -first.isel({dim: slice(None, None, -1) for dim in core}).drop_vars(core, errors="ignore"), 3: 0 * first,
-    }  # fmt: skip
-    kind = xr.DataArray(np.arange(pairs) % 4, dims="item")
-    second = first.copy(data=sum(other.transpose(*first.dims).values * (kind == k).values[:, None].reshape(-1, *(1,) * len(core))
-                                 for k, other in others.items()))  # fmt: skip
+    items = stacked(signals, core)
+    first, second = _pairs(items, core, pairs, seed)
     apart = norms(flat(first, core) - flat(second, core))
     ratio = norms(features(phi, first, core) - features(phi, second, core))[apart > 0] / apart[apart > 0]
     limit = math.sqrt(frame_bound(phi, items, core)) + EXACT if bound is None else bound
     return Finding(
-        "contraction", "largest |Phi x - Phi y| / |x - y|", float(ratio.max()), upper=limit, details={"ratio": _columns(ratio)}
+        "contraction", "largest |Phi x - Phi y| / |x - y|", float(ratio.max()), upper=limit, details={"ratio": columns(ratio)}
     )
 
 
@@ -121,7 +116,7 @@ def energy(phi: Representation, signals: xr.DataArray, *, dims: Dims = None) -> 
         ``details["order"]`` are shares by order, ``details["residual"]`` that of order m + 1.
     """
     core = dims_of(phi, signals, dims)
-    items = _items(signals, core)
+    items = stacked(signals, core)
     total = float(np.sum(norms(flat(items, core)) ** 2))
     kept = float(np.sum(norms(features(phi, items, core)) ** 2)) / total
     shares = _shares(phi, items, core, total)
@@ -154,13 +149,13 @@ def invariance(
         where nothing is decimated (``oversampling`` at least J), else ``10^-(2 + oversampling)``.
     """
     core = dims_of(phi, signals, dims)
-    items = _items(signals, core)
+    items = stacked(signals, core)
     here = features(phi, items, core)
-    there = features(phi, _deformed(items, core, family, size, **deformation), core)
+    there = features(phi, deformed(items, core, family, size, **deformation), core)
     change = norms(there - here) / norms(here)
     limit = _global_bound(phi) if bound is None and family == "translate" else math.inf if bound is None else bound
     return Finding("invariance", f"largest |Phi D x - Phi x| / |Phi x|, {family} by {size:g}", float(change.max()), upper=limit,
-                   details={"change": _columns(change)})  # fmt: skip
+                   details={"change": columns(change)})  # fmt: skip
 
 
 def translation(
@@ -200,9 +195,9 @@ def translation(
         raise ParameterError("translation", "signals, or an array that gives their shape, are needed", expected="signals or like")
     core = dims_of(phi[min(phi)] if isinstance(phi, Mapping) else phi, given, dims)
     longest = int(math.log2(min(given.sizes[dim] for dim in core))) - (4 if len(core) == 1 else 2)
-    family = _family(phi, range(max(3, longest - 3), max(4, longest) + 1) if scales is None else scales)
-    items = _items(scale_free(given, core) if signals is None else signals, core)
-    moved = _deformed(items, core, "translate", shift)
+    family = family_of(phi, range(max(3, longest - 3), max(4, longest) + 1) if scales is None else scales)
+    items = stacked(scale_free(given, core) if signals is None else signals, core)
+    moved = deformed(items, core, "translate", shift)
     size = norms(flat(items, core))
     relative = [norms(features(one, moved, core) - features(one, items, core)) / size for one in family.values()]
     change = [float(np.sqrt(np.mean(values**2))) for values in relative]
@@ -240,103 +235,20 @@ def deformation(
         ``|Phi D x - Phi x| / |x|``).
     """
     core = dims_of(phi, signals, dims)
-    items = _items(signals, core)
+    items = stacked(signals, core)
     here, size = features(phi, items, core), norms(flat(items, core))
     distances, gradients = [], []
     for amount in sizes:
-        moved = _deformed(items, core, family, amount, **parameters)
-        gradients.append(float(moved.attrs["deformation_gradient"]))
+        moved = deformed(items, core, family, amount, **parameters)
+        gradients.append(gradient_of(moved))
         relative = norms(features(phi, moved, core) - here) / size
         distances.append(float(np.sqrt(np.mean(relative**2))))
     details = {"size": tuple(map(float, sizes)), "gradient": tuple(gradients), "distance": tuple(distances)}
-    largest = max((d / g for d, g in zip(distances, gradients, strict=True) if g), default=math.nan)
+    largest = max(d / g for d, g in zip(distances, gradients, strict=True))
     return (
         Finding("deformation", f"slope of log |Phi D x - Phi x| against log |grad tau|, {family}", _slope(gradients, distances), *slope, details),
         Finding("lipschitz", f"largest |Phi D x - Phi x| / (|x| |grad tau|), {family}", largest, 0.0, constant, details),
     )  # fmt: skip
-
-
-def commutator(
-    wavelet: Wavelet, like: xr.DataArray, *, dims: Dims = None, family: Family = "dilate", size: float = 0.02,
-    scales: Sequence[int] | None = None, constant: float = CONSTANT, iterations: int = 12, seed: int = 0, **parameters: Any,
-) -> Finding:  # fmt: skip
-    """Return ``|W D - D W| / |grad tau|``, the largest over J, by power iteration.
-
-    The lemma behind stability: wavelets commute with deformations up to a constant times the gradient, whatever J.
-
-    Parameters
-    ----------
-    wavelet : Wavelet
-        W; its boundary is periodic and its stride 1 here, and it is not decimated.
-    like : DataArray
-        Gives lengths (multiples of 2^J) and labels of the signals, which live in the middle of them, below half the Nyquist
-        frequency.
-    dims
-        As for :func:`contraction`.
-    family, size, **parameters
-        Parameters of the operator ``deform``.
-    scales : sequence of int, optional
-        Values of J; default the operator's own and the two below.
-    constant : float
-        Largest ratio allowed.
-    iterations, seed : int
-        Of the power iteration.
-    """
-    core = dims_of(wavelet, like, dims)
-    one = like.isel({dim: 0 for dim in like.dims if dim not in core}, drop=True)
-    deform = Deform(family=family, size=size, interpolation="spectral", boundary="periodic", **parameters)
-    moved = Linear.of(deform, one, core)
-    gradient = float(sf.apply(deform.replace(dims=core), 0.0 * one).attrs["deformation_gradient"])
-    chosen = range(max(1, wavelet.J - 2), wavelet.J + 1) if scales is None else scales
-    found = {
-        J: commutator_norm(_whole(w, one, core), moved, tuple(one.sizes[dim] for dim in core), iterations, seed) / gradient
-        for J, w in _family(wavelet, chosen).items()
-    }
-    details = {"J": tuple(map(float, found)), "ratio": tuple(found.values())}
-    return Finding("commutator", f"largest |W D - D W| / |grad tau| over J, {family}", max(found.values()), 0.0, constant, details)
-
-
-def wavelet_stability(
-    wavelet: Wavelet, like: xr.DataArray, *, dims: Dims = None, family: Family = "dilate", size: float = 0.02,
-    constant: float = CONSTANT, **parameters: Any,
-) -> Finding:  # fmt: skip
-    """Return ``|psi - D psi| / (|psi| |grad tau|)``, the largest over bands that end before the Nyquist frequency.
-
-    Bands that the sampling cuts off, with more than a hundredth of their maximum at the Nyquist frequency, are no dilates of
-    the others; they are among the details.
-    ``details["waves"]`` are the same ratios of waves of the bands' frequencies that all have one envelope, the atoms of a
-    windowed Fourier transform: those grow with frequency.
-
-    Parameters
-    ----------
-    wavelet : Wavelet
-        The bank.
-    like : DataArray
-        Gives lengths and labels.
-    dims, family, size, constant, **parameters
-        As for :func:`commutator`.
-    """
-    core = dims_of(wavelet, like, dims)
-    one = like.isel({dim: 0 for dim in like.dims if dim not in core}, drop=True)
-    dirac = 0.0 * one.transpose(*core)
-    dirac[{dim: one.sizes[dim] // 2 for dim in core}] = 1.0
-    bands = sf.apply(wavelet.replace(dims=core, boundary="periodic", stride=1, paths=({"order": 1},)), dirac)
-    shape = tuple(one.sizes[dim] for dim in core)
-    ready = wavelet.replace(dims=core).bank(len(core))
-    closed = np.array([_at_nyquist(psi) < 0.01 * psi.max() for psi in ready.psi(Grid(shape))])
-    if not closed.any():
-        raise ParameterError(
-            "wavelet_stability", "every band is cut off by the sampling", got=f"J={wavelet.J}", remedy="Use a larger J."
-        )
-    waves = xr.concat([gabor(dirac, core, band.xi, band.theta) for band in ready.bands], "path")
-    ratios = {}
-    for name, atoms in {"bands": bands, "waves": waves}.items():
-        moved = _deformed(atoms, core, family, size, **parameters)
-        gradient = float(moved.attrs["deformation_gradient"])
-        ratios[name] = norms(flat(moved - atoms, core)) / norms(flat(atoms, core)) / gradient
-    details = {"xi": tuple(float(band.xi) for band in ready.bands), **{key: _columns(value) for key, value in ratios.items()}}
-    return Finding("wavelet_stability", f"largest |psi - D psi| / (|psi| |grad tau|), {family}", float(ratios["bands"][closed].max()), 0.0, constant,
-                   details)  # fmt: skip
 
 
 def report(
@@ -375,17 +287,7 @@ def report(
       passed  contraction: largest |Phi x - Phi y| / |x - y| = ... (≤ 1.0000000001)
       passed  energy: |Phi x|^2 / |x|^2 = 1 (≥ 0 and ≤ 1.0000000001)
     """
-    wavelet = _wavelet(phi)
-    every: dict[str, Callable[[], Finding | tuple[Finding, ...]]] = {
-        "contraction": lambda: contraction(phi, signals, dims=dims), "energy": lambda: energy(phi, signals, dims=dims),
-        "invariance": lambda: invariance(phi, signals, dims=dims),
-        "deformation": lambda: deformation(phi, signals, dims=dims, **parameters),
-    }  # fmt: skip
-    if hasattr(phi, "J"):
-        every["translation"] = lambda: translation(phi, like=signals, dims=dims)
-    if wavelet is not None:
-        every["commutator"] = lambda: commutator(*_cropped(wavelet, signals, dims), **parameters)
-        every["wavelet_stability"] = lambda: wavelet_stability(wavelet, signals, dims=dims, **parameters)
+    every = _questions(phi, signals, dims, parameters)
     for name in properties or ():
         if name not in every:
             raise ParameterError("report.properties", f"{name_of(phi)} cannot be asked for {name!r}", expected=tuple(every), got=name,
@@ -397,18 +299,33 @@ def report(
     return Report(name_of(phi), tuple(found))
 
 
-def _items(signals: xr.DataArray, core: tuple[str, ...]) -> xr.DataArray:
-    """Return signals in double precision with one dim ``item`` before the core dims; the labels of the core stay."""
-    batch = [dim for dim in signals.dims if dim not in core]
-    coords = {dim: signals.coords[dim] for dim in core if dim in signals.coords}
-    values = signals.transpose(*batch, *core).values
-    wide = values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
-    return xr.DataArray(wide.reshape(-1, *(signals.sizes[dim] for dim in core)), dims=("item", *core), coords=coords)
+def _questions(phi: Any, signals: xr.DataArray, dims: Dims, parameters: Mapping[str, Any]) -> dict[str, Question]:
+    """Return property -> how it is asked, of those that make sense."""
+    every: dict[str, Question] = {
+        "contraction": functools.partial(contraction, phi, signals, dims=dims), "energy": functools.partial(energy, phi, signals, dims=dims),
+        "invariance": functools.partial(invariance, phi, signals, dims=dims),
+        "deformation": functools.partial(deformation, phi, signals, dims=dims, **parameters),
+    }  # fmt: skip
+    if hasattr(phi, "J"):
+        every["translation"] = functools.partial(translation, phi, like=signals, dims=dims)
+    if isinstance(phi, BankParameters):
+        wavelet = Wavelet(**{key: getattr(phi, key) for key in BankParameters.model_fields if key != "dtype"})
+        every["commutator"] = lambda: commutator(*cropped(wavelet, signals, dims), **parameters)
+        every["wavelet_stability"] = functools.partial(wavelet_stability, wavelet, signals, dims=dims, **parameters)
+    return every
 
 
-def _deformed(signals: xr.DataArray, core: tuple[str, ...], family: Family, size: float, **parameters: Any) -> xr.DataArray:
-    chosen = {"interpolation": "spectral", **({"boundary": "periodic"} if family == "translate" else {}), **parameters}
-    return sf.apply(Deform(dims=core, family=family, size=size, **chosen), signals)  # type: ignore[no-any-return]
+def _pairs(items: xr.DataArray, core: tuple[str, ...], count: int, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return signals, and to each one that is close to it, another item, its mirror image, or nothing, in turn."""
+    rng = np.random.default_rng(seed)
+    numbers = np.arange(count)
+    first = items.isel(item=numbers % items.sizes["item"])
+    values = first.values
+    axes = tuple(range(1, values.ndim))
+    size = 10.0 ** rng.uniform(-6, 0, count) * values.std(axis=axes)
+    noise = rng.standard_normal(values.shape) * size.reshape(-1, *(1,) * len(core))
+    others = (values + noise, items.values[(numbers + 1) % items.sizes["item"]], -np.flip(values, axes), 0 * values)
+    return first, first.copy(data=np.stack([others[k % 4][k] for k in numbers]))
 
 
 def _global_bound(phi: Any) -> float:
@@ -426,41 +343,6 @@ def _shares(phi: Representation, items: xr.DataArray, core: tuple[str, ...], tot
     return tuple(float(np.sum(norms(features(phi.replace(paths=(order,)), items, core)) ** 2)) / total for order in orders)
 
 
-def _family(phi: Any, scales: Sequence[int]) -> dict[int, Any]:
-    """Return J -> representation, growing."""
-    if isinstance(phi, Mapping):
-        return dict(sorted(phi.items()))
-    if not hasattr(phi, "J"):
-        raise ParameterError(name_of(phi), "has no scale J", expected="an operator with J, or a mapping from J to representations")
-    return {J: phi.replace(J=J) for J in scales}
-
-
-def _wavelet(phi: Representation) -> Wavelet | None:
-    """Return the wavelet transform with the first bank of an operator."""
-    if not isinstance(phi, BankParameters):
-        return None
-    shared = {key: getattr(phi, key) for key in BankParameters.model_fields if key != "dtype"}
-    return Wavelet(**shared)
-
-
-def _cropped(wavelet: Wavelet, signals: xr.DataArray, dims: Dims) -> tuple[Wavelet, xr.DataArray]:
-    """Return what a commutator is measured on in a minute: the longest powers of two within limits, scales that fit."""
-    core = dims_of(wavelet, signals, dims)
-    sizes = {dim: 2 ** min(int(math.log2(signals.sizes[dim])), LARGEST[len(core)]) for dim in core}
-    cropped = signals.isel({dim: slice(0, n) for dim, n in sizes.items()})
-    fitting = max(1, int(math.log2(min(sizes.values()))) - 3)
-    return wavelet.replace(dims=core, J=min(wavelet.J, fitting)), cropped
-
-
-def _whole(wavelet: Wavelet, like: xr.DataArray, core: tuple[str, ...]) -> Linear:
-    return Linear.of(wavelet.replace(boundary="periodic", stride=1, paths=None, oversampling=wavelet.J), like, core)
-
-
-def _at_nyquist(psi: np.ndarray) -> float:
-    """Return the largest modulus of a multiplier on the Nyquist frequencies of its axes."""
-    return max(float(np.abs(np.take(psi, n // 2, axis)).max()) for axis, n in enumerate(psi.shape))
-
-
 def _slope(sizes: Any, values: Sequence[float]) -> float:
     """Return the slope of log values against log sizes; NaN where a value is 0, -inf where all are."""
     if not any(values):
@@ -468,7 +350,3 @@ def _slope(sizes: Any, values: Sequence[float]) -> float:
     if min(values) <= 0 or len(values) < 2:
         return math.nan
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
-
-
-def _columns(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)

@@ -7,7 +7,7 @@ norm is that of functions: a sample that stands for several, as behind a stride 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from scatflow.errors import DimensionError, ParameterError
 from scatflow.labels import core_dims, spec_of
 from scatflow_scattering.parameters import TreeParameters
 from scatflow_wavelet import Grid
+from scatflow_wavelet.deform import Deform
+from scatflow_wavelet.displacement import Family
 from scatflow_wavelet.parameters import BankParameters
 
 Representation = Operator | Callable[[xr.DataArray], Any]
@@ -107,6 +109,44 @@ def frame_bound(phi: Representation, signals: xr.DataArray, dims: tuple[str, ...
     grid = Grid(tuple(signals.sizes[dim] for dim in dims))
     largest = max(ready.bank(len(dims), k).bounds(grid)[1] for k in range(1, max(order, 1) + 1))
     return max(largest, largest ** (order + 1))
+
+
+def stacked(signals: xr.DataArray, core: tuple[str, ...]) -> xr.DataArray:
+    """Return signals in double precision with one dim ``item`` before the core dims; the labels of the core stay."""
+    batch = [dim for dim in signals.dims if dim not in core]
+    coords = {dim: signals.coords[dim] for dim in core if dim in signals.coords}
+    values = signals.transpose(*batch, *core).values
+    wide = values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
+    return xr.DataArray(wide.reshape(-1, *(signals.sizes[dim] for dim in core)), dims=("item", *core), coords=coords)
+
+
+def deformed(signals: xr.DataArray, core: tuple[str, ...], family: Family, size: float, **parameters: Any) -> xr.DataArray:
+    """Return signals deformed by trigonometric interpolation, unless another is named; translations are periodic."""
+    chosen = {"interpolation": "spectral", **({"boundary": "periodic"} if family == "translate" else {}), **parameters}
+    return sf.apply(Deform(dims=core, family=family, size=size, **chosen), signals)  # type: ignore[no-any-return]
+
+
+def family_of(phi: Any, scales: Sequence[int]) -> dict[int, Any]:
+    """Return J -> representation, growing."""
+    if isinstance(phi, Mapping):
+        return dict(sorted(phi.items()))
+    if not hasattr(phi, "J"):
+        raise ParameterError(name_of(phi), "has no scale J", expected="an operator with J, or a mapping from J to representations")
+    return {J: phi.replace(J=J) for J in scales}
+
+
+def gradient_of(moved: xr.DataArray) -> float:
+    """Return how steep the displacement of a result of ``deform`` is; ParameterError where it is flat."""
+    gradient = float(moved.attrs["deformation_gradient"])
+    if not gradient:
+        raise ParameterError("deformation", "the displacement has no gradient to compare with", got="a translation, or size 0",
+                             remedy="Ask for invariance or translation, or name another family.")  # fmt: skip
+    return gradient
+
+
+def columns(values: np.ndarray) -> tuple[float, ...]:
+    """Return numbers as a finding keeps them."""
+    return tuple(float(value) for value in values)
 
 
 def _applied(phi: Representation, signals: xr.DataArray, dims: tuple[str, ...]) -> Any:
