@@ -214,6 +214,13 @@ def test_chunks_of_other_dims_change_nothing() -> None:
         sf.ops.deform(x.chunk(x=5), dims=("y", "x"))
 
 
+@pytest.mark.parametrize("parameters", [{"family": "dilate", "size": 0.05}, {"family": "smooth_random", "size": 1.0, "scale": 6.0}])
+def test_segments_are_deformed_apart_about_their_own_centers(parameters: dict[str, Any]) -> None:
+    x = noise(50).assign_coords(segment=("x", [0] * 20 + [1] * 30))
+    apart = [sf.ops.deform(x[part].drop_vars("segment"), dims="x", **parameters) for part in (slice(0, 20), slice(20, 50))]
+    np.testing.assert_allclose(sf.ops.deform(x, dims="x", **parameters), np.concatenate(apart), atol=1e-7)
+
+
 def test_single_precision_stays_single_and_units_stay() -> None:
     x = noise(40).astype("float32").assign_attrs(units="m")
     out = sf.ops.deform(x, family="translate", size=0.5)
