@@ -95,11 +95,14 @@ def border_fraction(kernel: Kernel) -> np.ndarray | None:
             place = extended_place(kernel, {axis.dim: (start, stop)})
             stride = next((port.strides.get(axis.dim, 1) for port in kernel.outputs), 1)
             share = np.ones(-(-stop // stride) - -(-start // stride))
-            for rows, _, weights in weight_rows(operator, place, role, stride):
+            if rule == "periodic":  # nothing lies outside; all that matters is whether weights are declared
+                first = replace(place, stop={**place.stop, role: place.start[role] + 1})
+                if _weights(operator, first, role) is None:
+                    return None
+            for rows, _, weights in () if rule == "periodic" else weight_rows(operator, place, role, stride):
                 if weights is None:
                     return None
-                if rule != "periodic":
-                    share[rows] = weights.sum(axis=1)
+                share[rows] = weights.sum(axis=1)
             parts.append(share)
         column = np.concatenate(parts)
         result = column if result is None else result[..., None] * column

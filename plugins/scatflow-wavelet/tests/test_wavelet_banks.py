@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -238,3 +239,14 @@ def test_slow_decay_refuses_halos_and_names_what_serves():
 def test_banks_that_do_not_exist(family, voices, aspect, words):
     with pytest.raises(ParameterError, match=words):
         family.check(Layout(3, voices, 8.0, aspect), "wavelet")
+
+
+def test_weights_of_a_long_record_take_the_memory_of_the_weights():
+    distance = np.arange(2000.0)[:, None] - np.arange(2000.0)
+    bank = Bank(Tight(), 5, 1)
+    tracemalloc.start()
+    weights = bank.coverage(distance)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * weights.nbytes  # 256 times without sharing equal distances
+    np.testing.assert_allclose(weights[700, 600:800], bank.coverage(distance[700:701])[0, 600:800], rtol=1e-12)

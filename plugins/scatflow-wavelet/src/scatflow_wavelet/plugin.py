@@ -12,11 +12,13 @@ def scatflow_operators() -> Provided:
     """Return the operators."""
     return {
         "averaging_pyramid": "scatflow_wavelet.pyramid:AveragingPyramid",
+        "deform": "scatflow_wavelet.deform:Deform",
         "inverse_orthogonal_wavelet": "scatflow_wavelet.orthogonal:InverseOrthogonalWavelet",
         "inverse_wavelet": "scatflow_wavelet.inverse:InverseWavelet",
         "m_term_error": "scatflow_wavelet.sparsity:MTermError",
         "modulus": "scatflow_wavelet.modulus:Modulus",
         "orthogonal_wavelet": "scatflow_wavelet.orthogonal:OrthogonalWavelet",
+        "warp": "scatflow_wavelet.warp:Warp",
         "wavelet": "scatflow_wavelet.wavelet:Wavelet",
     }
 
