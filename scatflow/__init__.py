@@ -13,6 +13,7 @@ from scatflow._on_xarray import when_xarray_is_imported
 
 if TYPE_CHECKING:
     from scatflow import ops as ops
+    from scatflow.comparison import compare as compare
     from scatflow.contract import Composite as Composite
     from scatflow.contract import Operator as Operator
     from scatflow.contract import Pointwise as Pointwise
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "apply": "scatflow.ops.evaluation",
+    "compare": "scatflow.comparison",
     "Pipeline": "scatflow.pipeline",
     "open_result": "scatflow.run",
     "open_source": "scatflow.pipeline",

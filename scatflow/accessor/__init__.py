@@ -50,7 +50,10 @@ class Accessor:
     def plot(self, kind: str | None = None, ax: Any = None, **options: Any) -> Any:
         """Draw the array as its labels suggest, or as ``kind`` says; returns matplotlib axes."""
         from scatflow.accessor import plots
+        from scatflow.accessor.plots import comparison
 
+        if kind in (None, "comparison") and comparison.is_comparison(self._data):
+            return comparison.plot(self._data, ax, **options)
         return plots.plot(self._data, kind=kind, ax=ax, **options)
 
     def features(self, sample: str | Sequence[str], variables: str | Sequence[str] | None = None) -> xr.DataArray:

@@ -22,7 +22,7 @@ SAMPLE, FEATURE, VARIABLE = "sample", "feature", "variable"
 #: Attribute that tells which dims a table was made of.
 LAYOUT = "features"
 #: Integer labels for which -1 stands for "not used"; numbers of bands (n1) and the order follow from them.
-_INDICES = re.compile(r"[jl]\d+")
+INDICES = re.compile(r"[jl]\d+")
 _IMPLIED = re.compile(r"order|n\d+")
 
 Labels = dict[str, tuple[tuple[str, ...], Any, Mapping[str, Any]]]
@@ -187,7 +187,7 @@ def _table(array: xr.DataArray, rows: Sequence[str], variable: str) -> xr.DataAr
     coords |= {name: coord for name, coord in array.coords.items() if coord.ndim == 0 and name not in coords}
     single = samples.get(rows[0]) if len(rows) == 1 and rows[0] in array.indexes else None
     coords[SAMPLE] = (SAMPLE, np.arange(shape[0]), {}) if single is None else (SAMPLE, single[1], single[2])
-    coords[FEATURE] = (FEATURE, _names(array, columns, labels, variable, shape[1]))
+    coords[FEATURE] = (FEATURE, _names(array, columns, variable, shape[1]))
     if variable:
         coords[VARIABLE] = (FEATURE, np.full(shape[1], variable))
     return xr.DataArray(ordered.data.reshape(shape), dims=(SAMPLE, FEATURE), coords=coords)
@@ -210,11 +210,11 @@ def _flat(array: xr.DataArray, dims: Sequence[str]) -> Labels:
     return found
 
 
-def _names(array: xr.DataArray, columns: Sequence[str], labels: Labels, variable: str, count: int) -> list[str]:
+def _names(array: xr.DataArray, columns: Sequence[str], variable: str, count: int) -> list[str]:
     """Return one name per column: labels of dims without coordinate, coordinates of the others; positions where these do not tell."""
     parts: list[list[str]] = [[] for _ in range(count)]
     for dim in columns:
-        words = _words(dim, array, labels) if dim not in array.indexes else [f"{dim}={_plain(v)}" for v in array.indexes[dim]]
+        words = item_words(array, dim) if dim not in array.indexes else [f"{dim}={_plain(v)}" for v in array.indexes[dim]]
         # As many neighbors share a label of this dim as there are items of the later ones.
         inner = int(np.prod([array.sizes[later] for later in columns[columns.index(dim) + 1 :]], dtype=np.int64))
         for k in range(count):
@@ -223,18 +223,25 @@ def _names(array: xr.DataArray, columns: Sequence[str], labels: Labels, variable
     return [f"{variable}:{name}" if variable and name else name or variable or "value" for name in names]
 
 
-def _words(dim: str, array: xr.DataArray, labels: Labels) -> list[str]:
-    """Return a name for every item of a dim without a coordinate, from the whole numbers that lie on it."""
-    size = array.sizes[dim]
+def item_words(data: xr.DataArray | xr.Dataset, dim: str) -> list[str]:
+    """Return a name for every item of a dim without a coordinate, from the whole numbers that lie on it.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> item_words(xr.Dataset(coords={"order": ("path", [0, 1]), "j1": ("path", [-1, 2])}), "path")
+    ['order=0', 'j1=2']
+    """
+    size = data.sizes[dim]
     own = {
         str(name): coord.values
-        for name, coord in array.coords.items()
+        for name, coord in data.coords.items()
         if coord.dims == (dim,) and coord.dtype.kind in "iu" and not _IMPLIED.fullmatch(str(name))
     }
     words = []
     for k in range(size):
-        used = [f"{name}={int(v[k])}" for name, v in own.items() if not (_INDICES.fullmatch(name) and v[k] < 0)]
-        words.append(",".join(used) or ("order=0" if own and "order" in array.coords else f"{dim}={k}"))
+        used = [f"{name}={int(v[k])}" for name, v in own.items() if not (INDICES.fullmatch(name) and v[k] < 0)]
+        words.append(",".join(used) or ("order=0" if own and "order" in data.coords else f"{dim}={k}"))
     if len(set(words)) < size:
         words = [f"{word},{dim}={k}" for k, word in enumerate(words)]
     return words

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("scatflow.cli.plan", "Explain what a run would do: stages, regions, memory, bytes."),
     "data": ("scatflow.cli.job", "Write a source to a zarr store: example data, simulators; convert files."),
     "show": ("scatflow.cli.show", "Summarize a result and draw its pictures."),
+    "compare": ("scatflow.cli.compare", "Compare two results, coefficient by coefficient and as a whole."),
     "rerun": ("scatflow.cli.rerun", "Repeat a result from its own record and report the difference."),
     "ops": ("scatflow.cli.catalog", "List operators, sources and filter families, or describe one."),
     "plugins": ("scatflow.cli.catalog", "List plugins with their state and reason."),
