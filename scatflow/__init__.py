@@ -13,6 +13,7 @@ from scatflow._on_xarray import when_xarray_is_imported
 
 if TYPE_CHECKING:
     from scatflow import ops as ops
+    from scatflow.advice import advise as advise
     from scatflow.comparison import compare as compare
     from scatflow.contract import Composite as Composite
     from scatflow.contract import Operator as Operator
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "advise": "scatflow.advice",
     "apply": "scatflow.ops.evaluation",
     "compare": "scatflow.comparison",
     "Pipeline": "scatflow.pipeline",

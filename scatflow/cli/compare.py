@@ -24,7 +24,9 @@ import click
 @click.option("--permutations", type=click.IntRange(1), default=999, show_default=True, help="Of the test of ensembles.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the permutations.")
 @click.option("--top", type=click.IntRange(0), default=10, show_default=True, help="Coefficients to list.")
-@click.option("--plot", "picture", type=click.Path(path_type=Path), metavar="FILE", help="Draw both and z by scale (.png, .pdf, .svg).")
+@click.option(
+    "--plot", "picture", type=click.Path(path_type=Path), metavar="FILE", help="Draw both and z by scale (.png, .pdf, .svg)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(a: Path, b: Path, sample: Sequence[str], variable: str | None, on: Any, allow: Sequence[str], permutations: int, seed: int,
             top: int, picture: Path | None, as_json: bool) -> None:  # fmt: skip
@@ -36,7 +38,9 @@ def compare(a: Path, b: Path, sample: Sequence[str], variable: str | None, on: A
     from scatflow.comparison import compare as compared
     from scatflow.comparison.summary import largest
 
-    found = compared(a, b, sample=tuple(sample) or None, variable=variable, on=on, allow=tuple(allow), n_permutations=permutations, seed=seed)
+    found = compared(
+        a, b, sample=tuple(sample) or None, variable=variable, on=on, allow=tuple(allow), n_permutations=permutations, seed=seed
+    )
     if as_json:
         rows = [dict(zip(("label", "mean_a", "mean_b", "z", "p", "q"), row, strict=True)) for row in largest(found, top)]
         facts = {key: value for key, value in found.attrs.items() if key not in ("scatflow_a", "scatflow_b", "summary")}
@@ -56,7 +60,10 @@ def _print(a: Path, b: Path, found: Any, rows: Sequence[tuple[Any, ...]]) -> Non
     print_heading(f"a: {a}\nb: {b}")
     click.echo(found.attrs["summary"])
     if rows:
-        cells = [[row[0], *(f"{value:.4g}" for value in row[1:3]), f"{row[3]:+.2f}", *(f"{value:.2g}" for value in row[4:])] for row in rows]
+        cells = [
+            [row[0], *(f"{value:.4g}" for value in row[1:3]), f"{row[3]:+.2f}", *(f"{value:.2g}" for value in row[4:])]
+            for row in rows
+        ]
         print_table(cells, ["largest |z|", "mean of a", "mean of b", "z", "p", "q"], right=range(1, 6))
 
 

@@ -92,11 +92,15 @@ def _pairs(a: xr.Dataset, b: xr.Dataset, dim: str, on: On) -> tuple[np.ndarray, 
     keys_a, keys_b = _keys(a, b, dim, on)
     if keys_a is None or keys_b is None:
         if a.sizes[dim] != b.sizes[dim]:
-            raise DimensionError(f"compare: dim {dim!r}", "has no labels, and another length", expected=a.sizes[dim], got=b.sizes[dim])
+            raise DimensionError(
+                f"compare: dim {dim!r}", "has no labels, and another length", expected=a.sizes[dim], got=b.sizes[dim]
+            )
         return np.arange(a.sizes[dim]), np.arange(a.sizes[dim])
     places = {key: k for k, key in enumerate(keys_b)}
     if len(places) < len(keys_b) or len(set(keys_a)) < len(keys_a):
-        raise DimensionError(f"compare: dim {dim!r}", "labels do not tell its items apart", got=_some(a, dim), code="LabelsAmbiguous")
+        raise DimensionError(
+            f"compare: dim {dim!r}", "labels do not tell its items apart", got=_some(a, dim), code="LabelsAmbiguous"
+        )
     pairs = [(k, places[key]) for k, key in enumerate(keys_a) if key in places]
     return np.array([k for k, _ in pairs], dtype=np.intp), np.array([k for _, k in pairs], dtype=np.intp)
 

@@ -34,7 +34,11 @@ def summary(found: xr.Dataset) -> str:
 
 def _global(found: xr.Dataset) -> str:
     attrs = found.attrs
-    dof = f" with {attrs['global_dof']:.1f} degrees of freedom" if "global_dof" in attrs else f" from {attrs['n_permutations']} permutations"
+    dof = (
+        f" with {attrs['global_dof']:.1f} degrees of freedom"
+        if "global_dof" in attrs
+        else f" from {attrs['n_permutations']} permutations"
+    )
     return f"all together: {attrs['global_test']} {attrs['global_statistic']:.4g}{dof}, p = {attrs['global_p']:.3g}"
 
 

@@ -24,7 +24,9 @@ def installed() -> Iterator[Registry]:
 
 def stored(folder: Path, name: str, rng: np.random.Generator, scale: float = 1.0, **changes: object) -> Path:
     noise = scale * rng.standard_normal((12, 32, 32))
-    xr.DataArray(noise, dims=("realization", "y", "x"), name="u").to_dataset().to_zarr(folder / f"u-{name}.zarr", consolidated=False)
+    xr.DataArray(noise, dims=("realization", "y", "x"), name="u").to_dataset().to_zarr(
+        folder / f"u-{name}.zarr", consolidated=False
+    )
     u = sf.open_source(folder / f"u-{name}.zarr", "u")
     parameters = {"dims": ("y", "x"), "J": 2, "L": 2, "over": ("realization",), "covariance": True, **changes}
     sf.Pipeline.from_array(sf.ops.scattering_moments(u, **parameters)).run(folder / f"{name}.zarr")

@@ -23,11 +23,15 @@ COUNT, REPEATS = 24, 120
 def fields(rng: np.random.Generator, count: int = 12, size: int = 32, step: float = 0.5, unit: str = "m") -> xr.DataArray:
     along = {dim: (dim, np.arange(size) * step, {"units": unit}) for dim in ("y", "x")}
     noise = rng.standard_normal((count, size, size))
-    return xr.DataArray(noise, dims=("realization", "y", "x"), coords=along, name="u", attrs={"units": "m/s", "long_name": "velocity"})
+    return xr.DataArray(
+        noise, dims=("realization", "y", "x"), coords=along, name="u", attrs={"units": "m/s", "long_name": "velocity"}
+    )
 
 
 def moments(data: xr.DataArray, **changes: Any) -> xr.Dataset:
-    found = sf.ops.scattering_moments(data, **{"dims": ("y", "x"), "J": 2, "L": 2, "over": ("realization",), "covariance": True, **changes})
+    found = sf.ops.scattering_moments(
+        data, **{"dims": ("y", "x"), "J": 2, "L": 2, "over": ("realization",), "covariance": True, **changes}
+    )
     assert isinstance(found, xr.Dataset)
     return found
 
@@ -43,7 +47,9 @@ def white(rng: np.random.Generator) -> xr.DataArray:
 
 def ising(rng: np.random.Generator) -> xr.DataArray:
     spins = swendsen_wang(32, 2.5, (REPEATS * COUNT // 8, 8), 4, rng).reshape(-1, 32, 32)
-    return xr.DataArray(rng.permutation(spins).reshape(REPEATS, COUNT, 32, 32).astype("float64"), dims=("repeat", "realization", "y", "x"))
+    return xr.DataArray(
+        rng.permutation(spins).reshape(REPEATS, COUNT, 32, 32).astype("float64"), dims=("repeat", "realization", "y", "x")
+    )
 
 
 def fractional(rng: np.random.Generator) -> xr.DataArray:
@@ -166,7 +172,7 @@ def test_a_difference_that_is_the_question_is_allowed_and_recorded(rng: np.rando
     C = sf.compare(moments(data), moments(data, boundary="periodic"), allow=["boundary"])
     assert C.attrs["differing"] == "boundary: reflect,reflect in a, periodic,periodic in b" and C.attrs["allow"] == "boundary"
     assert "differing, as allowed: boundary" in C.attrs["summary"]
-    with pytest.raises(ParameterError, match="no such field.*Did you mean 'boundary'"):
+    with pytest.raises(ParameterError, match=r"no such field.*Did you mean 'boundary'"):
         sf.compare(moments(data), moments(data), allow=["boundery"])
     with pytest.raises(ParameterError, match=r"allow=\('filters',\)"):
         sf.compare(moments(data), moments(data), allow="filters")
@@ -231,7 +237,7 @@ def test_other_bad_input(rng: np.random.Generator, tmp_path: Path) -> None:
     wave = sf.ops.wavelet(data, dims=("y", "x"), J=2, L=2)
     with pytest.raises(DtypeError, match="real values"):
         sf.compare(wave, wave)
-    with pytest.raises(ParameterError, match="labels | index | scale"):
+    with pytest.raises(ParameterError, match=r"labels \| index \| scale"):
         sf.compare(moments(data), moments(data), on="path")  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="positive integer"):
         sf.compare(coefficients(data), coefficients(data), n_permutations=0)

@@ -85,13 +85,24 @@ def _draw(ax: Axes, values: dict[str, Reals], z: Subject, data: xr.Dataset, name
     scale, label, order = _ruler(z.array)
     title = str(data.attrs.get("long_name") or "comparison")
     p = data.attrs.get("global_p", np.nan)
-    style.decorate(ax, title[:1].upper() + title[1:], z.noted(f"bars ± 2 standard errors, p of all together {text.number(float(p), 2)}").note)
+    style.decorate(
+        ax, title[:1].upper() + title[1:], z.noted(f"bars ± 2 standard errors, p of all together {text.number(float(p), 2)}").note
+    )
     upper, lower = style.panels(ax, [(0.0, 0.46, 1.0, 0.5), (0.0, 0.0, 1.0, 0.38)])
     ratio = scale.max() > scale.min() > 0 and label.startswith("scale")
     waves = order != 0 if (order != 0).any() else order == 0  # the mean of the field is of another kind and size
     for key, name, color, shift in (("a", names[0], style.LINE, 1 / 1.012), ("b", names[1], style.FIT, 1.012)):
         where = (scale * shift if ratio else scale + (shift - 1) * 5)[waves]
-        upper.errorbar(where, values[f"mean_{key}"][waves], 2 * values[f"se_{key}"][waves], fmt="o", color=color, markersize=3.5, linewidth=0.9, label=name)
+        upper.errorbar(
+            where,
+            values[f"mean_{key}"][waves],
+            2 * values[f"se_{key}"][waves],
+            fmt="o",
+            color=color,
+            markersize=3.5,
+            linewidth=0.9,
+            label=name,
+        )
     upper.legend()
     upper.tick_params(labelbottom=False)
     upper.set_ylabel(text.value_label(data["mean_a"].assign_attrs(long_name="mean")))
