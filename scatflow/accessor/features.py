@@ -200,11 +200,12 @@ def _flat(array: xr.DataArray, dims: Sequence[str]) -> Labels:
     """
     sizes = tuple(array.sizes[dim] for dim in dims)
     found: Labels = {}
-    coords = {str(name): coord for name, coord in array.coords.items() if coord.dims and set(coord.dims) <= set(dims)}
-    coords |= {dim: xr.DataArray(np.arange(array.sizes[dim]), dims=dim) for dim in dims if dim not in array.coords}
+    known = array.coords.variables  # as arrays of their own they would take ten times as long
+    coords = {str(name): coord for name, coord in known.items() if coord.dims and set(coord.dims) <= set(dims)}
+    coords |= {dim: xr.Variable((dim,), np.arange(array.sizes[dim])) for dim in dims if dim not in known}
     for name, coord in coords.items():
         own = [dim for dim in dims if dim in coord.dims]
-        values = coord.transpose(*own).variable.values
+        values = coord.transpose(*own).values
         wide = values.reshape(tuple(size if dim in own else 1 for dim, size in zip(dims, sizes, strict=True)))
         found[name] = (tuple(own), np.broadcast_to(wide, sizes).reshape(-1), dict(coord.attrs))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from scatflow.accessor.features import features
 from scatflow.comparison import conditions
 from scatflow.comparison.chi_square import ChiSquare, chi_square
 from scatflow.comparison.coefficients import Differences, Means, differences, shared_dof
@@ -251,7 +251,7 @@ def _compared_ensembles(
     dims = [dim for dim in _common_dims(a, b) if dim not in rows]
     met = meet(_without(a, rows), _without(b, rows), dims, on)
     arrays = [data["values"].transpose(*rows, *dims).compute() for data in (met.a, met.b)]
-    tables = [features(array, rows).values.astype(np.float64) for array in arrays]
+    tables = [np.asarray(array.values, dtype=np.float64).reshape(math.prod(array.shape[: len(rows)]), -1) for array in arrays]
     for key, table in zip("ab", tables, strict=True):
         if len(table) < 2:
             raise DimensionError("compare.sample", f"{key} has too few samples", expected="at least 2", got=len(table))

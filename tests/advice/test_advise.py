@@ -59,7 +59,7 @@ def test_the_advised_number_of_octaves_is_the_largest_with_thirty_windows(rows: 
     found = advise(np.broadcast_to(np.float32(0), (count, rows, columns)), ("dim_1", "dim_2"), over=("dim_0",), L=2)
     side = math.sqrt(rows * columns * count / 30)
     most = math.floor(math.log2(min(rows, columns)))
-    assert found.J == max(1, min(most, math.floor(math.log2(side)) if side >= 1 else 0))
+    assert max(1, min(most, math.floor(math.log2(side)) if side >= 1 else 0)) == found.J
     assert found.octaves["j"].values.tolist() == list(range(most + 1))
     sf.ops.scattering(np.zeros((rows, columns), "float32"), J=found.J, L=2)  # and it can be computed
 

@@ -83,47 +83,50 @@ def save(data: xr.Dataset, path: str | Path, **options: Any) -> Path:
 
 def _draw(ax: Axes, values: dict[str, Reals], z: Subject, data: xr.Dataset, names: tuple[str, str], log: bool) -> None:
     scale, label, order = _ruler(z.array)
-    title = str(data.attrs.get("long_name") or "comparison")
-    p = data.attrs.get("global_p", np.nan)
-    style.decorate(
-        ax, title[:1].upper() + title[1:], z.noted(f"bars ± 2 standard errors, p of all together {text.number(float(p), 2)}").note
-    )
+    title, p = str(data.attrs.get("long_name") or "comparison"), float(data.attrs.get("global_p", np.nan))
+    note = z.noted(f"bars ± 2 standard errors, p of all together {text.number(p, 2)}").note
+    style.decorate(ax, title[:1].upper() + title[1:], note)
     upper, lower = style.panels(ax, [(0.0, 0.46, 1.0, 0.5), (0.0, 0.0, 1.0, 0.38)])
-    ratio = scale.max() > scale.min() > 0 and label.startswith("scale")
-    waves = order != 0 if (order != 0).any() else order == 0  # the mean of the field is of another kind and size
-    for key, name, color, shift in (("a", names[0], style.LINE, 1 / 1.012), ("b", names[1], style.FIT, 1.012)):
-        where = (scale * shift if ratio else scale + (shift - 1) * 5)[waves]
-        upper.errorbar(
-            where,
-            values[f"mean_{key}"][waves],
-            2 * values[f"se_{key}"][waves],
-            fmt="o",
-            color=color,
-            markersize=3.5,
-            linewidth=0.9,
-            label=name,
-        )
-    upper.legend()
-    upper.tick_params(labelbottom=False)
+    logarithmic = label.startswith("scale") and scale.max() > scale.min() > 0
+    # The mean of the field is of another kind and size than moduli: it has its z only.
+    waves = order != 0 if (order != 0).any() else order == 0
+    beside = {side: (scale * 1.012**side if logarithmic else scale + 0.06 * side)[waves] for side in (-1, 1)}
+    _means(upper, beside, {key: value[waves] for key, value in values.items()}, names, log)
     upper.set_ylabel(text.value_label(data["mean_a"].assign_attrs(long_name="mean")))
-    for level in np.unique(order):
-        here = order == level
-        color = (style.MUTED, style.LINE, style.FIT)[min(int(level), 2)]
-        lower.plot(scale[here], values["z"][here], "o", color=color, markersize=3.5, label=f"order {level}" if level >= 0 else None)
-    lower.axhspan(-2, 2, color=style.MUTED, alpha=0.12, linewidth=0)
-    lower.axhline(0.0, color=style.MUTED, linewidth=0.8)
-    if (order >= 0).any():
-        lower.legend(ncols=3)
+    _scores(lower, scale, values["z"], order)
     lower.set(xlabel=label, ylabel="z")
-    both = np.concatenate([values["mean_a"][waves], values["mean_b"][waves]])
-    if log and np.nanmin(both) > 0:
-        upper.set_yscale("log")
-        style.log_axis(upper.yaxis, *upper.get_ylim(), 6)
     for panel in (upper, lower):
         panel.grid(color="#e3e3e3")
-        if ratio:
+        if logarithmic:
             panel.set_xscale("log")
             style.log_axis(panel.xaxis, float(scale.min()), float(scale.max()))
+    upper.tick_params(labelbottom=False)
+    upper.set_xlim(lower.get_xlim())
+
+
+def _means(ax: Axes, where: dict[int, Reals], values: dict[str, Reals], names: tuple[str, str], log: bool) -> None:
+    """Draw both means side by side."""
+    for key, name, color, side in (("a", names[0], style.LINE, -1), ("b", names[1], style.FIT, 1)):
+        ax.errorbar(where[side], values[f"mean_{key}"], 2 * values[f"se_{key}"], fmt="o", color=color, markersize=3.5, linewidth=0.9,
+                    label=name)  # fmt: skip
+    ax.legend()
+    both = np.concatenate([values["mean_a"], values["mean_b"]])
+    finite = both[np.isfinite(both)]
+    if log and finite.size and finite.min() > 0:
+        ax.set_yscale("log")
+        style.log_axis(ax.yaxis, *ax.get_ylim(), 6)
+
+
+def _scores(ax: Axes, scale: Reals, z: Reals, order: npt.NDArray[np.int64]) -> None:
+    """Draw z by order, with the band in which 95 % lie without a difference."""
+    for level in np.unique(order):
+        here = order == level
+        color = style.MUTED if level == 0 else style.FIT if level > 1 else style.LINE
+        ax.plot(scale[here], z[here], "o", color=color, markersize=3.5, label=f"order {level}" if level >= 0 else None)
+    ax.axhspan(-2, 2, color=style.MUTED, alpha=0.12, linewidth=0)
+    ax.axhline(0.0, color=style.MUTED, linewidth=0.8)
+    if (order >= 0).any():
+        ax.legend(ncols=3)
 
 
 def _ruler(array: xr.DataArray) -> tuple[Reals, str, npt.NDArray[np.int64]]:
