@@ -12,7 +12,7 @@ from typing import Any
 
 from scatflow.errors import ParameterError, near
 from scatflow.graph import parse_provenance
-from scatflow.graph.canonical import after_inputs
+from scatflow.graph.canonical import after_inputs, references
 from scatflow.graph.model import DATASET, VARIABLE
 from scatflow.graph.record import ATTRIBUTE
 
@@ -39,8 +39,8 @@ def conditions(attrs: Mapping[str, Any]) -> dict[str, Any]:
 def _recorded(attrs: Mapping[str, Any]) -> dict[str, Any]:
     nodes = parse_provenance(attrs).document["process_graph"]
     result = next(name for name, node in nodes.items() if node.get("result"))
-    steps = [nodes[name] for name in after_inputs(nodes, result) if nodes[name]["process_id"] not in CHOICES]
-    steps = [node for node in steps if _takes_data(node)]
+    order = [nodes[name] for name in after_inputs(nodes, result) if nodes[name]["process_id"] not in CHOICES]
+    steps = [node for node in order if any(references(node["arguments"]))]  # a source refers to nothing
     first = next((k for k, node in enumerate(steps) if FILTERS in node["arguments"]), max(0, len(steps) - 1))
     found: dict[str, Any] = {
         "preparation": [node["process_id"] for node in steps[:first]],
@@ -52,11 +52,6 @@ def _recorded(attrs: Mapping[str, Any]) -> dict[str, Any]:
         if given.get("T", 0) is None and "J" in given:  # the default window
             found[f"{node['process_id']}.T"] = f"2^{given['J']}"
     return found
-
-
-def _takes_data(node: Mapping[str, Any]) -> bool:
-    """Tell an operator from a source, which refers to nothing."""
-    return "from_node" in json.dumps(node["arguments"]) or "from_parameter" in json.dumps(node["arguments"])
 
 
 def check(a: Mapping[str, Any], b: Mapping[str, Any], allow: Sequence[str]) -> tuple[list[str], list[str]]:

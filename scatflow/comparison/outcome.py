@@ -52,7 +52,7 @@ def compare(
     sample : str or sequence of str, optional
         Dims of ensembles whose items are independent samples; default ``realization`` where there is one.
     variable : str, optional
-        Variable of Datasets with several, none of them a ``mean`` with ``se``.
+        Variable of Datasets to take as an ensemble; may be left out where there is one, or a ``mean`` with ``se``.
     on : {"labels", "index", "scale"}
         How coefficients meet: by whole-number labels that stand for the same scales and angles, by these numbers
         whatever they stand for, or by scales and angles whatever their numbers.
@@ -95,14 +95,14 @@ def compare(
     --------
     >>> rng = np.random.default_rng(0)
     >>> a, b = (xr.DataArray(x, dims=("realization", "path")) for x in rng.standard_normal((2, 50, 3)))
-    >>> found = compare(a, b + 1)
-    >>> bool((found.p < 0.01).all()), found.attrs["global_p"]
+    >>> found = compare(a, b + 2)
+    >>> bool((found.p < 0.05).all()), found.attrs["global_p"]
     (True, 0.001)
     """
     _check_parameters(on, n_permutations, allow)
     sides = [_opened(item, variable) for item in (a, b)]
     attrs = [{**dict(whole.attrs), **dict(array.attrs)} for whole, array in sides]
-    statistics = [isinstance(whole, xr.Dataset) and {"mean", "se"} <= set(map(str, whole.data_vars)) for whole, _ in sides]
+    statistics = [variable is None and _has_errors(whole) for whole, _ in sides]
     if statistics[0] != statistics[1]:
         raise ParameterError("compare", "one holds statistics with errors, the other does not", expected="both the same",
                              got=f"{_kind(statistics[0])} and {_kind(statistics[1])}")  # fmt: skip
@@ -136,6 +136,10 @@ def _check_parameters(on: str, n_permutations: int, allow: Sequence[str]) -> Non
         raise ParameterError("compare.allow", "is a sequence of names", expected=f"allow=({allow!r},)", got=repr(allow))
 
 
+def _has_errors(item: Any) -> bool:
+    return isinstance(item, xr.Dataset) and {"mean", "se"} <= set(map(str, item.data_vars))
+
+
 def _kind(statistics: bool) -> str:
     return "statistics" if statistics else "an array"
 
@@ -152,7 +156,7 @@ def _opened(item: Any, variable: str | None) -> tuple[Any, xr.DataArray]:
         raise ParameterError("compare", "cannot be compared", expected="Dataset, DataArray or path of a result", got=type(item).__name__,
                              remedy='Of a DataTree compare groups one by one: tree["j0"].to_dataset().')  # fmt: skip
     names = [str(name) for name in item.data_vars]
-    if variable is None and {"mean", "se"} <= set(names):
+    if variable is None and _has_errors(item):
         return item, item["mean"]
     chosen = variable if variable is not None else names[0] if len(names) == 1 else ""
     if chosen not in names:

@@ -224,6 +224,8 @@ def test_ensembles_by_samples_of_any_number(rng: np.random.Generator) -> None:
     xr.testing.assert_allclose(C, sf.compare(a.chunk(realization=7), b.transpose("path", "realization")), rtol=1e-9)
     planes = sf.compare(*(sf.ops.scattering(fields(rng, 6), dims=("y", "x"), J=2, L=2) for _ in range(2)))
     assert planes["z"].dims == ("y", "x", "path") and planes.attrs["global_count"] == planes["z"].size
+    each = [moments(data, over=None, covariance=False) for data in (fields(rng), fields(rng))]
+    assert sf.compare(*each, variable="mean").attrs["global_test"] == "energy distance"  # one mean per realization
     renamed = sf.compare(a.rename(realization="seed"), b.rename(realization="seed"), sample="seed")
     np.testing.assert_array_equal(renamed["p"], C["p"])
 
