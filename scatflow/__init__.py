@@ -13,6 +13,8 @@ from scatflow._on_xarray import when_xarray_is_imported
 
 if TYPE_CHECKING:
     from scatflow import ops as ops
+    from scatflow.advice import advise as advise
+    from scatflow.comparison import compare as compare
     from scatflow.contract import Composite as Composite
     from scatflow.contract import Operator as Operator
     from scatflow.contract import Pointwise as Pointwise
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "advise": "scatflow.advice",
     "apply": "scatflow.ops.evaluation",
+    "compare": "scatflow.comparison",
     "Pipeline": "scatflow.pipeline",
     "open_result": "scatflow.run",
     "open_source": "scatflow.pipeline",

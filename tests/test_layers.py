@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 #: A unit is ``scatflow/NAME.py`` or the package ``scatflow/NAME/``; each may import those before it.
 ORDER = (
     "errors", "loading", "settings", "api", "texts", "spec", "labels", "contract", "hookspecs", "arrays", "registry", "graph", "gradient", "plan",
-    "blocks", "lower", "store", "cluster", "run", "pipeline", "ops", "accessor", "testing", "service", "cli",
+    "blocks", "lower", "store", "cluster", "run", "pipeline", "ops", "accessor", "comparison", "advice", "testing", "service", "cli",
 )  # fmt: skip
 
 #: The only units that may know a library. The rest of the engine can then be read without it.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import xarray as xr
 
 
 class Accessor:
-    """Operators and views of a DataArray or Dataset."""
+    """Operators and views of a DataArray, Dataset or DataTree."""
 
-    def __init__(self, data: xr.DataArray | xr.Dataset) -> None:
-        self._data = data
+    def __init__(self, data: xr.DataArray | xr.Dataset | xr.DataTree) -> None:
+        self._data: Any = data
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -28,7 +29,7 @@ class Accessor:
     def __dir__(self) -> list[str]:
         from scatflow import ops
 
-        return [*dir(ops), "plot", "provenance"]
+        return [*dir(ops), "features", "plot", "provenance", "unstack"]
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -49,13 +50,32 @@ class Accessor:
     def plot(self, kind: str | None = None, ax: Any = None, **options: Any) -> Any:
         """Draw the array as its labels suggest, or as ``kind`` says; returns matplotlib axes."""
         from scatflow.accessor import plots
+        from scatflow.accessor.plots import comparison
 
+        if kind in (None, "comparison") and comparison.is_comparison(self._data):
+            return comparison.plot(self._data, ax, **options)
         return plots.plot(self._data, kind=kind, ax=ax, **options)
+
+    def features(self, sample: str | Sequence[str], variables: str | Sequence[str] | None = None) -> xr.DataArray:
+        """Return a table with one row per sample and one column per coefficient; see :func:`scatflow.accessor.features.features`."""
+        from scatflow.accessor import features
+
+        return features.features(self._data, sample, variables)
+
+    def unstack(self, weights: Any = None) -> Any:
+        """Return a table, or one number per column of it, on the original dims; see :func:`scatflow.accessor.features.unstack`."""
+        from scatflow.accessor import features
+
+        return features.unstack(self._data, weights)
 
 
 def register() -> None:
-    """Make ``.scatflow`` available on DataArray and Dataset; doing it twice is harmless."""
+    """Make ``.scatflow`` available on DataArray, Dataset and DataTree; doing it twice is harmless."""
     decorate: Any
-    for cls, decorate in ((xr.DataArray, xr.register_dataarray_accessor), (xr.Dataset, xr.register_dataset_accessor)):
+    for cls, decorate in (
+        (xr.DataArray, xr.register_dataarray_accessor),
+        (xr.Dataset, xr.register_dataset_accessor),
+        (xr.DataTree, xr.register_datatree_accessor),
+    ):
         if not hasattr(cls, "scatflow"):
             decorate("scatflow")(Accessor)

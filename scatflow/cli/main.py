@@ -15,8 +15,10 @@ import click
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("scatflow.cli.job", "Run a pipeline file into a zarr store; resumable."),
     "plan": ("scatflow.cli.plan", "Explain what a run would do: stages, regions, memory, bytes."),
+    "advise": ("scatflow.cli.advise", "Advise on octaves, angles and their costs for data, from labels alone."),
     "data": ("scatflow.cli.job", "Write a source to a zarr store: example data, simulators; convert files."),
     "show": ("scatflow.cli.show", "Summarize a result and draw its pictures."),
+    "compare": ("scatflow.cli.compare", "Compare two results, coefficient by coefficient and as a whole."),
     "rerun": ("scatflow.cli.rerun", "Repeat a result from its own record and report the difference."),
     "ops": ("scatflow.cli.catalog", "List operators, sources and filter families, or describe one."),
     "plugins": ("scatflow.cli.catalog", "List plugins with their state and reason."),

@@ -80,6 +80,8 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
     _check_extension(kernel)
     if isinstance(operator, Window):
         outputs = {name: _with_support(spec, kernel, specs[0]) for name, spec in outputs.items()}
+    elif isinstance(operator, Extended):  # averages of windows: what lies beyond the edges entered them too
+        outputs = {name: spec.with_attrs(boundary=",".join(boundary)) for name, spec in outputs.items()}
     return Call(kernel, inputs, outputs)
 
 

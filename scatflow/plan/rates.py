@@ -81,19 +81,27 @@ def key_of(stage: Stage) -> str:
 
     What fits a cache runs several times faster than what does not, so a rate holds for tasks of its own size.
     """
-    operators = "+".join(sorted({step.kernel.operator.name for step in stage.graph.steps}))
-    return f"{operators}@{round(math.log2(max(1, stage.projection.peak)))}"
+    return _key("+".join(sorted({step.kernel.operator.name for step in stage.graph.steps})), stage.projection.peak)
+
+
+def _key(operators: str, peak: int) -> str:
+    return f"{operators}@{round(math.log2(max(1, peak)))}"
 
 
 def speed(stage: Stage, rates: Rates) -> tuple[float, tuple[float, float]]:
-    """Return flops per second of a stage, and the factors between which its time will lie.
+    """Return flops per second of a stage, and the factors between which its time will lie."""
+    return speed_of(key_of(stage).rpartition("@")[0], stage.projection.peak, rates)
+
+
+def speed_of(operators: str, peak: int, rates: Rates) -> tuple[float, tuple[float, float]]:
+    """Return flops per second of operators (names joined by ``+``) on tasks of ``peak`` bytes, and the factors of the time.
 
     A rate of the same operators at the nearest other size, or of transforms alone, is a guess.
     """
-    key = key_of(stage)
+    key = _key(operators, peak)
     if key in rates.flops:
         return rates.flops[key], MEASURED
-    operators, _, octave = key.rpartition("@")
+    octave = key.rpartition("@")[2]
     known = ((other.rpartition("@"), rate) for other, rate in rates.flops.items() if other != ANY)
     others = {int(size): rate for (name, _, size), rate in known if name == operators}
     nearest = min(others, key=lambda size: abs(size - int(octave)), default=None)

@@ -23,7 +23,7 @@ def test_methods_are_the_operators(field: xr.DataArray) -> None:
     assert method.__name__ == "scattering" and "Parameters" in method.__doc__
     names = list(inspect.signature(method).parameters)
     assert "J" in names and "data" not in names and names == list(inspect.signature(sf.ops.scattering).parameters)[1:]
-    assert {"scattering", "wavelet", "plot", "provenance"} <= set(dir(field.scatflow))
+    assert {"scattering", "wavelet", "plot", "provenance", "features", "unstack"} <= set(dir(field.scatflow))
 
 
 def test_operators_of_two_inputs_take_the_second(field: xr.DataArray) -> None:

@@ -85,7 +85,7 @@ def plot(
     DimensionError
         The array does not have the dims or labels that the kind needs.
     """
-    matplotlib = _matplotlib()
+    matplotlib = library()
     subject = Subject.of(array, variable)
     name = kind or suggest(array, variable)
     if name not in KINDS:
@@ -111,7 +111,7 @@ def plot(
 
 def figure(array: xr.DataArray | xr.Dataset, kind: str | None = None, **options: Any) -> Figure:
     """Return a new figure with the picture, without pyplot and without a display; options as for :func:`plot`."""
-    matplotlib = _matplotlib()
+    matplotlib = library()
     from matplotlib.figure import Figure
 
     name = kind or suggest(array, options.get("variable"))
@@ -123,7 +123,7 @@ def figure(array: xr.DataArray | xr.Dataset, kind: str | None = None, **options:
 
 def save(array: xr.DataArray | xr.Dataset, path: str | Path, kind: str | None = None, **options: Any) -> Path:
     """Draw into a file, PNG, PDF or SVG by its suffix; options as for :func:`plot`."""
-    matplotlib = _matplotlib()
+    matplotlib = library()
     drawn = figure(array, kind, **options)
     with matplotlib.rc_context(style.RC):
         drawn.savefig(path)
@@ -201,7 +201,7 @@ def _is_wavelet(array: xr.DataArray) -> bool:
     return array.dtype.kind == "c" or ("wavelet" in names and names <= {"wavelet", "modulus", "select"})
 
 
-def _matplotlib() -> Any:
+def library() -> Any:
     """Return matplotlib, or say how to get it: it is an extra."""
     try:
         import matplotlib
