@@ -10,9 +10,9 @@ import xarray as xr
 
 
 class Accessor:
-    """Operators and views of a DataArray or Dataset."""
+    """Operators and views of a DataArray or Dataset, views of a DataTree."""
 
-    def __init__(self, data: xr.DataArray | xr.Dataset) -> None:
+    def __init__(self, data: xr.DataArray | xr.Dataset | xr.DataTree) -> None:
         self._data = data
 
     def __getattr__(self, name: str) -> Any:
@@ -54,8 +54,12 @@ class Accessor:
 
 
 def register() -> None:
-    """Make ``.scatflow`` available on DataArray and Dataset; doing it twice is harmless."""
+    """Make ``.scatflow`` available on DataArray, Dataset and DataTree; doing it twice is harmless."""
     decorate: Any
-    for cls, decorate in ((xr.DataArray, xr.register_dataarray_accessor), (xr.Dataset, xr.register_dataset_accessor)):
+    for cls, decorate in (
+        (xr.DataArray, xr.register_dataarray_accessor),
+        (xr.Dataset, xr.register_dataset_accessor),
+        (xr.DataTree, xr.register_datatree_accessor),
+    ):
         if not hasattr(cls, "scatflow"):
             decorate("scatflow")(Accessor)

@@ -175,7 +175,7 @@ def test_constant_and_empty_fields_are_drawn(fill, ax):
 
 def test_complex_fields_show_the_modulus(ax):
     field = samples.vorticity(16)[0] * (1 + 1j)
-    plots.plot(field, ax=ax)
+    plots.plot(field, "field", ax)
     assert ax.images[0].norm.vmin >= 0 and "modulus" in texts(ax)
 
 
@@ -254,10 +254,10 @@ def test_pictures_export_as_vectors(tmp_path):
     assert b"/FontFile2" in pdf and b"/Subtype /Image" not in pdf
 
 
-def test_dates_stay_dates_and_frequency_is_logarithmic(ax):
-    plots.plot(samples.scattering1d(J=4, Q=2), ax=ax)
-    assert isinstance(ax.xaxis.get_major_locator(), matplotlib.dates.AutoDateLocator)
-    assert ax.get_yscale() == "log" and ax.get_ylabel() == "frequency [1/trading day]"
+def test_dates_stay_dates_and_scale_is_logarithmic(ax):
+    for panel in plots.plot(samples.scattering1d(J=4, Q=2), ax=ax).child_axes:
+        assert isinstance(panel.xaxis.get_major_locator(), matplotlib.dates.AutoDateLocator)
+        assert panel.get_yscale() == "log" and panel.get_ylabel().endswith("scale [trading day]")
 
 
 def test_averages_weigh_by_the_valid_fraction(ax):
