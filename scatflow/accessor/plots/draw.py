@@ -101,7 +101,10 @@ def plot(
     """
     matplotlib = _matplotlib()
     subject = Subject.of(array, variable).present()
-    name = _named(kind or _kinds(subject)[0])
+    name = _named(kind or kinds(array, variable)[0])
+    if isinstance(array, xr.DataTree) and KINDS[name].averages:
+        raise DimensionError(f"plot(kind={name!r})", "averages need all octaves on one grid", got=[node.path for node in array.leaves],
+                             remedy="Draw one group, or transform with a number as stride.", code="GroupsDiffer")  # fmt: skip
     module = importlib.import_module(f"scatflow.accessor.plots.{KINDS[name].module}")
     function = getattr(module, KINDS[name].function)
     chosen, own = _sorted_options(subject.array, function, {**(sel or {}), **options}, name)
@@ -186,7 +189,7 @@ class Arranged:
     tree: Paths
 
 
-def has_paths(array: xr.DataArray | xr.Dataset | xr.DataTree) -> bool:
+def has_paths(array: Drawable) -> bool:
     """Return whether :func:`arrange` can arrange an array."""
     return isinstance(array, (xr.DataArray, xr.Dataset)) and has_bands(array)
 
@@ -222,7 +225,8 @@ def kinds(array: Drawable, variable: str | None = None) -> tuple[str, ...]:
     ParameterError
         There is none: the array has no dim that can be an axis.
     """
-    return _kinds(Subject.of(array, variable))
+    found = _kinds(Subject.of(array, variable))
+    return found if not isinstance(array, xr.DataTree) else tuple(kind for kind in found if not KINDS[kind].averages)
 
 
 def _kinds(subject: Subject) -> tuple[str, ...]:

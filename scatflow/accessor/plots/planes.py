@@ -49,6 +49,7 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, robust: bool = Tr
     panels = style.panels(ax, [(0.0, 0.0, 0.38, 0.94), (0.53, 0.0, 0.38, 0.94)])
     for panel, part, words in zip(panels, (np.abs(values), values.real), ("modulus", "real part"), strict=True):
         norm, cmap = style.color_scale(part, None, ROBUST if robust else 0.0)
+        norm.vmin = 0.0 if words == "modulus" else norm.vmin
         drawn = image(panel, part.astype(np.float64), horizontal, vertical, norm=norm, cmap=style.colormap(cmap))
         extend = style.extension(part, norm) if np.isfinite(part).any() else "neither"
         axes(panel, dims, horizontal, vertical)

@@ -11,8 +11,8 @@ from scatflow_wavelet.labels import Spacing, path_coords, reciprocal
 from scatflow_wavelet.layout import Grid
 
 #: Samples of the lowest band's standard deviation in frequency, and the limits of a grid per number of dims.
-_RESOLUTION = 32
-_LIMITS = {1: (512, 1 << 16), 2: (128, 512)}
+_RESOLUTION = 16
+_LIMITS = {1: (512, 1 << 14), 2: (128, 512)}
 
 
 def response(bank: Bank, size: int | None = None, step: float = 1.0, unit: str = "") -> xr.DataArray:
@@ -23,7 +23,7 @@ def response(bank: Bank, size: int | None = None, step: float = 1.0, unit: str =
     bank : Bank
         Of an operator ``op``: ``op.bank(ndim, order)``.
     size : int, optional
-        Frequencies per dim; default fine enough for the lowest band, at least 512 and at most 65536 in one dim, 128
+        Frequencies per dim; default fine enough for the lowest band, at least 512 and at most 16384 in one dim, 128
         and 512 in two.
     step : float, optional
         Coarsest spacing of the data in ``unit``; default 1, frequencies in cycles per sample.
