@@ -71,7 +71,7 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, log: bool = True,
     if not tree.has_second:
         style.decorate(ax, text.title_of(array), subject.noted("order 1").note)
         (single,) = style.panels(ax, [(0.0, 0.0, 0.86, 1.0)])
-        single.set_anchor("W")
+        single.set_anchor("NW")
         _disc(single, _first_cells(tree), tree.first, units, text.value_label(array), log, cmap, above=False)
         _outline(single, tree)
         return

@@ -64,7 +64,10 @@ def decorate(ax: Axes, title: str, note: str = "") -> None:
 def panels(ax: Axes, boxes: Sequence[tuple[float, float, float, float]]) -> list[Axes]:
     """Turn ``ax`` into a frame with several panels inside, so that one Axes is given and one is returned."""
     ax.set_axis_off()
-    return [ax.inset_axes(box) for box in boxes]
+    inside = [ax.inset_axes(box) for box in boxes]
+    for panel in inside:
+        panel.set_anchor("N")  # panels of equal aspect hang below the title
+    return inside
 
 
 def framed(ax: Axes) -> None:
