@@ -87,6 +87,16 @@ class TestScalogram:
         assert distance is not None
         assert (distance[:, [0, 31, 32, 63]] == 0).all() and (distance[:, [16, 48]] > 0).all()
 
+    def test_gaps_are_in_the_cone_and_borders_keep_their_shape(self) -> None:
+        array = samples.with_ends(samples.wavelet1d(512, J=3, Q=1))
+        clean = cone.of_wavelets(array, "time")
+        share = np.ones(512)
+        share[:3], share[200:210] = 0.5, 0.9
+        found = cone.of_wavelets(array.assign_coords(valid_fraction=("time", share)), "time")
+        assert clean is not None and found is not None
+        assert (found[:, 200:210] == 0).all() and (clean[:, 200:210] > 1).all()
+        np.testing.assert_array_equal(np.delete(found, np.s_[200:210], axis=1), np.delete(clean, np.s_[200:210], axis=1))
+
     def test_causal_wavelets_do_not_reach_the_end(self) -> None:
         array = samples.with_ends(samples.wavelet1d(64, J=2, Q=1))
         distance = cone.of_wavelets(array.assign_coords(support_end=("time", array.time.values)), "time")

@@ -39,7 +39,8 @@ def of_wavelets(array: xr.DataArray, dim: str, step: int = 1) -> Reals | None:
     -------
     ndarray of float64, shape (path, ``dim``), or None
         None where labels do not tell: periodic data have no ends, and of axes by sample the step of the coefficients
-        must stand in the record. Causal wavelets do not reach the end of the data.
+        must stand in the record. Causal wavelets do not reach the end of the data. Around gaps, distances are 0 in all
+        bands where ``valid_fraction`` lacks 9 % for them; shorter gaps are not seen.
     """
     if not {"support_start", "support_end", "sigma1"} <= set(array.coords):
         return None
@@ -52,7 +53,11 @@ def of_wavelets(array: xr.DataArray, dim: str, step: int = 1) -> Reals | None:
         after = np.full_like(after, np.inf)
     sigma = np.asarray(array.coords["sigma1"].values, dtype=np.float64)
     e_folding = math.sqrt(2.0) / (2 * math.pi * sigma)
-    return np.asarray(np.minimum(before, after)[None, :] / e_folding[:, None])
+    distance = np.asarray(np.minimum(before, after)[None, :] / e_folding[:, None])
+    # Away from all ends, only gaps can take weight from the window; how far single bands are from them, no label tells.
+    lacking = _share(array, dim) < E_FOLDING_SHARE - 0.01
+    distance[:, lacking & (distance >= 1).all(axis=0)] = 0.0
+    return distance
 
 
 def of_averages(array: xr.DataArray, dim: str) -> Reals | None:
@@ -68,8 +73,16 @@ def of_averages(array: xr.DataArray, dim: str) -> Reals | None:
     share = array.coords.get("valid_fraction")
     if share is None or share.dims != (dim,):
         return None
-    inside = np.nan_to_num(np.asarray(share.values, dtype=np.float64)) < E_FOLDING_SHARE
+    inside = _share(array, dim) < E_FOLDING_SHARE
     return np.broadcast_to(np.where(inside, 0.0, 2.0), (array.sizes["path"], inside.size))
+
+
+def _share(array: xr.DataArray, dim: str) -> Reals:
+    """Return the share of the window's weight on valid samples; 1 where no label tells."""
+    share = array.coords.get("valid_fraction")
+    if share is None or share.dims != (dim,):
+        return np.ones(array.sizes[dim])
+    return np.nan_to_num(np.asarray(share.values, dtype=np.float64))
 
 
 def _places(array: xr.DataArray, dim: str, step: int) -> tuple[Reals, Reals, Reals] | None:
