@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -13,14 +14,19 @@ if TYPE_CHECKING:
     from scatflow.accessor.plots.paths import Paths
 
 
-def print_coefficients(subject: xr.DataArray | xr.Dataset) -> None:
+def print_coefficients(subject: xr.DataArray | xr.Dataset, chosen: Mapping[str, Any] | None = None) -> None:
     """Print S1, and S2/S1 by second octave, one row per first octave; nothing for arrays without paths."""
     from scatflow.accessor import plots
     from scatflow.cli.screen import print_heading, print_table
+    from scatflow.errors import DataError, PlanError
 
     if not plots.has_paths(subject):
         return
-    arranged = plots.arrange(subject)
+    try:
+        arranged = plots.arrange(subject, **{dim: item for dim, item in (chosen or {}).items() if dim in subject.dims})
+    except (DataError, PlanError) as error:
+        click.echo(f"no table: {error}", err=True)
+        return
     header, rows = coefficient_table(arranged.tree, arranged.units)
     print_heading(f"\n{arranged.name}" + (f"  ({arranged.note})" if arranged.note else ""))
     print_table(rows, header, right=range(len(header)))

@@ -21,17 +21,28 @@ _KNOWN = frozenset({"units", "long_name", "standard_name", "title", "scatflow", 
 @click.command()
 @click.argument("result", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for pictures; default beside the store.")
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Kind of picture; default all that suit the labels.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Kind of picture: field, series, coefficients, disc, "
+              "spectrum, planes, filters, scalogram or scattergram; default all that suit the labels.")  # fmt: skip
+@click.option("--sel", "chosen", multiple=True, metavar="DIM=ITEM", help="Item of a batch dim to draw, a position or a label; "
+              "default the first.")  # fmt: skip
 @click.option("--format", "suffix", type=click.Choice(["png", "pdf", "svg"]), default="png", show_default=True, help="Of pictures.")
 @click.option("--no-pictures", is_flag=True, help="Print the summary only.")
 @click.option("--methods", is_flag=True, help="Print a paragraph for the methods section of a paper, nothing else.")
 @click.option("--cite", is_flag=True, help="Print BibTeX of software, methods, models and data, nothing else.")
 def show(
-    result: Path, output: Path | None, kinds: Sequence[str], suffix: str, no_pictures: bool, methods: bool, cite: bool
+    result: Path,
+    output: Path | None,
+    kinds: Sequence[str],
+    chosen: Sequence[str],
+    suffix: str,
+    no_pictures: bool,
+    methods: bool,
+    cite: bool,
 ) -> None:
     """Summarize RESULT (a zarr store) and draw its pictures.
 
-    Pictures and table show the first item of every batch dim, averaged over the core dims.
+    Pictures and table show the first item of every batch dim, or the one that --sel names; pictures of coefficients and
+    the table average over the core dims.
     """
     from scatflow.cli.coefficients import print_coefficients
     from scatflow.store import open_result
@@ -44,12 +55,40 @@ def show(
         print_publication(opened.attrs, found, methods, cite)
         return
     print_summary(result, opened.attrs, found)
+    shown, items = drawable(opened, found), selection(chosen, found)
     for dataset in found.values():
         for subject in subjects(dataset).values():
-            print_coefficients(subject)
+            print_coefficients(subject, items)
     if not no_pictures:
-        for path in pictures(found, output or result.with_name(f"{result.stem}-pictures"), kinds, suffix):
+        for path in pictures(shown, output or result.with_name(f"{result.stem}-pictures"), kinds, suffix, items):
             click.echo(f"wrote {path}")
+
+
+def selection(chosen: Sequence[str], found: Mapping[str, xr.Dataset]) -> dict[str, int | float | str]:
+    """Return items by dim of words ``DIM=ITEM``; whole numbers are positions, the rest labels."""
+    from scatflow.errors import ParameterError, near
+
+    dims = sorted({str(dim) for dataset in found.values() for dim in dataset.dims})
+    items: dict[str, int | float | str] = {}
+    for words in chosen:
+        dim, _, value = words.partition("=")
+        if not (dim and value):
+            raise ParameterError("--sel", "a dim and an item are needed", expected="DIM=ITEM, as realization=3", got=words)
+        if dim not in dims:
+            raise ParameterError(
+                "--sel", "the result has no such dim", expected=f"one of {dims}", got=repr(dim), remedy=near(dim, dims)
+            )
+        items[dim] = _number(value)
+    return items
+
+
+def _number(value: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
 
 
 def print_publication(attrs: Mapping[str, Any], found: Mapping[str, xr.Dataset], methods: bool, cite: bool) -> None:
@@ -72,6 +111,20 @@ def groups(opened: xr.Dataset | xr.DataTree) -> dict[str, xr.Dataset]:
     if isinstance(opened, xr.DataTree):
         return {node.path.strip("/"): node.to_dataset() for node in opened.subtree if node.data_vars}
     return {"": opened}
+
+
+def drawable(
+    opened: xr.Dataset | xr.DataTree, found: Mapping[str, xr.Dataset]
+) -> dict[str, xr.DataArray | xr.Dataset | xr.DataTree]:
+    """Return by name what is drawn and tabulated: octaves of one transform together, else every group's subjects."""
+    import xarray as xr
+
+    from scatflow.accessor import plots
+
+    if isinstance(opened, xr.DataTree) and plots.are_octaves(opened):
+        (name,) = {str(name) for dataset in found.values() for name in dataset.data_vars}
+        return {name: opened}
+    return {"-".join(filter(None, (group, name))): one for group, data in found.items() for name, one in subjects(data).items()}
 
 
 def subjects(dataset: xr.Dataset) -> dict[str, xr.DataArray | xr.Dataset]:
@@ -180,29 +233,46 @@ def told_drift(record: Provenance) -> str:
     return ", ".join(f"{one.id} recorded {one.recorded}, used {one.used}" for one in record.drift)
 
 
-def pictures(found: Mapping[str, xr.Dataset], folder: Path, kinds: Sequence[str], suffix: str) -> list[Path]:
+def pictures(
+    shown: Mapping[str, xr.DataArray | xr.Dataset | xr.DataTree],
+    folder: Path,
+    kinds: Sequence[str],
+    suffix: str,
+    chosen: Mapping[str, Any] | None = None,
+) -> list[Path]:
     """Draw everything in every kind that suits its labels (or those asked for) and return the files.
 
-    Kinds that a variable cannot be drawn in are passed over as long as another variable can.
+    Kinds that a variable cannot be drawn in are passed over as long as another variable can; what holds no number yet, or
+    too many, is told and passed over.
     """
     from scatflow.accessor import plots
-    from scatflow.errors import DimensionError, ParameterError
+    from scatflow.errors import DataError, DimensionError, ParameterError, PlanError
 
     written: list[Path] = []
     refused: list[Exception] = []
-    named = [("-".join(filter(None, (group, name))), one) for group, data in found.items() for name, one in subjects(data).items()]
-    for name, subject in named:
+    for name, subject in shown.items():
         try:
             wanted = kinds or plots.kinds(subject)
         except ParameterError as error:  # a scalar has nothing to draw
             refused.append(error)
             continue
+        items = {dim: choice for dim, choice in (chosen or {}).items() if dim in _dims(subject)}
         for kind in wanted:
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                written.append(plots.save(subject, folder / f"{name}-{kind}.{suffix}", kind))
+                written.append(plots.save(subject, folder / f"{name}-{kind}.{suffix}", kind, sel=items))
             except DimensionError as error:
                 refused.append(error)
+            except (DataError, PlanError) as error:
+                refused.append(error)
+                click.echo(f"not drawn: {name} as {kind}: {error}", err=True)
     if kinds and refused and not written:
         raise refused[0]
     return written
+
+
+def _dims(subject: xr.DataArray | xr.Dataset | xr.DataTree) -> set[str]:
+    import xarray as xr
+
+    nodes = subject.subtree if isinstance(subject, xr.DataTree) else [subject]
+    return {str(dim) for node in nodes for dim in node.dims}

@@ -91,9 +91,53 @@ def test_kind_format_and_folder_can_be_chosen(scatflow: Program, coefficients: P
 
 def test_a_kind_that_does_not_suit_is_an_error(scatflow: Program, coefficients: Path) -> None:
     code, _, err = scatflow("show", coefficients, "--kind", "scattergram")
-    assert code == 2 and "directions" in err
+    assert code == 2 and "directions" in err and "coefficients | disc | spectrum" in err
     code, _, err = scatflow("show", coefficients, "--kind", "pie")
     assert code == 2 and "coefficients" in err
+
+
+def test_an_item_of_a_batch_dim_can_be_chosen(scatflow: Program, tmp_path: Path) -> None:
+    result = store(tmp_path, samples.vorticity(16))
+    for choice in ("time=1", "time=0.5"):
+        folder = tmp_path / choice
+        assert scatflow("show", result, "--sel", choice, "-o", folder).code == 0
+        assert (folder / "vorticity-field.png").read_bytes() == (tmp_path / "time=1" / "vorticity-field.png").read_bytes()
+    assert scatflow("show", result, "-o", tmp_path / "first").code == 0
+    assert (tmp_path / "first" / "vorticity-field.png").read_bytes() != (tmp_path / "time=1" / "vorticity-field.png").read_bytes()
+
+
+@pytest.mark.parametrize(("choice", "words"), [("tme=1", "'time'"), ("time", "DIM=ITEM"), ("time=9", "no such item")])
+def test_items_that_are_not_there_are_bad_input(scatflow: Program, tmp_path: Path, choice: str, words: str) -> None:
+    code, _, err = scatflow("show", store(tmp_path, samples.vorticity(16)), "--sel", choice)
+    assert code == 2 and words in err
+
+
+def test_what_is_not_computed_yet_is_passed_over_and_told(scatflow: Program, tmp_path: Path) -> None:
+    code, out, err = scatflow("show", store(tmp_path, samples.scattering2d(J=2, L=2, shape=(2, 2)) * np.nan), "-o", tmp_path / "p")
+    assert code == 0 and "path 9" in out
+    assert "not drawn: S as disc: plot: no value is finite" in err and not list((tmp_path / "p").iterdir())
+
+
+def test_octaves_are_drawn_together(scatflow: Program, coefficients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = samples.octaves(64, J=2, Q=2)
+    tree.attrs.update(sf.open_result(coefficients).attrs)
+    monkeypatch.setattr("scatflow.store.open_result", lambda path: tree)
+    code, out, _ = scatflow("show", coefficients, "-o", tmp_path / "p")
+    assert code == 0 and "variables of j0" in out
+    assert [path.name for path in (tmp_path / "p").iterdir()] == ["W-scalogram.png"]
+
+
+def test_too_much_for_a_picture_is_told(scatflow: Program, coefficients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scatflow.accessor.plots.subject.LIMIT", 1000)
+    code, _, err = scatflow("show", coefficients)
+    assert code == 0 and "no table: plot: too much" in err and "not drawn: S as disc: plot: too much" in err
+
+
+def test_kinds_are_listed_in_the_help_and_in_errors(scatflow: Program, coefficients: Path) -> None:
+    from scatflow.accessor import plots
+
+    listed, err = " ".join(scatflow("show", "--help").out.split()), scatflow("show", coefficients, "--kind", "pie").err
+    assert all(kind in listed and kind in err for kind in plots.KINDS)
 
 
 def test_a_field_has_a_picture_and_no_table(scatflow: Program, tmp_path: Path) -> None:
@@ -113,7 +157,7 @@ def test_statistics_are_drawn_together_with_their_errors(tmp_path: Path) -> None
     from scatflow.cli.show import pictures
 
     data = samples.moments2d(J=3, L=4)
-    (path,) = pictures({"": data}, tmp_path / "p", ["spectrum"], "png")
+    (path,) = pictures({"mean": data}, tmp_path / "p", ["spectrum"], "png")
     assert path.name == "mean-spectrum.png"
     arranged = plots.arrange(data)
     header, rows = coefficient_table(arranged.tree, arranged.units)

@@ -166,6 +166,72 @@ def wavelet1d(size=1024, J=7, Q=6):
     )  # fmt: skip
 
 
+def with_ends(array, reach=2000):
+    """Label along time which inputs can change a value, as a window over data that are not periodic does."""
+    time = array.time.values
+    step = time[1] - time[0]
+    ends = {"support_start": np.maximum(time - reach * step, time[0]), "support_end": np.minimum(time + reach * step, time[-1])}
+    return array.assign_coords({name: ("time", values, array.time.attrs) for name, values in ends.items()})
+
+
+def octaves(size=1024, J=5, Q=4):
+    """The bands of a chirp, octave j at every 2^j-th sample, as a tree."""
+    whole = with_ends(wavelet1d(size, J, Q))
+    groups = {f"j{j}": whole.isel(path=whole.j1.values == j, time=slice(None, None, 2**j)) for j in range(J)}
+    return xr.DataTree.from_dict({"/": xr.Dataset(), **{f"/{name}": array.to_dataset(name="W") for name, array in groups.items()}})
+
+
+def wavelet2d(size=64, J=2, L=4, step=0.025):
+    """Low-pass and bands of the vorticity's first item, Gaussians in frequency."""
+    field = np.fft.fft2(vorticity(size).values[0])
+    ky, kx = (2 * np.pi * np.fft.fftfreq(size))[:, None], (2 * np.pi * np.fft.fftfreq(size))[None, :]
+    rows, planes = [{"order": 0, **_unused()}], [np.fft.ifft2(field * np.exp(-(kx**2 + ky**2) * 8))]
+    for j in range(J):
+        for k in range(L):
+            xi, angle = 2 * np.pi * 0.375 / 2**j, np.pi * k / L
+            rows.append({"order": 1, **_unused(), **_band2d(j, k, L, step, 1)})
+            planes.append(
+                np.fft.ifft2(field * np.exp(-4 * ((kx - xi * np.cos(angle)) ** 2 + (ky - xi * np.sin(angle)) ** 2) * 4**j))
+            )
+    space = {dim: (dim, np.arange(size) * step, {"units": "m"}) for dim in ("y", "x")}
+    return xr.DataArray(np.array(planes), dims=("path", "y", "x"), coords={**_labels(rows, "m"), **space}, name="W",
+                        attrs={"units": "1/s", "long_name": "wavelet coefficients of vorticity"})  # fmt: skip
+
+
+def bank1d(J=4, Q=2, size=512):
+    """Gaussian filters in frequency with their Littlewood-Paley sum."""
+    f = np.arange(-size // 2, size // 2) / size
+    bands = _bands1d(J, Q, 1.0)
+    filters = [np.exp(-0.5 * (f / 0.01) ** 2), *(np.exp(-0.5 * ((f - xi) / (0.2 * xi)) ** 2) for _, _, xi in bands)]
+    rows = [{"order": 0, **_unused()}]
+    rows += [{"order": 1, **_unused(), "j1": j, "l1": k, "xi1": xi, "sigma1": 0.2 * xi, "scale1": 1 / xi} for j, k, xi in bands]
+    energy = np.array(filters) ** 2
+    total = energy[0] + 0.5 * (energy[1:] + np.roll(energy[1:, ::-1], 1, axis=1)).sum(0)
+    frequency = ("frequency", f, {"units": "cycles/sample"})
+    return xr.DataArray(np.array(filters), dims=("path", "frequency"), name="response", attrs={"long_name": "Gaussian filters"},
+                        coords={**_labels(rows, "sample"), "frequency": frequency, "littlewood_paley": ("frequency", total)})  # fmt: skip
+
+
+def bank2d(J=3, L=6, size=128):
+    """The same over the frequency square."""
+    f = np.arange(-size // 2, size // 2) / size
+    rows, filters = [{"order": 0, **_unused()}], [np.exp(-0.5 * (f[:, None] ** 2 + f[None, :] ** 2) / 0.02**2)]
+    for j in range(J):
+        for k in range(L):
+            band = _band2d(j, k, L, 1.0, 1)
+            xi, angle = band["xi1"], np.radians(band["theta1"])
+            rows.append({"order": 1, **_unused(), **band})
+            square = (f[None, :] - xi * np.cos(angle)) ** 2 + (f[:, None] - xi * np.sin(angle)) ** 2
+            filters.append(np.exp(-0.5 * square / (0.25 * xi) ** 2))
+    energy = np.array(filters) ** 2
+    mirrored = np.roll(energy[1:, ::-1, ::-1], (1, 1), axis=(1, 2))
+    dims = ("frequency_y", "frequency_x")
+    coords = {dim: (dim, f, {"units": "cycles/sample", "long_name": f"frequency along {dim[-1]}"}) for dim in dims}
+    coords["littlewood_paley"] = (dims, energy[0] + 0.5 * (energy[1:] + mirrored).sum(0))
+    return xr.DataArray(np.array(filters), dims=("path", *dims), name="response", attrs={"long_name": "Gaussian filters"},
+                        coords={**_labels(rows, "sample"), **coords})  # fmt: skip
+
+
 def first_order(array):
     """Only the orders 0 and 1."""
     return array.isel(path=array.order.values < 2)
@@ -186,5 +252,10 @@ CASES = {
     "spectrum": lambda: (moments2d(), None, {}),
     "spectrum_time": lambda: (scattering1d(), "spectrum", {}),
     "scalogram": lambda: (wavelet1d(), None, {}),
+    "cone": lambda: (with_ends(wavelet1d()), None, {}),
+    "octaves": lambda: (octaves(), None, {}),
+    "planes": lambda: (wavelet2d(), None, {"sel": {"path": {"j1": 1, "l1": 1}}}),
+    "filters": lambda: (bank1d(), None, {}),
+    "filters_square": lambda: (bank2d(), None, {}),
     "scattergram": lambda: (scattering1d(), None, {}),
 }

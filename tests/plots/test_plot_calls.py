@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+import re
+import sys
 from pathlib import Path
 
 import dask.array as da
@@ -19,7 +21,7 @@ from scatflow.accessor.plots import disc, ruler, spectrum, text
 from scatflow.accessor.plots.field import spin_levels
 from scatflow.accessor.plots.paths import paths
 from scatflow.cli.coefficients import coefficient_table
-from scatflow.errors import DimensionError, ParameterError, UnknownParameterError
+from scatflow.errors import DataError, DimensionError, ParameterError, PlanError, ScatflowError, UnknownParameterError
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ def test_constant_and_empty_fields_are_drawn(fill, ax):
 
 def test_complex_fields_show_the_modulus(ax):
     field = samples.vorticity(16)[0] * (1 + 1j)
-    plots.plot(field, ax=ax)
+    plots.plot(field, "field", ax)
     assert ax.images[0].norm.vmin >= 0 and "modulus" in texts(ax)
 
 
@@ -221,6 +223,137 @@ def test_mistakes_are_explained(options, error, words, ax):
         plots.plot(samples.vorticity(16), ax=ax, **options)
 
 
+@pytest.mark.parametrize(
+    ("choice", "error"),
+    [
+        ({"j1": 1}, "1 item; got 2.*Name more of"),
+        ({"j1": 1, "l1": 7}, "0 for"),
+        ({"octave": 1}, "no such coordinate.*j1"),
+    ],
+)
+def test_labels_of_a_path_must_name_one(choice, error, ax):
+    with pytest.raises(ParameterError, match=error):
+        plots.plot(samples.wavelet2d(16, J=2, L=2), "planes", ax, sel={"path": choice})
+
+
+def test_sel_chooses_as_keywords_do(ax):
+    plots.plot(samples.vorticity(16), ax=ax, sel={"time": 0.4})
+    np.testing.assert_array_equal(ax.images[0].get_array()[::-1], samples.vorticity(16).values[1])
+    with pytest.raises(UnknownParameterError, match="dim"):
+        plots.plot(samples.vorticity(16), ax=ax, sel={"month": 1})
+
+
+@pytest.mark.parametrize(
+    ("array", "kind", "why", "suiting"),
+    [
+        (samples.vorticity(16), "spectrum", "dim path", "field"),
+        (samples.scattering1d(J=3, Q=1, days=64), "disc", "no direction", "scattergram | spectrum | coefficients"),
+        (samples.scattering2d(J=2, L=2, shape=(2, 2)), "scattergram", "have directions", "coefficients | disc | spectrum"),
+        (samples.market(40), "field", "2 dims", "series"),
+    ],
+)
+def test_a_kind_that_does_not_suit_names_those_that_do(array, kind, why, suiting, ax):
+    with pytest.raises(DimensionError, match=f"{why}.*{re.escape(f'suit the labels: {suiting}.')}") as caught:
+        plots.plot(array, kind, ax)
+    assert str(caught.value).startswith(f"plot(kind='{kind}')")
+
+
+def test_more_than_is_worth_a_picture_is_not_computed(ax):
+    def block(block_info=None):
+        raise AssertionError("computed")
+
+    lazy = da.map_blocks(block, chunks=((1024,) * 40, (1024,) * 40), dtype=np.float64, meta=np.zeros((0, 0)))
+    with pytest.raises(PlanError, match=r"at most 4 GiB; got 12\.5 GiB \(y 40960, x 40960\).*isel"):
+        plots.plot(xr.DataArray(lazy, dims=("y", "x")), ax=ax)
+
+
+@pytest.mark.parametrize("kind", ["spectrum", "coefficients", "disc"])
+def test_nothing_finite_is_refused(kind, ax):
+    with pytest.raises(DataError, match="no value is finite"):
+        plots.plot(samples.scattering2d(J=2, L=2) * np.nan, kind, ax)
+
+
+def test_no_samples_are_refused(ax):
+    with pytest.raises(DataError, match=r"no samples.*'time': 0"):
+        plots.plot(samples.market(40)[:0], ax=ax)
+
+
+def test_zeros_are_left_out_of_logarithmic_axes_and_said(ax):
+    array = samples.scattering1d(J=4, Q=1, days=200, order=1).mean("time")
+    array[1] = 0.0
+    (panel,) = plots.plot(array, "spectrum", ax).child_axes
+    assert panel.get_yscale() == "log" and "zeros left out" in texts(ax)
+    ax.figure.canvas.draw()
+    fitted = panel.lines[1].get_ydata()
+    others = np.delete(np.arange(4), np.argsort(array.scale1.values).tolist().index(1))
+    expected = spectrum.slope(np.sort(array.scale1.values)[others], array.values[np.argsort(array.scale1.values)][others])
+    np.testing.assert_allclose(fitted, expected(np.sort(array.scale1.values)))
+    ax.clear()
+    assert plots.plot(array * 0, "spectrum", ax).child_axes[0].get_yscale() == "linear"
+
+
+def test_bands_are_two_standard_errors(ax):
+    data = samples.moments2d(J=4, L=3)
+    left, right = plots.plot(data, "spectrum", ax).child_axes
+    first = data.isel(path=data.order.values == 1).groupby("j1").mean()
+    line, fit = left.lines
+    np.testing.assert_allclose(line.get_ydata(), first["mean"].values)
+    low, high = (first["mean"] + sign * 2 * first["se"] for sign in (-1, 1))
+    band = left.collections[0].get_paths()[0].vertices
+    for x, bottom, top in zip(line.get_xdata(), low.values, high.values, strict=True):
+        reached = band[np.isclose(band[:, 0], x), 1]
+        np.testing.assert_allclose([reached.min(), reached.max()], [bottom, top])
+    found = spectrum.slope(line.get_xdata(), first["mean"].values, first["se"].values)
+    assert fit.get_label() == f"slope {text.numbers(found.exponent, found.error)}"
+    two = data.isel(path=(data.order.values == 2) & (data.j1.values == 0)).groupby("j2").mean()
+    np.testing.assert_allclose(right.lines[0].get_ydata(), two["mean"].values / first["mean"].values[0])
+
+
+@pytest.mark.parametrize(
+    ("convention", "labels"),
+    [
+        ("ensemble: mean S[p]", ("S₁ / ⟨|x|⟩", "S₂ / S₁")),
+        ("given divisors", ("S₁, scaled", "S₂, scaled")),
+        (None, ("S₁ [m/s]", "S₂ / S₁")),
+    ],
+)
+def test_the_convention_of_ratios_stands_on_the_axes(convention, labels, ax):
+    array = samples.scattering2d(J=3, L=2)
+    given = array if convention is None else array.assign_attrs(normalization=convention)
+    assert tuple(panel.get_ylabel() for panel in plots.plot(given, "spectrum", ax).child_axes) == labels
+
+
+def test_second_order_alone_has_a_matrix_and_no_slope(ax):
+    array = samples.scattering1d(J=3, Q=1, days=64).mean("time")
+    deep = array.isel(path=array.order.values == 2)
+    assert plots.kinds(deep) == ("coefficients",)
+    plots.plot(deep, ax=ax)
+    ax.figure.canvas.draw()
+    with pytest.raises(DimensionError, match="no first order"):
+        plots.plot(deep, "spectrum", ax)
+
+
+def test_the_low_pass_alone_is_a_field(ax):
+    low = samples.scattering2d(J=2, L=2, shape=(4, 4)).isel(path=[0])
+    assert plots.kinds(low) == ("field",)
+    with pytest.raises(DimensionError, match="no path has a wavelet"):
+        plots.plot(low, "coefficients", ax)
+
+
+def test_a_result_with_gaps_is_weighted_by_its_valid_fraction(ax):
+    array = samples.scattering1d(J=3, Q=1, days=64)
+    share = xr.DataArray(np.where(np.arange(array.sizes["time"]) == 0, 0.0, 1.0), dims="time")
+    data = xr.Dataset({"S": array, "valid_fraction": share})
+    line = plots.plot(data, "spectrum", ax).child_axes[0].lines[0].get_ydata()
+    np.testing.assert_allclose(np.sort(line), np.sort(array[:, 1:].mean("time").values[array.order == 1]))
+
+
+def test_a_missing_matplotlib_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ScatflowError, match=r"pip install 'scatflow\[plot\]'"):
+        plots.plot(samples.market(10))
+
+
 def test_a_dataset_needs_a_variable_unless_it_holds_statistics(ax):
     data = xr.Dataset({"u": samples.vorticity(16)[0], "v": samples.energy(16)})
     with pytest.raises(ParameterError, match="variable"):
@@ -254,10 +387,10 @@ def test_pictures_export_as_vectors(tmp_path):
     assert b"/FontFile2" in pdf and b"/Subtype /Image" not in pdf
 
 
-def test_dates_stay_dates_and_frequency_is_logarithmic(ax):
-    plots.plot(samples.scattering1d(J=4, Q=2), ax=ax)
-    assert isinstance(ax.xaxis.get_major_locator(), matplotlib.dates.AutoDateLocator)
-    assert ax.get_yscale() == "log" and ax.get_ylabel() == "frequency [1/trading day]"
+def test_dates_stay_dates_and_scale_is_logarithmic(ax):
+    for panel in plots.plot(samples.scattering1d(J=4, Q=2), ax=ax).child_axes:
+        assert isinstance(panel.xaxis.get_major_locator(), matplotlib.dates.AutoDateLocator)
+        assert panel.get_yscale() == "log" and panel.get_ylabel().endswith("scale [trading day]")
 
 
 def test_averages_weigh_by_the_valid_fraction(ax):

@@ -42,22 +42,21 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, log: bool = True,
     cmap : str, optional
         Colormap; default by the sign of the values.
     """
-    subject = subject.modulus().loaded()
+    subject = subject.modulus().finite()
     array = subject.array
     tree = paths(array, subject.se)
-    label = text.value_label(array)
+    one, two = text.order_labels(array)
     if not tree.has_second:
         style.decorate(ax, text.title_of(array), subject.noted("order 1").note)
         (single,) = style.panels(ax, [(0.0, 0.0, 1.0, 1.0)])
-        _first(single, tree, array, label, log, cmap)
+        _first(single, tree, array, text.value_label(array), log, cmap)
         return
     style.decorate(ax, text.title_of(array), subject.note)
     left, right = style.panels(ax, [(0.0, 0.0, 0.34, 0.92), (0.56, 0.0, 0.44, 0.92)])
     for panel, words in ((left, "order 1"), (right, "order 2")):
         panel.set_title(words, loc="left", color=style.MUTED)
-    # Both panels show the same quantity, so that the right color bar's label serves for both.
-    _first(left, tree, array, label if not tree.first.directional else "", log, cmap, wide=False)
-    _second(right, tree, array, label, log, cmap)
+    _first(left, tree, array, one, log, cmap, wide=False)
+    _second(right, tree, array, two, log, cmap)
 
 
 def _first(ax: Axes, tree: Paths, array: xr.DataArray, label: str, log: bool, cmap: str | None, wide: bool = True) -> None:
@@ -74,7 +73,7 @@ def _first(ax: Axes, tree: Paths, array: xr.DataArray, label: str, log: bool, cm
     image = ax.imshow(np.ma.masked_invalid(cells), origin="lower", aspect="auto", norm=norm,
                       cmap=style.colormap(cmap or default), interpolation="nearest")  # fmt: skip
     style.framed(ax)
-    style.colorbar(ax, image, label, width=0.032 if wide else 0.075, pad=0.025 if wide else 0.05)
+    style.colorbar(ax, image, label, width=0.032 if wide else 0.075, pad=0.025 if wide else 0.05, above=not wide)
     names = [text.number(float(scales[tree.first.j == j].mean()), 2) for j in octaves]
     _category(ax.xaxis, names, text.fitting(names, 80 if wide else 26))
     _category(ax.yaxis, [angle_text(float(angle)) for angle in angles], text.thinned(angles.size, 12))
@@ -86,8 +85,12 @@ def _line(ax: Axes, scales: Reals, tree: Paths, log: bool) -> None:
     order = np.argsort(scales)
     x, y, error = scales[order], tree.one[order], 2 * tree.one_se[order]
     ax.plot(x, y, "o-", color=style.LINE, markersize=4, linewidth=1.2)
+    if not np.isfinite(y).any():  # all paths are of second order
+        return
     if np.isfinite(error).any():
-        ax.fill_between(x, np.maximum(y - error, 0.02 * y), y + error, color=style.LINE, alpha=0.2, linewidth=0)
+        ax.fill_between(
+            x, np.where(y > 0, np.maximum(y - error, 0.02 * y), y - error), y + error, color=style.LINE, alpha=0.2, linewidth=0
+        )
     ax.set_xscale("log")
     style.log_axis(ax.xaxis, x.min(), x.max(), 5)
     if log and np.nanmin(y) > 0:
@@ -104,7 +107,7 @@ def _second(ax: Axes, tree: Paths, array: xr.DataArray, label: str, log: bool, c
     image = ax.imshow(np.ma.masked_invalid(tree.two[rows]), origin="upper", aspect="auto", norm=norm,
                       cmap=style.colormap(cmap or default), interpolation="nearest")  # fmt: skip
     style.framed(ax)
-    style.colorbar(ax, image, label, width=0.06, pad=0.04)
+    style.colorbar(ax, image, label, width=0.06, pad=0.04, above=True)
     for axis, bands, level, line in ((ax.yaxis, first, "1", ax.axhline), (ax.xaxis, tree.second, "2", ax.axvline)):
         scales, scale_label = scale_ruler(bands, array, level)
         _groups(axis, bands, scales, 33 if level == "2" else None)

@@ -60,33 +60,34 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, log: bool = True,
     cmap : str, optional
         Colormap; default by the sign of the values.
     """
-    subject = subject.modulus().loaded()
+    subject = subject.modulus().finite()
     array = subject.array
     tree = paths(array)
     if not tree.first.directional:
         raise DimensionError("plot", "bands have no direction, so there is no disc", got="coordinate theta1 is absent or NaN",
                              remedy='Use kind="coefficients".', code="CoordinateMissing")  # fmt: skip
     units = array.coords["xi1"].attrs.get("units") if "xi1" in array.coords else None
-    label = text.value_label(array)
+    one, two = text.order_labels(array)
     if not tree.has_second:
         style.decorate(ax, text.title_of(array), subject.noted("order 1").note)
         (single,) = style.panels(ax, [(0.0, 0.0, 0.86, 1.0)])
-        single.set_anchor("W")
-        _disc(single, _first_cells(tree), tree.first, units, label, log, cmap)
+        single.set_anchor("NW")
+        _disc(single, _first_cells(tree), tree.first, units, text.value_label(array), log, cmap, above=False)
         _outline(single, tree)
         return
     style.decorate(ax, text.title_of(array), subject.note)
     left, right = style.panels(ax, [(0.0, 0.0, 0.41, 0.92), (0.51, 0.0, 0.41, 0.92)])
     left.set_title("order 1", loc="left", color=style.MUTED)
     right.set_title("order 2 inside order 1", loc="left", color=style.MUTED)
-    # Both discs show the same quantity, so that the right color bar's label serves for both.
-    _disc(left, _first_cells(tree), tree.first, units, "", log, cmap)
-    _disc(right, _second_cells(tree), tree.first, units, label, log, cmap)
+    _disc(left, _first_cells(tree), tree.first, units, one, log, cmap)
+    _disc(right, _second_cells(tree), tree.first, units, two, log, cmap)
     _outline(left, tree)
     _outline(right, tree)
 
 
-def _disc(ax: Axes, cells: list[Cell], bands: Bands, units: str | None, label: str, log: bool, cmap: str | None) -> None:
+def _disc(
+    ax: Axes, cells: list[Cell], bands: Bands, units: str | None, label: str, log: bool, cmap: str | None, above: bool = True
+) -> None:
     from matplotlib.collections import PatchCollection
 
     values = np.array([cell.value for cell in cells])
@@ -96,7 +97,7 @@ def _disc(ax: Axes, cells: list[Cell], bands: Bands, units: str | None, label: s
     collection.set_array(np.ma.masked_invalid(values))
     ax.add_collection(collection)
     _scale(ax, bands, units)
-    style.colorbar(ax, collection, label, width=0.05, pad=0.04)
+    style.colorbar(ax, collection, label, width=0.05, pad=0.04, above=above)
 
 
 def _outline(ax: Axes, tree: Paths) -> None:

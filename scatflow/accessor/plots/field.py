@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Longest side that is drawn sample by sample; beyond it every n-th is taken, and the title says so.
 _MOST = 4096
 #: Share of samples at either end that saturate: intermittent fields would else show nothing but their extremes.
-_ROBUST = 5e-4
+ROBUST = 5e-4
 
 
 def dims_of(array: xr.DataArray, dims: Sequence[str] | None) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def draw(
     robust : bool
         Let the most extreme 0.05 % saturate; arrows on the color bar say so.
     """
-    thin = _thinned(subject, dims).modulus().loaded()
+    thin = thinned(subject, dims).modulus().loaded()
     array = thin.array.transpose(*dims)
     vertical, horizontal = ruler(array, dims[0]), ruler(array, dims[1])
     values = np.asarray(array.values)
@@ -67,12 +67,12 @@ def draw(
         _spins(ax, values, horizontal, vertical, levels, text.value_label(array))
     else:
         values = values.astype(np.float64)
-        norm, default = style.color_scale(values, log, _ROBUST if robust else 0.0)
+        norm, default = style.color_scale(values, log, ROBUST if robust else 0.0)
         norm.vmin, norm.vmax = (norm.vmin if vmin is None else vmin), (norm.vmax if vmax is None else vmax)
-        image = _image(ax, values, horizontal, vertical, norm=norm, cmap=style.colormap(cmap or default))
+        drawn = image(ax, values, horizontal, vertical, norm=norm, cmap=style.colormap(cmap or default))
         extend = style.extension(values, norm) if np.isfinite(values).any() else "neither"
-        style.colorbar(ax, image, text.value_label(array), extend)
-    _axes(ax, dims, horizontal, vertical)
+        style.colorbar(ax, drawn, text.value_label(array), extend)
+    axes(ax, dims, horizontal, vertical)
     style.decorate(ax, text.title_of(array), thin.note)
 
 
@@ -88,7 +88,8 @@ def spin_levels(values: npt.NDArray[Any]) -> tuple[float, float] | None:
     return (-1.0, 1.0) if low == -1 and bool((abs(values) == 1).all()) else None
 
 
-def _thinned(subject: Subject, dims: tuple[str, ...]) -> Subject:
+def thinned(subject: Subject, dims: tuple[str, ...]) -> Subject:
+    """Return every n-th sample of sides that are too long to be seen, and say so."""
     steps = {dim: -(-subject.array.sizes[dim] // _MOST) for dim in dims}
     if max(steps.values()) == 1:
         return subject
@@ -102,15 +103,15 @@ def _spins(ax: Axes, values: npt.NDArray[Any], horizontal: Ruler, vertical: Rule
 
     middle, half = sum(levels) / 2, (levels[1] - levels[0]) / 2
     norm = BoundaryNorm([levels[0] - half, middle, levels[1] + half], 2)
-    image = _image(ax, values.astype(np.float64), horizontal, vertical, norm=norm,
+    drawn = image(ax, values.astype(np.float64), horizontal, vertical, norm=norm,
                    cmap=ListedColormap(style.SPIN_COLORS), interpolation="nearest")  # fmt: skip
-    bar = style.colorbar(ax, image, label)
+    bar = style.colorbar(ax, drawn, label)
     bar.ax.minorticks_off()
     sign = "+" if levels[0] < 0 else ""
     bar.set_ticks(levels, labels=[text.number(levels[0]), f"{sign}{text.number(levels[1])}"])
 
 
-def _image(
+def image(
     ax: Axes,
     values: npt.NDArray[np.float64],
     horizontal: Ruler,
@@ -133,7 +134,8 @@ def _image(
     return mesh
 
 
-def _axes(ax: Axes, dims: tuple[str, ...], horizontal: Ruler, vertical: Ruler) -> None:
+def axes(ax: Axes, dims: tuple[str, ...], horizontal: Ruler, vertical: Ruler) -> None:
+    """Label both axes, with equal aspect where their units are the same."""
     style.framed(ax)
     same = horizontal.label == vertical.label
     ax.set(

@@ -91,13 +91,16 @@ def paths(array: xr.DataArray, se: xr.DataArray | None = None) -> Paths:
     Raises
     ------
     DimensionError
-        The array has no labelled dim ``path``.
+        The array has no labelled dim ``path``, or only the low-pass on it.
     """
     check(array)
     values = np.asarray(array.values, dtype=np.float64)
     errors = np.full_like(values, np.nan) if se is None else np.asarray(se.values, dtype=np.float64)
     order, j1, l1 = (_ints(array, name) for name in ("order", "j1", "l1"))
     j2, l2 = _ints(array, "j2"), _ints(array, "l2")
+    if not has_bands(array):
+        raise DimensionError("plot", "no path has a wavelet", got=f"order {sorted(set(order.tolist()))}",
+                             remedy='Use kind="field" or kind="series" for the low-pass.', code="CoordinateMissing")  # fmt: skip
     first = _bands(array, (order >= 1) & (j1 >= 0), "1")
     deep = (order == 2) & (j2 >= 0)
     second = _second_bands(array, deep, first)
@@ -118,6 +121,18 @@ def check(array: xr.DataArray) -> None:
         got: tuple[Hashable, ...] = tuple(array.dims) if "path" not in array.dims else tuple(array.coords)
         raise DimensionError("plot", "the picture needs scattering coefficients: dim path with coordinates order, j1, l1",
                              got=got, remedy='Use kind="field" or kind="series" for other arrays.', code="DimensionMissing")  # fmt: skip
+
+
+def has_bands(array: xr.DataArray | xr.Dataset) -> bool:
+    """Return whether any path has a wavelet."""
+    labelled = "path" in array.dims and {"order", "j1", "l1"} <= set(array.coords)
+    return labelled and bool(((array.coords["order"].values >= 1) & (array.coords["j1"].values >= 0)).any())
+
+
+def first_band(array: xr.DataArray) -> int:
+    """Return the position of the first path that has a wavelet; 0 where there are no labels."""
+    order = np.asarray(array.coords["order"].values) if "order" in array.coords else np.zeros(1)
+    return int(np.argmax(order > 0))
 
 
 def scale_ruler(bands: Bands, array: xr.DataArray, level: str = "1") -> tuple[Reals, str]:

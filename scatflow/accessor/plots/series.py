@@ -37,7 +37,7 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, color: str = styl
     log : bool
         Logarithmic values.
     """
-    subject = subject.modulus().loaded()
+    subject = subject.modulus().finite()
     array = subject.array
     along = ruler(array, dims[0])
     values = np.asarray(array.values)

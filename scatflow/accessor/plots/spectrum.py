@@ -13,6 +13,7 @@ import xarray as xr
 from scatflow.accessor.plots import style, text
 from scatflow.accessor.plots.paths import Paths, check, paths, scale_ruler
 from scatflow.accessor.plots.subject import Subject
+from scatflow.errors import DimensionError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,14 +85,17 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, fit: tuple[float,
     Bands are ± 2 standard errors. Angles are averaged as if their errors were fully correlated and a ratio's as if
     its parts were independent, so the bands are rather too wide than too narrow.
     """
-    subject = subject.modulus().loaded()
+    subject = subject.modulus().finite()
     tree = paths(subject.array, subject.se)
+    if not np.isfinite(tree.one).any():
+        raise DimensionError("plot", "there is no first order to draw against scale", remedy='Use kind="coefficients".',
+                             code="CoordinateMissing")  # fmt: skip
     style.decorate(ax, text.title_of(subject.array), subject.noted(_said(subject, tree)).note)
-    if not tree.has_second:
+    if not any(np.isfinite(_ratio(tree, rows)[0]).any() for _, rows in _octaves(tree)):
         (single,) = style.panels(ax, [(0.0, 0.0, 1.0, 1.0)])
         _first(single, tree, subject.array, fit)
         return
-    left, right = style.panels(ax, [(0.0, 0.0, 0.43, 1.0), (0.57, 0.0, 0.43, 1.0)])
+    left, right = style.panels(ax, [(0.0, 0.0, 0.39, 1.0), (0.51, 0.0, 0.33, 1.0)])
     _first(left, tree, subject.array, fit)
     _second(right, tree, subject.array)
 
@@ -99,6 +103,7 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, fit: tuple[float,
 def _said(subject: Subject, tree: Paths) -> str:
     parts = ["mean over angles" if tree.first.directional else ""]
     parts.append("bands ± 2 standard errors" if subject.se is not None else "")
+    parts.append("zeros left out" if bool((tree.one == 0).any() or (tree.two == 0).any()) else "")
     return text.listed(parts)
 
 
@@ -111,7 +116,7 @@ def _first(ax: Axes, tree: Paths, array: xr.DataArray, fit: tuple[float, float] 
     if found is not None:
         ax.plot(x[inside], found(x[inside]), "--", color=style.FIT, linewidth=1.3, label=str(found))
         ax.legend(loc="best", handlelength=1.8)
-    _axes(ax, x, label, "S₁, normalized" if tree.normalized else text.labelled("S₁", array.attrs.get("units")))
+    _axes(ax, x, label, text.order_labels(array)[0])
 
 
 def _second(ax: Axes, tree: Paths, array: xr.DataArray) -> None:
@@ -120,24 +125,25 @@ def _second(ax: Axes, tree: Paths, array: xr.DataArray) -> None:
 
     scales, label = scale_ruler(tree.second, array, "2")
     firsts, first_label = scale_ruler(tree.first, array)
-    octaves = [int(j) for j in np.unique(tree.first.j) if np.isfinite(tree.two[tree.first.j == j]).any()]
+    octaves = _octaves(tree)
     every: list[Reals] = []
-    for number, j in enumerate(octaves):
-        rows = tree.first.j == j
+    for number, (_, rows) in enumerate(octaves):
         ratio, error = _ratio(tree, rows)
         x, y, se = _by_scale(scales, ratio, error)
         color = colormaps["viridis"](0.05 + 0.8 * number / max(1, len(octaves) - 1))
         middle = float(np.exp(np.log(firsts[rows]).mean()))
         _points(ax, x, y, se, color, text.number(middle))
         every.append(x)
-    ax.legend(
-        title=f"first {first_label}",
-        loc="best",
-        ncols=2 if len(octaves) > 4 else 1,
-        handlelength=1.5,
-        columnspacing=1.0,
-    )
-    _axes(ax, np.concatenate(every), f"second {label}", "S₂ / S₁")
+    # Beside the panel: inside it would hide points of one ensemble or another.
+    title = f"first {first_label}".replace(" [", "\n[")
+    ax.legend(title=title, loc="upper left", bbox_to_anchor=(1.02, 1.0), handlelength=1.5, borderaxespad=0.0, alignment="left")
+    _axes(ax, np.concatenate(every), f"second {label}", text.order_labels(array)[1] if tree.normalized else "S₂ / S₁")
+
+
+def _octaves(tree: Paths) -> list[tuple[int, npt.NDArray[np.bool_]]]:
+    """Return first octaves that have a second order, with their bands."""
+    found = [(int(j), tree.first.j == j) for j in np.unique(tree.first.j)]
+    return [(j, rows) for j, rows in found if np.isfinite(tree.two[rows]).any()]
 
 
 def _ratio(tree: Paths, rows: npt.NDArray[np.bool_]) -> tuple[Reals, Reals]:
@@ -146,8 +152,8 @@ def _ratio(tree: Paths, rows: npt.NDArray[np.bool_]) -> tuple[Reals, Reals]:
     one_se, two_se = _mean(tree.one_se[rows]), _column_means(tree.two_se[rows])
     if tree.normalized:
         return two, two_se
-    ratio = two / one
-    return ratio, np.abs(ratio) * np.sqrt((two_se / two) ** 2 + (one_se / one) ** 2)
+    ratio = two / one if one != 0 else np.full_like(two, np.nan)
+    return ratio, np.hypot(two_se, ratio * one_se) / (abs(one) if one != 0 else np.nan)
 
 
 def _mean(values: Reals) -> float:
@@ -170,11 +176,13 @@ def _by_scale(scales: Reals, values: Reals, se: Reals) -> tuple[Reals, Reals, Re
 
 def _points(ax: Axes, x: Reals, y: Reals, se: Reals, color: Any, label: str | None) -> None:
     ax.plot(x, y, "o-", color=color, markersize=4.5 if x.size <= 16 else 2.5, linewidth=1.2, label=label)
-    if x.size == 1 and np.isfinite(se).all():
-        ax.errorbar(x, y, yerr=np.minimum(2 * se, 0.98 * y), color=color, alpha=0.5, linewidth=1.2)
-    elif np.isfinite(se).any():
-        # A lower limit below zero has no place on a logarithmic axis.
-        low = np.maximum(y - 2 * se, 0.02 * y)
+    if not np.isfinite(se).any():
+        return
+    # A lower limit below zero has no place on a logarithmic axis.
+    low = np.where(y > 0, np.maximum(y - 2 * se, 0.02 * y), y - 2 * se)
+    if x.size == 1:
+        ax.errorbar(x, y, yerr=[y - low, 2 * se], color=color, alpha=0.5, linewidth=1.2)
+    else:
         ax.fill_between(x, low, y + 2 * se, color=color, alpha=0.18, linewidth=0)
 
 
@@ -182,8 +190,9 @@ def _axes(ax: Axes, x: Reals, xlabel: str, ylabel: str) -> None:
     from matplotlib.ticker import NullLocator
 
     ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
-    if all(np.min(np.asarray(line.get_ydata(orig=True), dtype=np.float64)) > 0 for line in ax.lines):
-        ax.set_yscale("log")
+    drawn = np.concatenate([np.asarray(line.get_ydata(orig=True), dtype=np.float64) for line in ax.lines])
+    if (drawn > 0).any() and not (drawn < 0).any():
+        ax.set_yscale("log", nonpositive="mask")
         style.log_axis(ax.yaxis, *ax.get_ylim(), most=7)
     low, high = ax.get_xlim()
     ticks = sorted({float(value) for value in np.round(x, 12)})

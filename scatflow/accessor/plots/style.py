@@ -64,7 +64,10 @@ def decorate(ax: Axes, title: str, note: str = "") -> None:
 def panels(ax: Axes, boxes: Sequence[tuple[float, float, float, float]]) -> list[Axes]:
     """Turn ``ax`` into a frame with several panels inside, so that one Axes is given and one is returned."""
     ax.set_axis_off()
-    return [ax.inset_axes(box) for box in boxes]
+    inside = [ax.inset_axes(box) for box in boxes]
+    for panel in inside:
+        panel.set_anchor("N")  # panels of equal aspect hang below the title
+    return inside
 
 
 def framed(ax: Axes) -> None:
@@ -112,13 +115,20 @@ def color_scale(values: npt.NDArray[Any], log: bool | None = None, robust: float
     return Normalize(low, high), "viridis" if high > 0 else "viridis_r"
 
 
-def colorbar(ax: Axes, mappable: Any, label: str, extend: str = "neither", width: float = 0.032, pad: float = 0.025) -> Any:
-    """Draw a color bar as tall as its axes, whatever their aspect, with round ticks on logarithmic scales."""
+def colorbar(
+    ax: Axes, mappable: Any, label: str, extend: str = "neither", width: float = 0.032, pad: float = 0.025, above: bool = False
+) -> Any:
+    """Draw a color bar as tall as its axes, whatever their aspect, with round ticks on logarithmic scales.
+
+    The label stands along the bar, or above it where there is no room.
+    """
     from matplotlib.colors import LogNorm
 
     place = ax.inset_axes((1 + pad, 0.0, width, 1.0))
     framed(place)
-    bar = ax.figure.colorbar(mappable, cax=place, label=label, extend=extend, extendfrac=0.03)
+    bar = ax.figure.colorbar(mappable, cax=place, label="" if above else label, extend=extend, extendfrac=0.03)
+    if above:
+        place.set_title(label, loc="right", fontsize=10, pad=4)
     bar.outline.set_linewidth(0.6)
     if isinstance(mappable.norm, LogNorm):
         ticks = text.one_two_five(float(mappable.norm.vmin or 1.0), float(mappable.norm.vmax or 1.0))

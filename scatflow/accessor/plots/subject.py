@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from scatflow.accessor.plots import text
-from scatflow.errors import DimensionError, ParameterError, near
+from scatflow.accessor.plots import octaves, text
+from scatflow.errors import DataError, DimensionError, ParameterError, PlanError, near
 from scatflow.labels import core_dims, spec_of
 
+#: What can be drawn; of trees those whose groups are octaves of one transform.
+Drawable = xr.DataArray | xr.Dataset | xr.DataTree
+#: Bytes that one picture may compute.
+LIMIT = 4 * 2**30
 #: Dims that hold several items of the same kind and are never an axis of a picture unless asked for.
 _ITEMS = frozenset({"path", "pair", "realization", "component", "variable", "member", "chain", "draw"})
 _NAMED_LABELS = ("order", "j1", "l1", "j2", "l2")
@@ -27,13 +31,19 @@ class Subject:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, data: xr.DataArray | xr.Dataset, variable: str | None = None) -> Subject:
-        """Take a DataArray, or from a Dataset its statistics (``mean`` with ``se``) or one variable."""
+    def of(cls, data: Drawable, variable: str | None = None) -> Subject:
+        """Take a DataArray, from a Dataset its statistics (``mean`` with ``se``) or one variable, from a tree its octaves."""
         if isinstance(data, xr.DataArray):
             return cls(data)
+        if isinstance(data, xr.DataTree):
+            return cls(_recorded(octaves.joined(data), data))
         names = [str(name) for name in data.data_vars]
         if variable is None and "mean" in names:
             return cls(_titled(data["mean"], data), data["se"] if "se" in names else None)
+        if variable is None and len(names) == 2 and "valid_fraction" in names:
+            # A result with gaps comes with the share of weight that was on valid samples, which is a label of it.
+            data = data.set_coords("valid_fraction")
+            names.remove("valid_fraction")
         if variable is None and len(names) != 1:
             raise ParameterError("plot.variable", "the Dataset holds several variables", expected=f"one of {names}",
                                  remedy=f'Choose one: plot(..., variable="{names[0] if names else ""}").')  # fmt: skip
@@ -41,7 +51,13 @@ class Subject:
         if chosen not in names:
             raise ParameterError("plot.variable", "the Dataset has no such variable", expected=f"one of {names}",
                                  got=repr(chosen), remedy=near(chosen, names))  # fmt: skip
-        return cls(data[chosen])
+        return cls(_recorded(data[chosen], data))
+
+    def present(self) -> Subject:
+        """Return the subject, or raise DataError where it has no samples."""
+        if self.array.size == 0:
+            raise DataError("plot", "there are no samples", got=dict(self.array.sizes), code="NothingFinite")
+        return self
 
     @property
     def note(self) -> str:
@@ -64,6 +80,23 @@ class Subject:
             ).noted(_which(self.array, dim, position))
         return subject
 
+    def bounded(self) -> Subject:
+        """Return the subject, or refuse: what is not in memory yet must have a size that is worth a picture.
+
+        Raises
+        ------
+        PlanError
+            It does.
+        """
+        size = self.array.nbytes
+        if self.array.chunks is None or size <= LIMIT:
+            return self
+        shape = ", ".join(f"{dim} {length}" for dim, length in self.array.sizes.items())
+        raise PlanError("plot", "too much would have to be computed for one picture", expected=f"at most {LIMIT / 2**30:.0f} GiB",
+                        got=f"{size / 2**30:.1f} GiB ({shape})", code="PictureTooLarge",
+                        remedy="Draw a part, array.isel(...), or reduce first, as scattering_moments does; "
+                        "array.compute() if it is meant.")  # fmt: skip
+
     def averaged(self, dims: Sequence[str]) -> Subject:
         """Return the mean over dims: absent samples are left out, those near borders count by their valid fraction."""
         if not dims:
@@ -82,9 +115,29 @@ class Subject:
             return self
         return replace(self, array=abs(self.array).assign_attrs(self.array.attrs)).noted("modulus")
 
+    def finite(self) -> Subject:
+        """Return the subject, loaded, or refuse where there is nothing to draw.
+
+        Raises
+        ------
+        DataError
+            No value is finite.
+        """
+        loaded = self.loaded()
+        if not np.isfinite(loaded.array.values).any():
+            raise DataError("plot", "no value is finite", got=self.note or None, code="NothingFinite",
+                            remedy="Choose another item with sel=, or see what made them NaN: gaps, borders, an unfinished job.")  # fmt: skip
+        return loaded
+
     def loaded(self) -> Subject:
         """Return the subject with its values in host memory."""
         return replace(self, array=_host(self.array), se=None if self.se is None else _host(self.se))
+
+
+def _recorded(array: xr.DataArray, data: xr.Dataset | xr.DataTree) -> xr.DataArray:
+    """Give a variable the record of how it was made, which the whole has."""
+    whole = data.attrs.get("scatflow")
+    return array if whole is None or "scatflow" in array.attrs else array.assign_attrs(scatflow=whole)
 
 
 def _titled(array: xr.DataArray, data: xr.Dataset) -> xr.DataArray:
@@ -103,6 +156,8 @@ def _host(array: xr.DataArray) -> xr.DataArray:
 def _position(array: xr.DataArray, dim: str, choice: Any) -> int:
     """Return the position of an item given as position (an integer) or as label."""
     size = array.sizes[dim]
+    if isinstance(choice, Mapping):
+        return _labelled(array, dim, choice)
     if isinstance(choice, (int, np.integer)) and not isinstance(choice, bool):
         if not -size <= choice < size:
             raise ParameterError(f"plot.{dim}", "no such item", expected=f"{-size} .. {size - 1}", got=int(choice))
@@ -117,6 +172,24 @@ def _position(array: xr.DataArray, dim: str, choice: Any) -> int:
         raise ParameterError(f"plot.{dim}", "cannot be compared with the labels", got=repr(choice)) from error
     if found[0] < 0:
         raise ParameterError(f"plot.{dim}", "no item has this label", got=repr(choice), remedy=near(str(choice), map(str, index)))
+    return int(found[0])
+
+
+def _labelled(array: xr.DataArray, dim: str, labels: Mapping[str, Any]) -> int:
+    """Return the only item whose coordinates have the given values."""
+    known = [str(name) for name, coord in array.coords.items() if coord.dims == (dim,)]
+    for name in labels:
+        if name not in known:
+            raise ParameterError(f"plot.{dim}", "the dim has no such coordinate", expected=f"one of {known}", got=repr(name),
+                                 remedy=near(str(name), known))  # fmt: skip
+    fits = np.ones(array.sizes[dim], dtype=bool)
+    for name, value in labels.items():
+        fits &= np.asarray(array.coords[name].values == value)
+    found = np.flatnonzero(fits)
+    if found.size != 1:
+        raise ParameterError(f"plot.{dim}", "one item with these labels is needed", expected="1 item", got=f"{found.size} for {dict(labels)}",
+                             remedy=f"Name more of {[name for name in known if name not in labels][:6]}." if found.size else
+                             f"Look at array.{next(iter(labels), dim)}.values.")  # fmt: skip
     return int(found[0])
 
 

@@ -93,6 +93,15 @@ def value_label(array: xr.DataArray) -> str:
     return textwrap.fill(labelled(name_of(array) or "value", array.attrs.get("units")), 42)
 
 
+def order_labels(array: xr.DataArray) -> tuple[str, str]:
+    """Return labels for values of the first and of the second order; what they were divided by stands in the attribute."""
+    made = array.attrs.get("normalization")
+    if made is not None:
+        ratio = str(made).startswith(("each", "ensemble"))
+        return ("S₁ / ⟨|x|⟩", "S₂ / S₁") if ratio else ("S₁, scaled", "S₂, scaled")
+    return labelled("S₁", array.attrs.get("units")), labelled("S₂", array.attrs.get("units"))
+
+
 def title_of(array: xr.DataArray) -> str:
     """Return the title: the attribute ``title`` if there is one, else the name with a capital."""
     words = str(array.attrs.get("title") or name_of(array))

@@ -1,8 +1,9 @@
 """Wavelet filter banks and transforms on labelled arrays.
 
 The documented numerical interface, for other plugins: :class:`Bank` (labels, multipliers on any grid, frame
-bounds), the families :class:`Gammatone`, :class:`Morlet` and :class:`Tight`, :mod:`scatflow_wavelet.spectrum` (decimating products
-and the strided low-pass), and :func:`decay_exponent` of the errors of ``m_term_error``.
+bounds), :func:`response` (a bank as a labelled array in frequency, which ``.scatflow.plot()`` draws), the families
+:class:`Gammatone`, :class:`Morlet` and :class:`Tight`, :mod:`scatflow_wavelet.filtering` (decimating products),
+:mod:`scatflow_wavelet.smoothing` (the strided low-pass), and :func:`decay_exponent` of the errors of ``m_term_error``.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scatflow_wavelet.bank import Bank
     from scatflow_wavelet.family import WaveletFamily
+    from scatflow_wavelet.frequency_response import response
     from scatflow_wavelet.gammatone import Gammatone
     from scatflow_wavelet.layout import Band, Grid, Layout
     from scatflow_wavelet.morlet import Morlet
     from scatflow_wavelet.sparsity import decay_exponent
     from scatflow_wavelet.tight import Tight
 
-__all__ = ["Band", "Bank", "Gammatone", "Grid", "Layout", "Morlet", "Tight", "WaveletFamily", "decay_exponent"]
+__all__ = ["Band", "Bank", "Gammatone", "Grid", "Layout", "Morlet", "Tight", "WaveletFamily", "decay_exponent", "response"]
 
 _HOMES = {
     "Band": "layout", "Bank": "bank", "Gammatone": "gammatone", "Grid": "layout", "Layout": "layout", "Morlet": "morlet",
-    "Tight": "tight", "decay_exponent": "sparsity",
+    "Tight": "tight", "decay_exponent": "sparsity", "response": "frequency_response",
 }  # fmt: skip
 
 
