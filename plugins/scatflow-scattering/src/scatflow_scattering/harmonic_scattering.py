@@ -49,19 +49,20 @@ class HarmonicScattering(Window):
         J : int, optional
             Largest scale; Gaussians have standard deviations from ``sigma0`` to ``sigma0 2^J``. Default 3.
         L : int, optional
-            Largest degree of the harmonics; l = 0 is the Gaussian itself. Default 3.
+            Largest degree of the harmonics, at most 16; l = 0 is the Gaussian itself. Default 3. Relative rounding errors grow
+        from 1e-15 (single precision: 2e-7) below degree 10 to 1e-13 (4e-7) at 16.
         order : {1, 2}, optional
             Highest number of wavelets in a path. Default 2.
         powers : tuple of float, optional
             Powers q of the moduli, positive and distinct; default 0.5, 1 and 2. Derivatives for q < 1 grow without bound as U
-            goes to 0, where they are taken as 0.
+            goes to 0; where U cannot be told from 0 they are taken as 0.
         filters : FilterFamily, optional
             ``"solid_harmonic"``, or ``{"family": "solid_harmonic", "sigma0": 1.5}``; see
             :class:`scatflow_scattering.solid_harmonics.SolidHarmonic` for its profile ``"kymatio"``.
         oversampling : int, optional
-            Octaves by which U is sampled finer than 2^j. Default 1: means of white noise are within 2e-3 of those of full
-            sampling at order 1, and second moments within 1e-6.
-        pad : float, optional
+            Octaves by which U is sampled finer than 2^j. White noise of 64^3 is off full sampling by 6e-4, 7e-5 (default 1) and
+        5e-6 of the norm for 0, 1 and 2; single numbers by at most 3e-2, 2e-3 and 1e-4.
+    pad : float, optional
             Extension per side in units of ``sigma0 2^J``; default 4, none where periodic is exact.
         metric : {"space", "index"} or tuple of float, optional
             Filters isotropic in coordinate space (default), in samples, or for these relative steps of the core dims.
@@ -96,7 +97,7 @@ class HarmonicScattering(Window):
     """
 
     J: int = param(3, "Largest scale: Gaussians from sigma0 to sigma0 2^J samples of the coarsest core axis.", ge=0, le=30)
-    L: int = param(3, "Largest degree of the harmonics.", ge=0, le=20)
+    L: int = param(3, "Largest degree of the harmonics.", ge=0, le=16)
     order: int = param(2, "Highest number of wavelets in a path.", ge=1, le=2)
     powers: tuple[float, ...] = param((0.5, 1.0, 2.0), "Powers of the moduli that are averaged.")
     filters: Filters = param(SolidHarmonic(), 'The family "solid_harmonic", or a spec of it with its parameters.')
@@ -167,8 +168,8 @@ class HarmonicScattering(Window):
         plan = ready.plan()
         result = spec.without(*names).with_dim("path", len(plan.paths) * len(plan.powers), ready._labels(plan, spacing))
         what = spec.attrs.get("long_name") or spec.name
-        title = f"solid harmonic scattering of {what}" if what else "solid harmonic scattering"
-        result = result.with_attrs(long_name=title, standard_name=None, total="sum" if ready._sums() else "mean")
+        title = "solid harmonic scattering (sums over samples)" if ready._sums() else "solid harmonic scattering"
+        result = result.with_attrs(long_name=f"{title} of {what}" if what else title, standard_name=None)
         return result if self.powers == (1.0,) else result.with_attrs(units=None)
 
     def _check(self) -> None:
