@@ -8,6 +8,7 @@
 Both take turns within a round, float32, order 2, filters built beforehand. ``a = 0`` samples inner planes as the peer does,
 ``a = 1`` is our default, which is ten times more accurate. The FFT floor is the time of the transforms that our definition
 asks for at ``a = 0``, and of nothing else. With two threads we split the batch and the peer's FFTs take two workers.
+In three dims the transforms are solid harmonic ones: ours gives means of subsampled moduli, the peer's sums of all of them.
 Peak memory is what the process holds at most beyond what it held before, in a process of its own.
 """
 
@@ -32,12 +33,14 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
+import scipy.special
 
 from scatflow.arrays import namespace
 from scatflow.blocks import evaluate
 from scatflow.graph import Kernel, bind
 from scatflow.graph.kernel import extended_place
 from scatflow.spec import ArraySpec
+from scatflow_scattering.harmonic_scattering import HarmonicScattering
 from scatflow_scattering.scattering import Scattering
 
 SCHEMA = 1
@@ -47,22 +50,29 @@ CASES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "4 x 512^2, J=5, L=8": ((4, 512, 512), {"J": 5, "L": 8}),
     "1024^2, J=6, L=8": ((1, 1024, 1024), {"J": 6, "L": 8}),
     "16 x 65536, J=8, Q=(8,1)": ((16, 65536), {"J": 8, "Q": (8, 1)}),
+    "harmonic 3-D 128^3, J=3, L=3": ((1, 128, 128, 128), {"J": 3, "L": 3}),
 }
 QUICK = {"4 x 128^2, J=3, L=8": ((4, 128, 128), {"J": 3, "L": 8})}
+#: Core dims by number of axes, the first of which counts items.
+DIMS = {2: ("x",), 3: ("y", "x"), 4: ("z", "y", "x")}
 Call = Callable[[], Any]
 
 
 def ours(shape: tuple[int, ...], parameters: dict[str, Any], oversampling: int, threads: int) -> Call:
     """Return our transform of noise, ready to run."""
-    dims = ("y", "x") if len(shape) == 3 else ("x",)
-    operator = Scattering(dims=dims, oversampling=oversampling, **parameters)
-    kernel: Kernel = bind(operator, ArraySpec(("item", *dims), shape, "float32")).kernel
-    x = noise(shape)
+    kernel, x = bound(shape, parameters, oversampling), noise(shape)
     if threads == 1 or shape[0] < threads:
         return lambda: evaluate(kernel, [x])
     pool = concurrent.futures.ThreadPoolExecutor(threads)
     parts = np.array_split(x, threads)
     return lambda: list(pool.map(lambda part: evaluate(kernel, [part]), parts))
+
+
+def bound(shape: tuple[int, ...], parameters: dict[str, Any], oversampling: int) -> Kernel:
+    """Return our operator, bound to the dims of a case: solid harmonics in three dims."""
+    dims = DIMS[len(shape)]
+    kind = HarmonicScattering if len(dims) == 3 else Scattering
+    return bind(kind(dims=dims, oversampling=oversampling, **parameters), ArraySpec(("item", *dims), shape, "float32")).kernel
 
 
 def theirs(shape: tuple[int, ...], parameters: dict[str, Any]) -> Callable[[int], Any]:
@@ -71,7 +81,9 @@ def theirs(shape: tuple[int, ...], parameters: dict[str, Any]) -> Callable[[int]
         warnings.simplefilter("ignore")
         import kymatio
 
-        if len(shape) == 3:
+        if len(shape) == 4:
+            transform = harmonic_peer()(shape=shape[1:], sigma_0=1.0, integral_powers=(0.5, 1.0, 2.0), **parameters)
+        elif len(shape) == 3:
             transform = kymatio.Scattering2D(shape=shape[1:], **parameters)
         else:
             transform = kymatio.Scattering1D(shape=shape[-1], **parameters)
@@ -85,11 +97,20 @@ def theirs(shape: tuple[int, ...], parameters: dict[str, Any]) -> Callable[[int]
     return run
 
 
+def harmonic_peer() -> Any:
+    """Return the peer's class in three dims, which needs a function that SciPy 1.17 has under another name and convention."""
+    if not hasattr(scipy.special, "sph_harm"):
+        scipy.special.sph_harm = lambda m, n, azimuth, polar: scipy.special.sph_harm_y(n, m, polar, azimuth)
+    from kymatio.scattering3d.frontend.numpy_frontend import HarmonicScatteringNumPy3D
+
+    return HarmonicScatteringNumPy3D
+
+
 def floor(shape: tuple[int, ...], parameters: dict[str, Any]) -> Call:
     """Return the FFTs of our definition alone: one of the input, one back per filter, one per plane for its average."""
-    dims = ("y", "x") if len(shape) == 3 else ("x",)
-    operator = Scattering(dims=dims, oversampling=0, **parameters)
-    kernel = bind(operator, ArraySpec(("item", *dims), shape, "float32")).kernel
+    if len(shape) == 4:
+        return harmonic_floor(shape, parameters)
+    dims, kernel = DIMS[len(shape)], bound(shape, parameters, 0)
     ready: Any = kernel.operator
     place = extended_place(kernel, {})
     tree, size = ready.paths_of(len(dims)), tuple(place.stop[role] - place.start[role] for role in kernel.roles)
@@ -107,6 +128,26 @@ def floor(shape: tuple[int, ...], parameters: dict[str, Any]) -> Call:
             for _ in range(count):
                 xp.fft.ifftn(spectra[exponent], axes=axes)
                 xp.fft.rfftn(blocks[exponent], axes=axes)
+
+    return run
+
+
+def harmonic_floor(shape: tuple[int, ...], parameters: dict[str, Any]) -> Call:
+    """Return the FFTs of volumes: real fields back, one per harmonic of each path, and moduli that go on forward."""
+    ready: Any = bound(shape, parameters, 0).operator
+    plan, xp, axes = ready.plan(), namespace(noise((1,))), (-3, -2, -1)
+    grids = {e: (shape[0], *(n >> e for n in shape[1:])) for e in set(plan.exponents)}
+    blocks = {e: noise(grid) for e, grid in grids.items()}
+    spectra = {e: xp.fft.rfftn(block, axes=axes) for e, block in blocks.items()}
+
+    def run() -> None:
+        xp.fft.rfftn(blocks[0], axes=axes)
+        for path in plan.paths:
+            e = plan.target(path)
+            for _ in range(2 * path.degree + 1):
+                xp.fft.irfftn(spectra[e], s=grids[e][1:], axes=axes)
+            if len(path.scales) == 1 and plan.followers(path):
+                xp.fft.rfftn(blocks[e], axes=axes)
 
     return run
 
