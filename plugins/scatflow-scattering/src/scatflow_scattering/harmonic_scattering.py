@@ -40,60 +40,59 @@ DEFAULT_PAD = 4.0
 class HarmonicScattering(Window):
     """Solid harmonic scattering of volumes: means of powers of moduli that no rotation, reflection or translation changes.
 
-        ``U[j, l] = sqrt(sum_m |x * psi_jlm|^2)`` for scales j = 0..J and degrees l = 0..L, ``U[j1, j2, l]`` the same of
-        ``U[j1, l]`` for j2 > j1 with the same degree; results are their means over the field to the powers q. U is sampled on
-        absolute multiples of ``2^max(0, j - oversampling)``, j being its last scale.
+    ``U[j, l] = sqrt(sum_m |x * psi_jlm|^2)`` for scales j = 0..J and degrees l = 0..L, ``U[j1, j2, l]`` the same of
+    ``U[j1, l]`` for j2 > j1 with the same degree; results are their means over the field to the powers q. U is sampled on
+    absolute multiples of ``2^max(0, j - oversampling)``, j being its last scale.
 
-        Parameters
-        ----------
-        J : int, optional
-            Largest scale; Gaussians have standard deviations from ``sigma0`` to ``sigma0 2^J``. Default 3.
-        L : int, optional
-            Largest degree of the harmonics, at most 16; l = 0 is the Gaussian itself. Default 3. Relative rounding errors grow
+    Parameters
+    ----------
+    J : int, optional
+        Largest scale; Gaussians have standard deviations from ``sigma0`` to ``sigma0 2^J``. Default 3.
+    L : int, optional
+        Largest degree of the harmonics, at most 16; l = 0 is the Gaussian itself. Default 3. Relative rounding errors grow
         from 1e-15 (single precision: 2e-7) below degree 10 to 1e-13 (4e-7) at 16.
-        order : {1, 2}, optional
-            Highest number of wavelets in a path. Default 2.
-        powers : tuple of float, optional
-            Powers q of the moduli, positive and distinct; default 0.5, 1 and 2. Derivatives for q < 1 grow without bound as U
-            goes to 0; where U cannot be told from 0 they are taken as 0.
-        filters : FilterFamily, optional
-            ``"solid_harmonic"``, or ``{"family": "solid_harmonic", "sigma0": 1.5}``; see
-            :class:`scatflow_scattering.solid_harmonics.SolidHarmonic` for its profile ``"kymatio"``.
-        oversampling : int, optional
-            Octaves by which U is sampled finer than 2^j. White noise of 64^3 is off full sampling by 6e-4, 7e-5 (default 1) and
+    order : {1, 2}, optional
+        Highest number of wavelets in a path. Default 2.
+    powers : tuple of float, optional
+        Powers q of the moduli, positive and distinct; default 0.5, 1 and 2. Derivatives for q < 1 grow without bound as U
+        goes to 0; where U cannot be told from 0 they are taken as 0.
+    filters : FilterFamily, optional
+        ``"solid_harmonic"``, or ``{"family": "solid_harmonic", "sigma0": 1.5}``; see
+        :class:`scatflow_scattering.solid_harmonics.SolidHarmonic` for its profile ``"kymatio"``.
+    oversampling : int, optional
+        Octaves by which U is sampled finer than 2^j. White noise of 64^3 is off full sampling by 6e-4, 7e-5 (default 1) and
         5e-6 of the norm for 0, 1 and 2; single numbers by at most 3e-2, 2e-3 and 1e-4.
     pad : float, optional
-            Extension per side in units of ``sigma0 2^J``; default 4, none where periodic is exact.
-        metric : {"space", "index"} or tuple of float, optional
-            Filters isotropic in coordinate space (default), in samples, or for these relative steps of the core dims.
-        boundary : str or tuple of str, optional
-            Rule beyond the edges; default periodic.
+        Extension per side in units of ``sigma0 2^J``; default 4, none where periodic is exact.
+    metric : {"space", "index"} or tuple of float, optional
+        Filters isotropic in coordinate space (default), in samples, or for these relative steps of the core dims.
+    boundary : str or tuple of str, optional
+        Rule beyond the edges; default periodic.
 
-        Returns
-        -------
-        DataArray
-            Input dims without the core dims, and ``path`` last with coordinates ``order``, ``j1``, ``j2`` (-1 where unused),
-            ``l``, ``q``, center frequencies ``xi1``, ``xi2`` and widths ``width1``, ``width2`` of the Gaussians in the units of the
-            coordinates. Paths are sorted by order, scales, degree and power. Input dtype; sums are accumulated in double
-            precision. Units are kept only where q = 1 is the only power.
+    Returns
+    -------
+    DataArray
+        Input dims without the core dims, and ``path`` last with coordinates ``order``, ``j1``, ``j2`` (-1 where unused),
+        ``l``, ``q``, center frequencies ``xi1``, ``xi2`` and widths ``width1``, ``width2`` of the Gaussians in the units of the
+        coordinates. Paths are sorted by order, scales, degree and power. Input dtype; sums are accumulated in double
+        precision. Units are kept only where q = 1 is the only power.
 
-        Raises
-        ------
-        ParameterError
-            2^J exceeds the data (the largest J is named), the filters are of another family, powers are not positive and
-            distinct, ``nan="mask"``, or the profile is ``"kymatio"`` and something is asked that it does not have.
-        DimensionError
-            The core dims have different units and ``metric`` is ``"space"``.
+    Raises
+    ------
+    ParameterError
+        2^J exceeds the data (the largest J is named), the filters are of another family, powers are not positive and
+        distinct, ``nan="mask"``, or the profile is ``"kymatio"`` and something is asked that it does not have.
+    DimensionError
+        The core dims have different units and ``metric`` is ``"space"``.
 
-        Examples
-        --------
-        >>> import numpy as np
-    import xarray as xr
-        >>> from scatflow.spec import ArraySpec
-        >>> operator = HarmonicScattering(dims=("z", "y", "x"), J=2, L=1, powers=(1.0,))
-        >>> spec = operator.output(ArraySpec(("t", "z", "y", "x"), (4, 32, 32, 32), "float32"))
-        >>> spec.dims, spec.shape, np.asarray(spec.coords["j1"].values)[:6].tolist()
-        (('t', 'path'), (4, 12), [0, 0, 1, 1, 2, 2])
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scatflow.spec import ArraySpec
+    >>> operator = HarmonicScattering(dims=("z", "y", "x"), J=2, L=1, powers=(1.0,))
+    >>> spec = operator.output(ArraySpec(("t", "z", "y", "x"), (4, 32, 32, 32), "float32"))
+    >>> spec.dims, spec.shape, np.asarray(spec.coords["j1"].values)[:6].tolist()
+    (('t', 'path'), (4, 12), [0, 0, 1, 1, 2, 2])
     """
 
     J: int = param(3, "Largest scale: Gaussians from sigma0 to sigma0 2^J samples of the coarsest core axis.", ge=0, le=30)

@@ -123,7 +123,7 @@ class Walker:
         Volumes are divided by their largest modulus on the way, so that squares neither overflow nor vanish.
         """
         xp, plan = self.xp, self.plan
-        items = xp.reshape(block, (-1, *self.shape)) if math.prod(block.shape) else xp.reshape(block, (0, *self.shape))
+        items = xp.reshape(block, (math.prod(block.shape[:-3]), *self.shape))
         out = xp.zeros((items.shape[0], len(plan.paths), len(plan.powers)), dtype=xp.float64, device=block.device)
         for group in groups(items.shape[0], self.shape):
             size = self._size(items[group, ...])
@@ -152,7 +152,7 @@ class Walker:
         :data:`ROUNDING` units of precision, for volumes of size 1, fields are the rounding of the transforms.
         """
         xp, plan = self.xp, self.plan
-        items = xp.reshape(block, (-1, *self.shape)) if math.prod(block.shape) else xp.reshape(block, (0, *self.shape))
+        items = xp.reshape(block, (math.prod(block.shape[:-3]), *self.shape))
         given = xp.reshape(cotangent, (items.shape[0], len(plan.paths), len(plan.powers)))
         out = xp.empty(items.shape, dtype=block.dtype, device=block.device)
         for group in groups(items.shape[0], self.shape):

@@ -49,7 +49,7 @@ class SolidHarmonic(FilterFamily):
     profile : {"scatflow", "kymatio"}, optional
         ``"kymatio"`` takes all conventions of that package for comparison with it: multipliers end at the Nyquist
         frequency instead of being summed over the periods of the grid, no plane is subsampled, and results are sums over
-        samples instead of means.
+        samples instead of means. Along axes of odd length that package shifts its frequencies by one, which is not imitated.
 
     Examples
     --------
