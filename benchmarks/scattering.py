@@ -10,6 +10,7 @@ threads. The peer runs on every one of its back ends that is installed (numpy, t
 fastest. ``as the peer`` samples inner planes (oversampling 0) and extends the data (in two dims pad 1) as the peer does;
 ``default`` is ours, which is ten times more accurate. The FFT floor is the time of the transforms that the first one asks for
 if averages are products of matrices, and of nothing else. The first call builds filters and, once per installation, compiles.
+In three dims the transforms are solid harmonic ones: ``as the peer`` gives sums of unsampled moduli, ``default`` means of sampled ones.
 Peak memory is what the process holds at most beyond what it held before, in a process of its own.
 """
 
@@ -35,12 +36,14 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
+import scipy.special
 
 from scatflow.arrays import namespace, signature
 from scatflow.blocks import evaluate
 from scatflow.graph import Kernel, bind
 from scatflow.graph.kernel import extended_place
 from scatflow.spec import ArraySpec
+from scatflow_scattering.harmonic_scattering import HarmonicScattering
 from scatflow_scattering.scattering import Scattering
 
 SCHEMA = 2
@@ -50,23 +53,34 @@ CASES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "4 x 512^2, J=5, L=8": ((4, 512, 512), {"J": 5, "L": 8}),
     "1024^2, J=6, L=8": ((1, 1024, 1024), {"J": 6, "L": 8}),
     "16 x 65536, J=8, Q=(8,1)": ((16, 65536), {"J": 8, "Q": (8, 1)}),
+    "harmonic 3-D 128^3, J=3, L=3": ((1, 128, 128, 128), {"J": 3, "L": 3}),
 }
 QUICK = {"4 x 128^2, J=3, L=8": ((4, 128, 128), {"J": 3, "L": 8})}
 #: What the peer calls its back ends.
 BACK_ENDS = ("numpy", "torch", "jax")
 OURS = ("as the peer", "default")
+#: Parameters with which we sample and extend as the peer does, by number of core dims.
+LIKE_THE_PEER: dict[int, dict[str, Any]] = {
+    1: {"oversampling": 0}, 2: {"oversampling": 0, "pad": 1}, 3: {"filters": {"family": "solid_harmonic", "profile": "kymatio"}},
+}  # fmt: skip
+#: Core dims by number of axes, the first of which counts items.
+DIMS = {2: ("x",), 3: ("y", "x"), 4: ("z", "y", "x")}
 Call = Callable[[], Any]
 ALL_CORES = os.sched_getaffinity(0) if platform.system() == "Linux" else set(range(os.cpu_count() or 1))
 
 
 def ours(shape: tuple[int, ...], parameters: dict[str, Any], who: str, fft: str = "scipy", threads: int = 1) -> Call:
     """Return our transform of noise, ready to run."""
-    dims = ("y", "x") if len(shape) == 3 else ("x",)
-    if who == "as the peer":
-        parameters = {**parameters, "oversampling": 0, "pad": 1 if len(dims) == 2 else None}
-    kernel: Kernel = bind(Scattering(dims=dims, **parameters), ArraySpec(("item", *dims), shape, "float32")).kernel
-    x = noise(shape)
+    kernel, x = bound(shape, parameters, who), noise(shape)
     return lambda: evaluate(kernel, [x], fft=fft, threads=threads)
+
+
+def bound(shape: tuple[int, ...], parameters: dict[str, Any], who: str) -> Kernel:
+    """Return our operator, bound to the dims of a case: solid harmonics in three dims."""
+    dims = DIMS[len(shape)]
+    kind = HarmonicScattering if len(dims) == 3 else Scattering
+    like = LIKE_THE_PEER[len(dims)] if who == "as the peer" else {}
+    return bind(kind(dims=dims, **parameters, **like), ArraySpec(("item", *dims), shape, "float32")).kernel
 
 
 def theirs(shape: tuple[int, ...], parameters: dict[str, Any], back_end: str) -> Call:
@@ -75,9 +89,12 @@ def theirs(shape: tuple[int, ...], parameters: dict[str, Any], back_end: str) ->
         warnings.simplefilter("ignore")
         import kymatio
 
-        sizes = {"shape": shape[1:]} if len(shape) == 3 else {"shape": shape[-1]}
-        kind = kymatio.Scattering2D if len(shape) == 3 else kymatio.Scattering1D
-        transform = kind(frontend=back_end, **sizes, **parameters)
+        if len(shape) == 4:
+            transform = harmonic_peer()(shape=shape[1:], sigma_0=1.0, integral_powers=(0.5, 1.0, 2.0), **parameters)
+        elif len(shape) == 3:
+            transform = kymatio.Scattering2D(shape=shape[1:], frontend=back_end, **parameters)
+        else:
+            transform = kymatio.Scattering1D(shape=shape[-1], frontend=back_end, **parameters)
     x = noise(shape)
     if back_end == "numpy":
         return lambda: _silently(transform, x)
@@ -113,18 +130,27 @@ def hold(threads: int) -> None:
         sys.modules["torch"].set_num_threads(threads)
 
 
+def harmonic_peer() -> Any:
+    """Return the peer's class in three dims, which needs a function that SciPy 1.17 has under another name and convention."""
+    if not hasattr(scipy.special, "sph_harm"):
+        scipy.special.sph_harm = lambda m, n, azimuth, polar: scipy.special.sph_harm_y(n, m, polar, azimuth)
+    from kymatio.scattering3d.frontend.numpy_frontend import HarmonicScatteringNumPy3D
+
+    return HarmonicScatteringNumPy3D
+
+
 def floor(shape: tuple[int, ...], parameters: dict[str, Any], fft: str) -> Call:
     """Return the FFTs alone that a transform as the peer's asks for: of the input and of planes with children, and one back per path."""
-    dims = ("y", "x") if len(shape) == 3 else ("x",)
-    operator = Scattering(dims=dims, oversampling=0, pad=1 if len(dims) == 2 else None, **parameters)
-    kernel = bind(operator, ArraySpec(("item", *dims), shape, "float32")).kernel
+    kernel, xp = bound(shape, parameters, "as the peer"), namespace(noise((1,)), fft=fft)
+    if len(shape) == 4:
+        return harmonic_floor(kernel.operator, shape, xp)
+    dims = DIMS[len(shape)]
     ready: Any = kernel.operator
     place = extended_place(kernel, {})
     tree, size = ready.paths_of(len(dims)), tuple(place.stop[role] - place.start[role] for role in kernel.roles)
     back = collections.Counter(tree.exponent(path) for path in tree.paths if path)
     forth = collections.Counter(tree.exponent(path) for path in tree.broods)
     axes = tuple(range(-len(dims), 0))
-    xp = namespace(noise((1,)), fft=fft)
     planes = {e: noise((min(shape[0], 4), *(n >> e for n in size))) for e in back}
     spectra = {e: block.astype("complex64") for e, block in planes.items()}
 
@@ -134,6 +160,25 @@ def floor(shape: tuple[int, ...], parameters: dict[str, Any], fft: str) -> Call:
                 xp.fft.ifftn(spectra[exponent], axes=axes)
             for _ in range(-(-forth[exponent] * shape[0] // block.shape[0])):
                 xp.fft.rfftn(block, axes=axes)
+
+    return run
+
+
+def harmonic_floor(ready: Any, shape: tuple[int, ...], xp: Any) -> Call:
+    """Return the FFTs of volumes: real fields back, one per harmonic of each path, and moduli that go on forward."""
+    plan, axes = ready.plan(), (-3, -2, -1)
+    grids = {e: (shape[0], *(n >> e for n in shape[1:])) for e in set(plan.exponents)}
+    blocks = {e: noise(grid) for e, grid in grids.items()}
+    spectra = {e: xp.fft.rfftn(block, axes=axes) for e, block in blocks.items()}
+
+    def run() -> None:
+        xp.fft.rfftn(blocks[0], axes=axes)
+        for path in plan.paths:
+            e = plan.target(path)
+            for _ in range(2 * path.degree + 1):
+                xp.fft.irfftn(spectra[e], s=grids[e][1:], axes=axes)
+            if len(path.scales) == 1 and plan.followers(path):
+                xp.fft.rfftn(blocks[e], axes=axes)
 
     return run
 
@@ -177,7 +222,7 @@ def measured_peak(name: str, who: str) -> tuple[int, float] | None:
 
 def case(name: str, shape: tuple[int, ...], parameters: dict[str, Any], runs: int, fft: str) -> list[dict[str, Any]]:
     """Return one row per number of threads."""
-    peers = installed()
+    peers = installed() if len(shape) < 4 else ["numpy"]
     alone = {who: measured_peak(name, who) for who in (*OURS, *peers)}
     rows, calls = [], {who: theirs(shape, parameters, who) for who in peers}
     for threads in (1, 2):

@@ -11,6 +11,13 @@ SCATFLOW_API = 1
 def scatflow_operators() -> Provided:
     """Return the operators."""
     return {
+        "harmonic_scattering": "scatflow_scattering.harmonic_scattering:HarmonicScattering",
         "scattering": "scatflow_scattering.scattering:Scattering",
         "scattering_moments": "scatflow_scattering.moments:ScatteringMoments",
     }
+
+
+@hookimpl
+def scatflow_filters() -> Provided:
+    """Return the filter families."""
+    return {"solid_harmonic": "scatflow_scattering.solid_harmonics:SolidHarmonic"}
