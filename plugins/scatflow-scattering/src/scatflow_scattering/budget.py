@@ -42,7 +42,7 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
     stored, work = 0, {}
     for key in tree.edges:
         first, exponent, n = key
-        target = max(0, tree.banks[first].bands[n].j - tree.oversampling)
+        target = tree.sampled(first, n)
         m = size >> (target * ndim)
         grid = Grid(tuple(length >> exponent for length in shape), 2**exponent)
         kept = kept_samples(tree.banks[first], n, grid, 2 ** (target - exponent))
@@ -97,8 +97,8 @@ def scattering_cost(operator: Scattering, tree: Tree, count: int, shape: tuple[i
     if operator.T == "global":
         walked = tree_cost(tree, shape, count, dtype, averages=0)
         return Cost(walked.flops, walked.bytes + results, walked.parts)
-    step = operator.step()
-    sampling = math.gcd(step, 2**operator.J)
+    profile = operator.conventions()
+    step, sampling = profile.step, profile.grid
     samples = size // sampling ** len(shape)
     walked = tree_cost(tree, shape, count, dtype, averages=1, samples=samples)
     untrimmed = results * math.prod(-(-n // step) for n in shape)
@@ -106,8 +106,9 @@ def scattering_cost(operator: Scattering, tree: Tree, count: int, shape: tuple[i
     # Low-passes are kept on the frequencies that matter, at most about twice the band of the result per axis; causal ones
     # on all of them, as complex numbers.
     low = real * min(size, 4 ** len(shape) * samples) * len(exponents)
-    if operator.bank(len(shape)).family.causal:
-        low = 2 * real * sum(size // min(sampling, 2**e) for e in exponents)
+    family = operator.bank(len(shape)).family
+    if family.causal or family.dense:
+        low = (1 + family.causal) * real * sum(size // min(sampling, 2**e) for e in exponents)
     # What is left of a path after averaging goes back in one small transform.
     parts = dict(walked.parts)
     for path in tree.paths:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from scatflow.contract import Window, operator, param
+from scatflow.contract import Boundary, Window, operator, param
 from scatflow.errors import ChunkError, ParameterError
+from scatflow.labels import axis_of
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_scattering.budget import scattering_cost
 from scatflow_scattering.parameters import TreeParameters
+from scatflow_scattering.total import Total
 from scatflow_scattering.transform import Average, Mean, Smoothing, low_passes, pull, scatter
 from scatflow_scattering.tree import Tree, filters
 from scatflow_wavelet.gammatone import Gammatone
+from scatflow_wavelet.kymatio import Kymatio, Kymatio03
+from scatflow_wavelet.profile import Profile
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS
 from scatflow_wavelet.tight import Tight
 
@@ -37,7 +41,8 @@ class Scattering(TreeParameters, Window):
 
     ``U[()] = x``, ``U[p + n] = |U[p] * psi_n|`` and ``S[p](k) = (U[p] * phi)(k stride)``, with the boundary rule
     applied to ``pad`` averaging scales beyond each edge. U[p] is sampled on absolute multiples of
-    ``2^max(0, j - oversampling)``, j being the octave of its last wavelet.
+    ``2^max(0, j - oversampling)``, j being the octave of its last wavelet. Filters that reproduce another package
+    (``"kymatio"``, ``"kymatio-0.3"``) bring its extension and sampling with them.
 
     Parameters
     ----------
@@ -62,7 +67,9 @@ class Scattering(TreeParameters, Window):
     ------
     ParameterError
         2^J exceeds the data (the largest J is named), the family has no such bank, no path matches, the tree
-        cannot be sampled as asked, or ``T=0``.
+        cannot be sampled as asked, ``T=0``, or a parameter that the package reproduced by the filters does not have.
+    ChunkError
+        Core dims are to be split, and the filters or a global mean do not allow it.
     DimensionError
         The core dims have different units and ``metric`` is ``"space"``.
 
@@ -79,13 +86,25 @@ class Scattering(TreeParameters, Window):
     )
     stride: int | None = param(None, "Step of the results in samples along every core dim, default 2^J.", ge=1)
 
+    follows: ClassVar[bool] = True
+
     def averaging(self) -> float | None:
         """Return T as a number, or None for 2^J."""
         return None if self.T is None or isinstance(self.T, str) else float(self.T)
 
+    def conventions(self) -> Profile:
+        """Return how the filters' family extends and samples."""
+        scale = self.averaging()
+        return self.family().conventions(self.J, float(2**self.J if scale is None else scale), self.stride, self.oversampling)
+
     def step(self) -> int:
         """Return the step of the results in samples."""
-        return 2**self.J if self.stride is None else self.stride
+        return self.conventions().step
+
+    def planes(self) -> tuple[int, int | None]:
+        """Return by how many octaves planes are sampled finer than 2^j, and the exponent that none exceeds."""
+        profile = self.conventions()
+        return profile.finer, profile.coarsest
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare the result: sampled core dims, and the labelled dim ``path`` before them."""
@@ -93,15 +112,17 @@ class Scattering(TreeParameters, Window):
         ready = self.resolve(spec)
         assert ready.dims is not None
         ndim = len(ready.dims)
-        ready._check_averaging()
-        tree = ready.paths_of(ndim)
-        coords = ready.path_coords(spec, tree)
         names = spec.dims[len(spec.dims) - ndim :]
+        ready._check_averaging()
+        ready._check_profile(spec, names)
+        tree, profile = ready.paths_of(ndim), ready.conventions()
+        coords = ready.path_coords(spec, tree)
         result = spec.without(*names) if self.T == "global" else spec
         for dim in () if self.T == "global" else names:
-            result = result.strided(dim, self.step())
+            result = result.sampled(dim, profile.samples(spec.sizes[dim], ndim))
         what = spec.attrs.get("long_name") or spec.name
-        title = f"scattering coefficients of {what}" if what else "scattering coefficients"
+        kind = "sums of scattering planes" if self.T == "global" and profile.totals else "scattering coefficients"
+        title = f"{kind} of {what}" if what else kind
         result = result.with_dim("path", len(tree.paths), coords, at=len(spec.dims) - ndim)
         return result.with_attrs(long_name=title, standard_name=None)
 
@@ -116,6 +137,37 @@ class Scattering(TreeParameters, Window):
                 f"{self.name}.T", "coefficients without averaging are not offered", expected='a positive number, "global" or None',
                 got=self.T, remedy="Use the operators wavelet and modulus for unaveraged planes, or a small T.",
             )  # fmt: skip
+
+    def _check_profile(self, spec: ArraySpec, names: tuple[str, ...]) -> None:
+        """Hold parameters and axes to what the package has that the filters reproduce, if any."""
+        self.spacing(spec)
+        layouts = tuple(self.bank(len(names), k).layout for k in range(1, max(self.order, 1) + 1))
+        self.family().restrict({key: getattr(self, key) for key in type(self).model_fields}, layouts, self.name)
+        for axis in (axis_of(spec, dim, self.sampling) for dim in names) if self.conventions().exact else ():
+            if axis.walls:
+                raise ParameterError(f"{self.name}.filters", f"filters {self.filters.name!r} take a signal as one", expected="no walls",
+                                     got=f"walls along {axis.dim!r}", code="ProfileLacks",
+                                     remedy='Transform segments one by one, or use filters="morlet".')  # fmt: skip
+
+    def rules(self) -> tuple[Boundary, ...]:
+        """Return the boundary rules that the family allows."""
+        return self.conventions().rules or super().rules()
+
+    def exact_margins(self) -> bool:
+        """Tell whether the family fixes the extension to the sample."""
+        return self.conventions().exact
+
+    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
+        """Return the extension per side: the family's, or that of all operators with a bank."""
+        profile = self.conventions()
+        if not profile.exact:
+            return super().margins(at)
+        return {role: profile.margins(size, len(at.size)) for role, size in at.size.items()}
+
+    def _samples(self, at: Place, role: str) -> range:
+        """Return where the results inside a block lie."""
+        profile = self.conventions()
+        return at.samples(role, profile.step, profile.samples(at.size[role], len(at.size)).start)
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the operator as a whole per role."""
@@ -136,7 +188,7 @@ class Scattering(TreeParameters, Window):
         bank = self.bank(len(roles))
         weights = {}
         for role, aspect in zip(roles, bank.aspect, strict=True):
-            samples = np.asarray(at.samples(role, self.step()), dtype=np.float64)
+            samples = np.asarray(self._samples(at, role), dtype=np.float64)
             distance = samples[:, None] - np.arange(at.start[role], at.stop[role])[None, :]
             weights[role] = xp.asarray(bank.coverage(distance / aspect))
         return weights
@@ -148,8 +200,8 @@ class Scattering(TreeParameters, Window):
         bands = filters(tree, block.shape, xp, block.dtype, device)
         if self.T == "global":
             return {"bands": bands, "low": {}}
-        sampling = math.gcd(self.step(), 2**self.J)
-        return {"bands": bands, "low": low_passes(self.bank(ndim), tree, block.shape, sampling, xp, block.dtype, device)}
+        grid = self.conventions().grid
+        return {"bands": bands, "low": low_passes(self.bank(ndim), tree, block.shape, grid, xp, block.dtype, device)}
 
     def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Any) -> Array:
         """Compute one extended block."""
@@ -166,13 +218,15 @@ class Scattering(TreeParameters, Window):
 
     def _average(self, at: Place, prepared: Mapping[str, Any]) -> Average:
         """Return how planes of a block become coefficients; only this depends on where the block lies."""
-        roles = tuple(at.start)
+        roles, profile = tuple(at.start), self.conventions()
+        if self.T == "global" and profile.totals:
+            return Total(tuple((0, at.stop[r] - at.start[r]) for r in roles))
         if self.T == "global":
             return Mean(tuple((at.core[r][0] - at.start[r], at.core[r][1] - at.start[r]) for r in roles))
-        sampling = math.gcd(self.step(), 2**self.J)
-        samples = [at.samples(role, self.step()) for role in roles]
+        samples = [self._samples(at, role) for role in roles]
         keep = tuple(
-            slice((s.start - at.start[r]) // sampling, None, self.step() // sampling) for r, s in zip(roles, samples, strict=True)
+            slice((s.start - at.start[r]) // profile.grid, None, s.step // profile.grid)
+            for r, s in zip(roles, samples, strict=True)
         )
         return Smoothing(prepared["low"], keep, tuple(len(s) for s in samples))
 
@@ -193,3 +247,6 @@ class Scattering(TreeParameters, Window):
         yield cls(dims=("y", "x"), J=2, L=3, filters=Tight(), stride=3, boundary="periodic", metric="index")
         yield cls(dims=("x",), J=2, T="global", order=1)
         yield cls(dims=("x",), J=2, filters=Gammatone(), stride=2, boundary="periodic")
+        yield cls(dims=("x",), J=3, Q=(2, 1), filters=Kymatio03())
+        yield cls(dims=("x",), J=2, T="global", filters=Kymatio())
+        yield cls(dims=("y", "x"), J=1, L=3, filters=Kymatio(), metric="index")

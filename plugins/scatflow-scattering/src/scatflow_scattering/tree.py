@@ -56,11 +56,14 @@ class Tree:
         Band numbers per path, sorted by order and then by number.
     oversampling : int
         Octaves by which planes are sampled finer than 2^j.
+    coarsest : int, optional
+        Exponent beyond which planes are not sampled more coarsely; None for no limit.
     """
 
     banks: tuple[Bank, ...]
     paths: tuple[Path, ...]
     oversampling: int
+    coarsest: int | None = None
 
     @property
     def depth(self) -> int:
@@ -83,7 +86,12 @@ class Tree:
 
     def exponent(self, path: Path) -> int:
         """Return e such that the plane of ``path`` lies on absolute multiples of 2^e."""
-        return max(0, self.banks[len(path) - 1].bands[path[-1]].j - self.oversampling) if path else 0
+        return self.sampled(len(path) - 1, path[-1]) if path else 0
+
+    def sampled(self, first: int, n: int) -> int:
+        """Return the exponent of the grid of planes of band n of the bank at position ``first``."""
+        exponent = max(0, self.banks[first].bands[n].j - self.oversampling)
+        return exponent if self.coarsest is None else min(exponent, self.coarsest)
 
     def key(self, path: Path, n: int) -> Key:
         """Return which filter takes the plane of ``path`` to that of ``path + (n,)``."""
@@ -116,7 +124,14 @@ class Tree:
         return count
 
 
-def grow(banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[Labels, ...] | None, subject: str) -> Tree:
+def grow(
+    banks: Sequence[Bank],
+    kind: Kind,
+    oversampling: int,
+    selection: tuple[Labels, ...] | None,
+    subject: str,
+    coarsest: int | None = None,
+) -> Tree:
     """Return the tree of all paths up to the number of banks, or of those selected.
 
     Parameters
@@ -131,6 +146,8 @@ def grow(banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[
         Labels of the paths wanted; default all.
     subject : str
         Operator name for errors.
+    coarsest : int, optional
+        Exponent beyond which planes are not sampled more coarsely.
 
     Raises
     ------
@@ -154,7 +171,7 @@ def grow(banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[
         found = select(found, selection, len(banks), ndim, subject)
     _check_grids(found, oversampling, subject)
     paths = sorted((tuple(band.n for band in path) for path in found), key=lambda path: (len(path), path))
-    return Tree(tuple(banks), tuple(paths), oversampling)
+    return Tree(tuple(banks), tuple(paths), oversampling, coarsest)
 
 
 def _check_grids(paths: Sequence[tuple[Band, ...]], oversampling: int, subject: str) -> None:
@@ -238,10 +255,9 @@ def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any
     """
     result = {}
     for first, exponent, n in tree.edges:
-        bank = tree.banks[first]
-        target = max(0, bank.bands[n].j - tree.oversampling)
         grid = Grid(tuple(length >> exponent for length in shape), 2**exponent)
-        result[first, exponent, n] = band_tiles(bank, n, grid, 2 ** (target - exponent), xp, dtype, device)
+        factor = 2 ** (tree.sampled(first, n) - exponent)
+        result[first, exponent, n] = band_tiles(tree.banks[first], n, grid, factor, xp, dtype, device)
     return result
 
 

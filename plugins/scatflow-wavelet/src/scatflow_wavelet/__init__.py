@@ -1,8 +1,8 @@
 """Wavelet filter banks and transforms on labelled arrays.
 
 The documented numerical interface, for other plugins: :class:`Bank` (labels, multipliers on any grid, frame
-bounds), the families :class:`Gammatone`, :class:`Morlet` and :class:`Tight`, and :mod:`scatflow_wavelet.spectrum` (decimating products
-and the strided low-pass).
+bounds), the families :class:`Gammatone`, :class:`Kymatio`, :class:`Kymatio03`, :class:`Morlet` and :class:`Tight`, and
+:mod:`scatflow_wavelet.spectrum` (decimating products and the strided low-pass).
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from scatflow_wavelet.bank import Bank
     from scatflow_wavelet.family import WaveletFamily
     from scatflow_wavelet.gammatone import Gammatone
+    from scatflow_wavelet.kymatio import Kymatio, Kymatio03
     from scatflow_wavelet.layout import Band, Grid, Layout
     from scatflow_wavelet.morlet import Morlet
     from scatflow_wavelet.tight import Tight
 
-__all__ = ["Band", "Bank", "Gammatone", "Grid", "Layout", "Morlet", "Tight", "WaveletFamily"]
+__all__ = ["Band", "Bank", "Gammatone", "Grid", "Kymatio", "Kymatio03", "Layout", "Morlet", "Tight", "WaveletFamily"]
 
 _HOMES = {
-    "Band": "layout", "Bank": "bank", "Gammatone": "gammatone", "Grid": "layout", "Layout": "layout", "Morlet": "morlet",
-    "Tight": "tight",
+    "Band": "layout", "Bank": "bank", "Gammatone": "gammatone", "Grid": "layout", "Kymatio": "kymatio", "Kymatio03": "kymatio",
+    "Layout": "layout", "Morlet": "morlet", "Tight": "tight",
 }  # fmt: skip
 
 

@@ -105,8 +105,8 @@ def band_tiles(bank: Bank, n: int, grid: Grid, factor: int, xp: Any, dtype: str,
 
 def kept_samples(bank: Bank, n: int, grid: Grid, factor: int) -> int:
     """Return about how many real numbers :func:`band_tiles` keeps, without evaluating the band; rather more than fewer."""
-    if bank.family.causal:
-        return 2 * math.prod(grid.shape)
+    if bank.family.causal or bank.family.dense:
+        return (1 + bank.family.causal) * math.prod(grid.shape)
     count, cuts = 1, min(factor, _CUTS)
     for length, aspect in zip(grid.shape, bank.aspect, strict=True):
         tile = 2 * math.pi * aspect / (grid.step * cuts)
