@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scatflow as sf
+import scatflow.registry
 from scatflow.errors import ChunkError, DataError, ParameterError
 from scatflow_scattering.scattering import Scattering
 

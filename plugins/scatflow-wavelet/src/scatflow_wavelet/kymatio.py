@@ -64,8 +64,7 @@ class KymatioFamily(WaveletFamily):
         if layout.ndim == 1:
             tau = 2 * math.pi
             return self._folded(time.wavelet(grid.shape[0] * grid.step, band.xi / tau, band.sigma / tau), grid)
-        whole = plane.wavelet(_whole(grid), layout.voices, band.j, band.l)
-        return plane.cropped(whole, grid.step.bit_length() - 1).astype(np.float64)
+        return plane.wavelet(_whole(grid), layout.voices, band.j, band.l, grid.step.bit_length() - 1).astype(np.float64)
 
     def low(self, layout: Layout, grid: Grid) -> Real:
         """Return the multiplier of the low-pass on a grid of the extended signal."""

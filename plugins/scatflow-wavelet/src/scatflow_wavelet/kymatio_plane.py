@@ -51,13 +51,23 @@ def width(j: int) -> float:
     return _SIGMA * 2.0**j
 
 
-def wavelet(shape: tuple[int, int], L: int, j: int, t: int) -> Single:
-    """Return the spectrum of a wavelet on the whole plane, real part, single precision; kept for the next call."""
+def wavelet(shape: tuple[int, int], L: int, j: int, t: int, level: int = 0) -> Single:
+    """Return the spectrum of a wavelet for planes of step 2^level, real part, single precision.
 
-    def build() -> dict[str, Single]:
-        return {"spectrum": _wavelet(shape, width(j), angle(t, L), center(j), 4 / L)}
+    Building one takes a transform of the whole plane. The central half of its frequencies is kept for the coarser grids,
+    of which a tree has several; all frequencies are asked for once.
+    """
 
-    return np.asarray(prepared_cache().get(("scatflow_wavelet.kymatio_plane", shape, L, j, t), build)["spectrum"])
+    def whole() -> Single:
+        return _wavelet(shape, width(j), angle(t, L), center(j), 4 / L)
+
+    key = ("scatflow_wavelet.kymatio_plane", shape, L, j, t)
+    if level == 0:
+        spectrum = whole()
+        prepared_cache().get(key, lambda: {"half": cropped(spectrum, 1)})
+        return spectrum
+    half = prepared_cache().get(key, lambda: {"half": cropped(whole(), 1)})["half"]
+    return cropped(np.asarray(half), level - 1)
 
 
 def low_pass(shape: tuple[int, int], J: int) -> Single:
