@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
-from scatflow.contract import Boundary, Window, operator, param
-from scatflow.errors import ChunkError, ParameterError
-from scatflow.labels import axis_of
+from scatflow.contract import operator
+from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_scattering.budget import scattering_cost
-from scatflow_scattering.parameters import TreeParameters
+from scatflow_scattering.profiled import Profiled
 from scatflow_scattering.total import Total
 from scatflow_scattering.transform import Average, Mean, Smoothing, low_passes, pull, scatter
 from scatflow_scattering.tree import Tree, filters
 from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.kymatio import Kymatio, Kymatio03
-from scatflow_wavelet.profile import Profile
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS
 from scatflow_wavelet.tight import Tight
 
@@ -36,7 +34,7 @@ Array = Any
     aliases=("scattering_transform", "wavelet_scattering", "time_scattering", "windowed_scattering"),
     equation=r"S[p](u) = (U[p] \star \phi_J)(u), \quad U[\lambda_1 \ldots \lambda_m] = ||| x \star \psi_{\lambda_1} | \star \ldots | \star \psi_{\lambda_m} |",
 )
-class Scattering(TreeParameters, Window):
+class Scattering(Profiled):
     """Windowed scattering coefficients: averages of iterated wavelet moduli, of any order.
 
     ``U[()] = x``, ``U[p + n] = |U[p] * psi_n|`` and ``S[p](k) = (U[p] * phi)(k stride)``, with the boundary rule
@@ -81,31 +79,6 @@ class Scattering(TreeParameters, Window):
     (('t', 'path', 'y', 'x'), (2, 417, 8, 6))
     """
 
-    T: float | Literal["global"] | None = param(
-        None, 'Averaging scale in samples of the coarsest core axis, default 2^J; "global" for the mean over the core.'
-    )
-    stride: int | None = param(None, "Step of the results in samples along every core dim, default 2^J.", ge=1)
-
-    follows: ClassVar[bool] = True
-
-    def averaging(self) -> float | None:
-        """Return T as a number, or None for 2^J."""
-        return None if self.T is None or isinstance(self.T, str) else float(self.T)
-
-    def conventions(self) -> Profile:
-        """Return how the filters' family extends and samples."""
-        scale = self.averaging()
-        return self.family().conventions(self.J, float(2**self.J if scale is None else scale), self.stride, self.oversampling)
-
-    def step(self) -> int:
-        """Return the step of the results in samples."""
-        return self.conventions().step
-
-    def planes(self) -> tuple[int, int | None]:
-        """Return by how many octaves planes are sampled finer than 2^j, and the exponent that none exceeds."""
-        profile = self.conventions()
-        return profile.finer, profile.coarsest
-
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare the result: sampled core dims, and the labelled dim ``path`` before them."""
         (spec,) = specs
@@ -113,8 +86,7 @@ class Scattering(TreeParameters, Window):
         assert ready.dims is not None
         ndim = len(ready.dims)
         names = spec.dims[len(spec.dims) - ndim :]
-        ready._check_averaging()
-        ready._check_profile(spec, names)
+        ready.check(spec, names)
         tree, profile = ready.paths_of(ndim), ready.conventions()
         coords = ready.path_coords(spec, tree)
         result = spec.without(*names) if self.T == "global" else spec
@@ -125,49 +97,6 @@ class Scattering(TreeParameters, Window):
         title = f"{kind} of {what}" if what else kind
         result = result.with_dim("path", len(tree.paths), coords, at=len(spec.dims) - ndim)
         return result.with_attrs(long_name=title, standard_name=None)
-
-    def _check_averaging(self) -> None:
-        if self.T == "global":
-            if self.nan == "mask":
-                raise ParameterError(f"{self.name}.nan", 'the policy "mask" needs a window', got='T="global"',
-                                     remedy="Give a number as T, or use scattering_moments.")  # fmt: skip
-            return
-        if self.T == 0:
-            raise ParameterError(
-                f"{self.name}.T", "coefficients without averaging are not offered", expected='a positive number, "global" or None',
-                got=self.T, remedy="Use the operators wavelet and modulus for unaveraged planes, or a small T.",
-            )  # fmt: skip
-
-    def _check_profile(self, spec: ArraySpec, names: tuple[str, ...]) -> None:
-        """Hold parameters and axes to what the package has that the filters reproduce, if any."""
-        self.spacing(spec)
-        layouts = tuple(self.bank(len(names), k).layout for k in range(1, max(self.order, 1) + 1))
-        self.family().restrict({key: getattr(self, key) for key in type(self).model_fields}, layouts, self.name)
-        for axis in (axis_of(spec, dim, self.sampling) for dim in names) if self.conventions().exact else ():
-            if axis.walls:
-                raise ParameterError(f"{self.name}.filters", f"filters {self.filters.name!r} take a signal as one", expected="no walls",
-                                     got=f"walls along {axis.dim!r}", code="ProfileLacks",
-                                     remedy='Transform segments one by one, or use filters="morlet".')  # fmt: skip
-
-    def rules(self) -> tuple[Boundary, ...]:
-        """Return the boundary rules that the family allows."""
-        return self.conventions().rules or super().rules()
-
-    def exact_margins(self) -> bool:
-        """Tell whether the family fixes the extension to the sample."""
-        return self.conventions().exact
-
-    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
-        """Return the extension per side: the family's, or that of all operators with a bank."""
-        profile = self.conventions()
-        if not profile.exact:
-            return super().margins(at)
-        return {role: profile.margins(size, len(at.size)) for role, size in at.size.items()}
-
-    def _samples(self, at: Place, role: str) -> range:
-        """Return where the results inside a block lie."""
-        profile = self.conventions()
-        return at.samples(role, profile.step, profile.samples(at.size[role], len(at.size)).start)
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the operator as a whole per role."""
@@ -188,7 +117,7 @@ class Scattering(TreeParameters, Window):
         bank = self.bank(len(roles))
         weights = {}
         for role, aspect in zip(roles, bank.aspect, strict=True):
-            samples = np.asarray(self._samples(at, role), dtype=np.float64)
+            samples = np.asarray(self.samples(at, role), dtype=np.float64)
             distance = samples[:, None] - np.arange(at.start[role], at.stop[role])[None, :]
             weights[role] = xp.asarray(bank.coverage(distance / aspect))
         return weights
@@ -223,7 +152,7 @@ class Scattering(TreeParameters, Window):
             return Total(tuple((0, at.stop[r] - at.start[r]) for r in roles))
         if self.T == "global":
             return Mean(tuple((at.core[r][0] - at.start[r], at.core[r][1] - at.start[r]) for r in roles))
-        samples = [self._samples(at, role) for role in roles]
+        samples = [self.samples(at, role) for role in roles]
         keep = tuple(
             slice((s.start - at.start[r]) // profile.grid, None, s.step // profile.grid)
             for r, s in zip(roles, samples, strict=True)
