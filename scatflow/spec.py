@@ -139,7 +139,7 @@ class ArraySpec:
     def sampled(self, dim: str, index: range) -> ArraySpec:
         """Return the spec sampled at these positions along ``dim``, in increasing order, its coordinates sampled alike."""
         axis = self.dims.index(dim)
-        if index == range(self.shape[axis]):
+        if index == range(self.shape[axis]) and index.step == 1:  # ranges compare by their numbers, and one has no step
             return self
         chunks = None
         if self.chunks is not None:

@@ -115,3 +115,4 @@ def test_samples_of_samples() -> None:
     assert (once.shape, once.strides) == ((8,), {"x": 4})
     assert (twice.shape, twice.samples["x"]) == ((3,), range(7, 35, 12))
     assert once.strided("x", 1) is once
+    assert ArraySpec(("x",), (1,), "float64").strided("x", 3).strides == {"x": 3}
