@@ -66,8 +66,8 @@ class Axis:
 class ArraySpec:
     """A labelled array without its data.
 
-    ``strides`` tells, for a dim whose samples are a subset of the input's, the step between them in input
-    samples: output sample k lies at input index ``k * stride``.
+    ``samples`` tells, for a dim whose samples are a subset of the input's, at which input indices they lie: those of
+    a plain stride at its multiples.
     """
 
     dims: tuple[str, ...]
@@ -77,7 +77,12 @@ class ArraySpec:
     coords: Mapping[str, Coord] = field(default_factory=dict)
     attrs: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
-    strides: Mapping[str, int] = field(default_factory=dict)
+    samples: Mapping[str, range] = field(default_factory=dict)
+
+    @property
+    def strides(self) -> dict[str, int]:
+        """Dim name -> step in input samples, of dims whose samples are a subset of the input's."""
+        return {dim: index.step for dim, index in self.samples.items()}
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -129,19 +134,22 @@ class ArraySpec:
 
     def strided(self, dim: str, stride: int) -> ArraySpec:
         """Return the spec sampled at multiples of ``stride`` along ``dim``, its coordinates sampled alike."""
-        if stride == 1:
-            return self
+        return self.sampled(dim, range(0, self.sizes[dim], stride))
+
+    def sampled(self, dim: str, index: range) -> ArraySpec:
+        """Return the spec sampled at these positions along ``dim``, in increasing order, its coordinates sampled alike."""
         axis = self.dims.index(dim)
-        size = -(-self.shape[axis] // stride)
+        if index == range(self.shape[axis]) and index.step == 1:  # ranges compare by their numbers, and one has no step
+            return self
         chunks = None
         if self.chunks is not None:
-            chunks = tuple((size,) if i == axis else sizes for i, sizes in enumerate(self.chunks))
+            chunks = tuple((len(index),) if i == axis else sizes for i, sizes in enumerate(self.chunks))
         return replace(
             self,
-            shape=tuple(size if i == axis else n for i, n in enumerate(self.shape)),
+            shape=tuple(len(index) if i == axis else n for i, n in enumerate(self.shape)),
             chunks=chunks,
-            coords={key: coord.take(dim, slice(None, None, stride)) for key, coord in self.coords.items()},
-            strides={**self.strides, dim: self.strides.get(dim, 1) * stride},
+            coords={key: coord.take(dim, slice(index.start, index.stop, index.step)) for key, coord in self.coords.items()},
+            samples={**self.samples, dim: _among(self.samples.get(dim), index)},
         )
 
     def with_coords(self, coords: Mapping[str, Coord]) -> ArraySpec:
@@ -184,7 +192,24 @@ class Place:
     items: tuple[int, ...] = ()
     span: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
-    def samples(self, role: str, stride: int) -> range:
-        """Return the absolute multiples of ``stride`` inside the block along ``role``."""
-        first = -(-self.start[role] // stride) * stride
+    def samples(self, role: str, stride: int, origin: int = 0) -> range:
+        """Return the absolute multiples of ``stride``, counted from ``origin``, inside the block along ``role``."""
+        first = origin - (origin - self.start[role]) // stride * stride
         return range(first, self.stop[role], stride)
+
+
+def _among(earlier: range | None, index: range) -> range:
+    """Return the input indices of samples of samples."""
+    return index if earlier is None else earlier[index.start : index.stop : index.step]
+
+
+def within(index: range, low: int, high: int) -> range:
+    """Return the part of an increasing range that lies in ``[low, high)``.
+
+    Examples
+    --------
+    >>> within(range(3, 40, 8), 4, 28)
+    range(11, 35, 8)
+    """
+    first, last = (max(0, -(-(edge - index.start) // index.step)) for edge in (low, high))
+    return index[first:last]

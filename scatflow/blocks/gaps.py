@@ -15,6 +15,7 @@ from scatflow.arrays import asnumpy, extend
 from scatflow.contract import Window
 from scatflow.errors import ChunkError, DataError, ParameterError
 from scatflow.graph.kernel import REACH_TOLERANCE, Kernel, Port, extended_place, trim, weight_rows
+from scatflow.spec import within
 
 Array = Any
 Ranges = Mapping[str, tuple[int, int]]
@@ -26,7 +27,8 @@ FRACTION = "valid_fraction"
 
 def evaluate(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense) -> Mapping[str, Array]:
     """Evaluate a span that holds NaN: ``dense`` is called on blocks without any."""
-    if len(kernel.core) != 1:
+    assert isinstance(kernel.operator, Window)
+    if len(kernel.core) != 1 or kernel.operator.exact_margins():
         return _policy(xp, kernel, block, ranges, dense)
     items = xp.reshape(block, (-1, block.shape[-1]))
     batch = block.ndim - 1
@@ -80,9 +82,11 @@ def _core_axis(kernel: Kernel, name: str) -> int | None:
 
 
 def _samples(kernel: Kernel, name: str, ranges: Ranges) -> range:
-    stride = _port(kernel, name).strides.get(kernel.core[0], 1)
-    low, high = ranges[kernel.core[0]]
-    return range(-(-low // stride), -(-high // stride))
+    (axis,) = kernel.axes
+    index = _port(kernel, name).along(axis)
+    part = within(index, *ranges[axis.dim])
+    first = (part.start - index.start) // index.step
+    return range(first, first + len(part))
 
 
 def _blank(xp: Any, kernel: Kernel, name: str, value: Array, count: int, ranges: Ranges) -> Array:
@@ -166,9 +170,9 @@ def _past_mean(xp: Any, block: Array, hole: Array) -> Array:
 def _at_outputs(kernel: Kernel, hole: Array, ranges: Ranges) -> Array:
     """Return which results of one core dim lie on a missing sample: whether a gap ends there is only known later."""
     (axis,) = kernel.axes
-    stride = kernel.outputs[0].strides.get(axis.dim, 1)
-    low = ranges[axis.dim][0]
-    return hole[..., -(-low // stride) * stride - low :: stride]
+    low, high = ranges[axis.dim]
+    part = within(kernel.outputs[0].along(axis), low, high)
+    return hole[..., part.start - low : part.stop - low : part.step]
 
 
 def _poison(xp: Any, kernel: Kernel, name: str, value: Array, hole: Array, ranges: Ranges) -> Array:
@@ -185,15 +189,15 @@ def _poison(xp: Any, kernel: Kernel, name: str, value: Array, hole: Array, range
     port = _port(kernel, name)
     for offset, (role, axis) in enumerate(zip(kernel.roles, kernel.axes, strict=True)):
         where = count.ndim - len(kernel.roles) + offset
-        stride = port.strides.get(axis.dim, 1)
-        samples = np.asarray(place.samples(role, stride)) - place.start[role]
+        index = port.along(axis)
+        samples = np.asarray(place.samples(role, index.step, index.start)) - place.start[role]
         before, after = depth[role]
         top = count.shape[where]
         low, high = np.clip(samples - before, 0, top), np.clip(samples + after + 1, 0, top)
         total = xp.cumulative_sum(count, axis=where, include_initial=True)
         count = xp.take(total, xp.asarray(high, device=count.device), axis=where)
         count = count - xp.take(total, xp.asarray(low, device=count.device), axis=where)
-        count = trim(count, place, role, stride, place.core[role], where)
+        count = trim(count, place, role, index, place.core[role], where)
     return _where(xp, kernel, name, count > 0.5, value)
 
 
@@ -221,7 +225,8 @@ def fraction(xp: Any, kernel: Kernel, valid: Array, ranges: Ranges) -> Array:
     for offset, (role, axis) in enumerate(zip(kernel.roles, kernel.axes, strict=True)):
         where = share.ndim - len(kernel.roles) + offset
         share, parts = xp.moveaxis(share, where, -1), []
-        for _, columns, weights in weight_rows(operator, place, role, port.strides.get(axis.dim, 1), whole=True):
+        samples = within(port.along(axis), *place.core[role])
+        for _, columns, weights in weight_rows(operator, place, role, samples, whole=True):
             if weights is None:
                 raise ParameterError(f"{operator.name}.nan", "the policy 'mask' needs an operator that declares its coverage",
                                      remedy="Choose nan='propagate', or implement coverage().")  # fmt: skip

@@ -88,7 +88,7 @@ def trimmed(kernel: Kernel, block: Array, port: Port, place: Place) -> Array:
     for role, axis in zip(kernel.roles, kernel.axes, strict=True):
         if axis.dim in port.kernel_dims:
             where = port.kernel_dims.index(axis.dim)
-            block = trim(block, place, role, port.strides.get(axis.dim, 1), place.core[role], where)
+            block = trim(block, place, role, port.along(axis), place.core[role], where)
     return block
 
 

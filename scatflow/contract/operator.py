@@ -253,6 +253,20 @@ class Extended(Core):
         """Return the extension beyond the outer edges per role; default the depth, 0 where periodic is exact."""
         return self.depth()
 
+    def rules(self) -> tuple[Boundary, ...]:
+        """Return the boundary rules that these parameters allow; default the operator's, without mirrors where causal."""
+        if not self.causal():
+            return self.boundaries
+        return tuple(rule for rule in self.boundaries if rule not in ("reflect", "symmetric"))
+
+    def exact_margins(self) -> bool:
+        """Tell whether the margins are those of the signal as a whole, to the sample; default no.
+
+        It then is extended from edge to edge by just these, neither aligned nor rounded up to a fast length, and has no
+        parts: no walls, and ends without data are gaps like others.
+        """
+        return False
+
     def align(self) -> Mapping[str, int]:
         """Return where blocks must start per role: at absolute multiples of this; default 1."""
         return {}

@@ -71,7 +71,7 @@ def bind(operator: Operator, *inputs: ArraySpec | float) -> Call:
     order = list(dict.fromkeys(dim for spec in specs for dim in spec.dims))
     outputs = {name: _public(spec, order, operator, specs[0]) for name, spec in named.items()}
     results = tuple(
-        Port(name, outputs[name].dims, spec.dims, spec.dtype, {d: s for d, s in spec.strides.items() if d in spec.dims})
+        Port(name, outputs[name].dims, spec.dims, spec.dtype, {d: s for d, s in spec.samples.items() if d in spec.dims})
         for name, spec in named.items()
     )
     roles = operator.signature.bind(len(core))
@@ -168,7 +168,7 @@ def _input_port(operator: Operator, spec: ArraySpec, core: tuple[str, ...], over
 
 def _kernel_spec(item: ArraySpec | float, port: Port) -> ArraySpec:
     assert isinstance(item, ArraySpec)
-    return replace(item.transpose(port.kernel_dims), dtype=port.dtype, chunks=None, strides={})
+    return replace(item.transpose(port.kernel_dims), dtype=port.dtype, chunks=None, samples={})
 
 
 def _boundary(operator: Operator, core: tuple[str, ...], axes: tuple[Axis, ...]) -> tuple[str, ...]:
@@ -185,11 +185,13 @@ def _boundary(operator: Operator, core: tuple[str, ...], axes: tuple[Axis, ...])
         default = "zero" if operator.causal() else "reflect"
         words = tuple(rule or ("periodic" if axis.periodic else default) for axis in axes)
     for word in words:
-        if word not in operator.boundaries:
-            raise ParameterError(f"{operator.name}.boundary", "not supported", expected=operator.boundaries, got=word)
         if operator.causal() and word in ("reflect", "symmetric"):
             raise ParameterError(f"{operator.name}.boundary", "a mirror at the beginning would show causal filters what comes later",
                                  expected="zero or periodic", got=word, remedy='Use boundary="zero".')  # fmt: skip
+        rules = operator.rules()
+        if word not in rules:
+            raise ParameterError(f"{operator.name}.boundary", "not supported" + ("" if rules == operator.boundaries else " with these parameters"),
+                                 expected=rules, got=word, remedy=f'Give boundary="{rules[0]}".' if len(rules) == 1 else None)  # fmt: skip
     return words
 
 
@@ -252,7 +254,7 @@ def _support(spec: ArraySpec, kernel: Kernel, role: str, axis: Axis, source: Arr
         before, after = operator.depth(REACH_TOLERANCE)[role]
     except ChunkError:  # filters without usable decay reach over their whole span
         before = after = axis.size
-    centers = np.arange(spec.sizes[axis.dim]) * spec.strides.get(axis.dim, 1)
+    centers = np.asarray(spec.samples.get(axis.dim, range(axis.size)))
     edges = np.array(axis.spans())
     span = np.searchsorted(edges[:, 0], centers, side="right") - 1
     coord = source.coords.get(axis.dim)

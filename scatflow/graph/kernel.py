@@ -11,7 +11,7 @@ import numpy as np
 from scatflow.arrays import fast_length
 from scatflow.contract import Extended, Operator, Pointwise, digest
 from scatflow.errors import ParameterError
-from scatflow.spec import Axis, Place
+from scatflow.spec import Axis, Place, within
 
 #: Tolerance at which supports and the reach of NaN are stated.
 REACH_TOLERANCE = 1e-4
@@ -19,13 +19,25 @@ REACH_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Port:
-    """One array argument or result: public dims, dims in kernel order, dtype, strides of its core dims."""
+    """One array argument or result: public dims, dims in kernel order, dtype.
+
+    ``samples`` gives the input indices of the samples along core dims that are a subset of the input's.
+    """
 
     name: str
     dims: tuple[str, ...]
     kernel_dims: tuple[str, ...]
     dtype: str
-    strides: Mapping[str, int]
+    samples: Mapping[str, range]
+
+    @property
+    def strides(self) -> dict[str, int]:
+        """Dim -> step in input samples, of dims whose samples are a subset of the input's."""
+        return {dim: index.step for dim, index in self.samples.items()}
+
+    def along(self, axis: Axis) -> range:
+        """Return the input indices of the samples along an axis."""
+        return self.samples.get(axis.dim, range(axis.size))
 
 
 @dataclass(frozen=True)
@@ -52,8 +64,8 @@ class Kernel:
 
         Lengths of batch dims are not in it: a kernel bound to an input with more items has the same geometry.
         """
-        ports = [[port.dims, port.kernel_dims, port.dtype, dict(port.strides)] if isinstance(port, Port) else port
-                 for port in (*self.inputs, *self.outputs)]  # fmt: skip
+        ports = [[port.dims, port.kernel_dims, port.dtype, {dim: repr(index) for dim, index in port.samples.items()}]
+                 if isinstance(port, Port) else port for port in (*self.inputs, *self.outputs)]  # fmt: skip
         axes = [asdict(axis) for axis in self.axes]
         taken = {dim: repr(index) for dim, index in (self.indexers or {}).items()}
         return digest([ports, axes, self.roles, self.boundary, self.over, taken])
@@ -93,13 +105,13 @@ def border_fraction(kernel: Kernel) -> np.ndarray | None:
         parts = []
         for start, stop in axis.spans():
             place = extended_place(kernel, {axis.dim: (start, stop)})
-            stride = next((port.strides.get(axis.dim, 1) for port in kernel.outputs), 1)
-            share = np.ones(-(-stop // stride) - -(-start // stride))
+            samples = within(kernel.outputs[0].along(axis), start, stop)
+            share = np.ones(len(samples))
             if rule == "periodic":  # nothing lies outside; all that matters is whether weights are declared
                 first = replace(place, stop={**place.stop, role: place.start[role] + 1})
                 if _weights(operator, first, role) is None:
                     return None
-            for rows, _, weights in () if rule == "periodic" else weight_rows(operator, place, role, stride):
+            for rows, _, weights in () if rule == "periodic" else weight_rows(operator, place, role, samples):
                 if weights is None:
                     return None
                 share[rows] = weights.sum(axis=1)
@@ -110,7 +122,7 @@ def border_fraction(kernel: Kernel) -> np.ndarray | None:
 
 
 def weight_rows(
-    operator: Extended, place: Place, role: str, stride: int, whole: bool = False
+    operator: Extended, place: Place, role: str, samples: range, whole: bool = False
 ) -> Iterator[tuple[slice, slice, np.ndarray | None]]:
     """Yield the weights of the smoothing in blocks of output samples, so that long axes need no square matrix.
 
@@ -122,8 +134,8 @@ def weight_rows(
         An extended block.
     role : str
         The axis.
-    stride : int
-        Step of the output.
+    samples : range
+        Where the output samples in the core lie.
     whole : bool, optional
         Also yield blocks of output samples whose weights lie inside the core altogether; default only the others.
 
@@ -134,7 +146,7 @@ def weight_rows(
         no weights where the operator does not declare them.
     """
     low, high = place.core[role]
-    samples = range(-(-low // stride) * stride, high, stride)
+    stride = samples.step
     before, after = operator.coverage_reach().get(role, (place.core[role][1] - place.start[role], place.stop[role] - low))
     count = max(1, (before + after) // stride)
     for i in range(0, len(samples), count):
@@ -147,7 +159,7 @@ def weight_rows(
         inside = slice(max(low, start), min(high, stop))
         columns = slice(inside.start - low, inside.stop - low)
         if weights is not None:
-            first = (part[0] - near.samples(role, stride).start) // stride
+            first = (part[0] - near.samples(role, stride, samples.start).start) // stride
             weights = weights[first : first + len(part), inside.start - start : inside.stop - start]
         yield slice(i, i + len(part)), columns, weights
 
@@ -165,7 +177,7 @@ def extended_place(kernel: Kernel, ranges: Mapping[str, tuple[int, int]]) -> Pla
     """Return the place of the extended block whose core covers ``ranges``.
 
     The start is aligned to the operator's grid; the end is padded to a fast length that is a multiple of it,
-    except where a periodic axis needs no extension at all.
+    except where a periodic axis needs no extension at all, and where the operator takes its margins to the sample.
     """
     operator = kernel.operator
     assert isinstance(operator, Extended)
@@ -177,17 +189,16 @@ def extended_place(kernel: Kernel, ranges: Mapping[str, tuple[int, int]]) -> Pla
         before, after = margins.get(role, (0, 0))
         grid = align.get(role, 1)
         exact = place.periodic.get(role, False) and (low, high) == (0, place.size[role]) and place.size[role] % grid == 0
-        if exact and before == after == 0:
-            start[role], stop[role] = low, high
+        if operator.exact_margins() or (exact and before == after == 0):
+            start[role], stop[role] = low - before, high + after
             continue
         start[role] = (low - before) // grid * grid
         stop[role] = start[role] + fast_length(high + after - start[role], multiple=grid)
     return replace(place, start=start, stop=stop, span=place.core)
 
 
-def trim(block: Any, place: Place, role: str, stride: int, core: tuple[int, int], axis: int = 0) -> Any:
-    """Keep, along ``axis``, the output samples that lie inside ``core``."""
-    samples = place.samples(role, stride)
-    wanted = range(-(-core[0] // stride) * stride, core[1], stride)
-    first = (wanted.start - samples.start) // stride
+def trim(block: Any, place: Place, role: str, samples: range, core: tuple[int, int], axis: int = 0) -> Any:
+    """Keep, along ``axis``, those of the result's samples that lie inside ``core``."""
+    wanted = within(samples, *core)
+    first = (wanted.start - place.samples(role, samples.step, samples.start).start) // samples.step
     return block[(*(slice(None),) * axis, slice(first, first + len(wanted)), ...)]

@@ -26,7 +26,8 @@ RESERVED: Mapping[Kind, tuple[str, ...]] = {
 }  # fmt: skip
 #: Keywords of every call of an operator, which no parameter may be called.
 KEYWORDS = ("rechunk", "labels")
-_KEY = re.compile(rf"({NAME.pattern})(?:@([1-9][0-9]*))?")
+#: Filter families may be named after a release of another package or by two words: "kymatio-0.3", "bump-steerable".
+_FAMILY = rf"{NAME.pattern}(?:[-.][a-z0-9_]+)*"
 
 
 class Misfit(Exception):
@@ -65,11 +66,11 @@ def read(kind: Kind, returned: Any) -> list[Offer]:
 
 def offer(kind: Kind, key: Any, target: Any) -> Offer:
     """Return one entry of what a hook returned, checked by itself."""
-    found = _KEY.fullmatch(key) if isinstance(key, str) else None
+    pattern = _FAMILY if kind == "filters" else NAME.pattern
+    found = re.fullmatch(rf"({pattern})(?:@([1-9][0-9]*))?", key) if isinstance(key, str) else None
     if found is None or (found[2] and kind == "commands"):
         raise Misfit(
-            f"scatflow_{kind} has the name {key!r}, expected ^{NAME.pattern}$"
-            + ("" if kind == "commands" else ", or with @version")
+            f"scatflow_{kind} has the name {key!r}, expected ^{pattern}$" + ("" if kind == "commands" else ", or with @version")
         )
     name, number = found[1], int(found[2]) if found[2] else None
     if name in RESERVED.get(kind, ()):

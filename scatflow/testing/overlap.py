@@ -16,7 +16,7 @@ from scatflow.blocks.adjoint import pulled
 from scatflow.blocks.call import call_kernel
 from scatflow.blocks.halo import Box, gather, halo_place, sources
 from scatflow.graph.kernel import Kernel, Port, extended_place
-from scatflow.spec import Place
+from scatflow.spec import Place, within
 
 Array = Any
 
@@ -68,10 +68,12 @@ def _untrimmed(kernel: Kernel, port: Port, place: Place, cotangent: np.ndarray, 
     whole: list[slice] = [slice(None)] * out.ndim
     for role, axis in zip(kernel.roles, kernel.axes, strict=True):
         if axis.dim in port.kernel_dims:
-            where, stride = port.kernel_dims.index(axis.dim), port.strides.get(axis.dim, 1)
-            low, high = (-(-edge // stride) for edge in place.core[role])
-            first = place.samples(role, stride).start // stride
-            whole[where], inside[where] = slice(low, high), slice(low - first, high - first)
+            where, index = port.kernel_dims.index(axis.dim), port.along(axis)
+            part = within(index, *place.core[role])
+            low = (part.start - index.start) // index.step
+            first = (place.samples(role, index.step, index.start).start - index.start) // index.step
+            whole[where] = slice(low, low + len(part))
+            inside[where] = slice(low - first, low - first + len(part))
     out[tuple(inside)] = cotangent[tuple(whole)]
     return out
 

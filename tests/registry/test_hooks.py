@@ -16,6 +16,7 @@ from scatflow import hookspecs
 from scatflow.hookspecs import Renamed, renamed
 from scatflow.registry import STATES, Registry
 from scatflow.registry.loader import HOOKS
+from scatflow.registry.offers import Misfit, offer
 from scatflow.settings import PluginSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
@@ -69,6 +70,17 @@ def test_scatflow_filters(folder: Folder) -> None:
     ))  # fmt: skip
     book = Registry()
     assert book.find("filters", "comb") is book.find("filters", "kamm") and book.names("filters") == ("comb",)
+
+
+def test_families_may_be_named_after_a_release_and_nothing_else_may(folder: Folder) -> None:
+    folder.dist("acme", (
+        f"{HOOK}\nfrom scatflow.contract import FilterFamily, family\n@family('comb-0.3', version=1)\nclass Comb(FilterFamily): pass\n"
+        "@hookimpl\ndef scatflow_filters(): return {'comb-0.3': Comb}\n"
+    ))  # fmt: skip
+    assert Registry().find("filters", "acme:comb-0.3").name == "comb-0.3"
+    for kind, name in (("operators", "comb-0.3"), ("filters", "comb-"), ("filters", "0.3"), ("filters", "comb..3")):
+        with pytest.raises(Misfit, match="expected"):
+            offer(kind, name, "acme_plugin:Comb")
 
 
 def test_scatflow_commands(folder: Folder) -> None:

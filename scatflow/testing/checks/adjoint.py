@@ -223,9 +223,7 @@ def _pulled(case: Case) -> tuple[Block, Mapping[str, Any], tuple[Any, ...]]:
 def vjp_whole(case: Case) -> None:
     """With trimming and boundary rules around it, ``vjp`` is the derivative of the operator on whole arrays, at every boundary."""
     operator: Any = case.call.operator
-    for rule in operator.boundaries:
-        if operator.causal() and rule in ("reflect", "symmetric"):
-            continue
+    for rule in operator.rules():
         _whole_gradient(case.replaced(lambda array: array, boundary=rule), rule)
 
 

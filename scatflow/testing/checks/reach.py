@@ -223,7 +223,7 @@ def boundary(case: Case) -> None:
     operator: Any = case.call.operator
     own = type(operator).margins is not Extended.margins
     bound = BORDER if own else SLACK * tol * 10
-    rules = [rule for rule in operator.boundaries if not (operator.causal() and rule in ("reflect", "symmetric"))]
+    rules = operator.rules()
     mixed = (
         [("reflect", "periodic"), ("periodic", "reflect")] if len(case.core) == 2 and {"reflect", "periodic"} <= set(rules) else []
     )
@@ -249,7 +249,7 @@ def _padded(case: Case, words: tuple[str, ...], bound: float, tol: float, own: b
     rules = tuple(by_dim[dim] for dim in operator.dims)  # boundary= follows the order of dims=
     rule = rules[0] if len(set(rules)) == 1 else rules
     ruled = case.replaced(lambda array: array, boundary=rule)
-    beyond = "zero" if "zero" in operator.boundaries else words[0]
+    beyond = "zero" if "zero" in operator.rules() else words[0]
     far = case.replaced(lambda array: _extended(array, widths, by_dim), boundary=beyond)
     wide, ports = far.whole, {port.name: port for port in kernel.outputs}
     for name, array in ruled.whole.items():

@@ -96,6 +96,25 @@ class Mean(Average):
 
 
 @dataclass(frozen=True)
+class Total(Mean):
+    """Sums over the samples of a plane inside a range, whatever their number: finer planes have more of them.
+
+    The global coefficients of profiles whose package sums.
+    """
+
+    def _count(self, exponent: int) -> int:
+        return math.prod(part.stop - part.start for part in self._window(exponent))
+
+    def apply(self, xp: Any, stack: Stack) -> Array:
+        """Return the sums of the planes: shape (items, planes)."""
+        return super().apply(xp, stack) * self._count(stack.exponent)
+
+    def adjoint(self, xp: Any, cotangent: Array, exponent: int, sizes: tuple[int, ...]) -> Array:
+        """Return the cotangent of the planes from that of their sums."""
+        return super().adjoint(xp, cotangent * self._count(exponent), exponent, sizes)
+
+
+@dataclass(frozen=True)
 class Unaveraged(Average):
     """The planes themselves, one result per octave of the last wavelet: samples kept per axis, by exponent."""
 

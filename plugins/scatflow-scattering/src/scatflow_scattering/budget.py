@@ -90,8 +90,8 @@ def scattering_cost(operator: Scattering, tree: Tree, count: int, shape: tuple[i
         walked = tree_cost(tree, shape, count, dtype, averages=0)
         planes = count * real * sum(size >> (tree.exponent(path) * len(shape)) for path in tree.paths)
         return Cost(walked.flops, walked.bytes + (results if operator.T == "global" else planes), walked.parts)
-    step = operator.step()
-    sampling = math.gcd(step, 2**operator.J)
+    profile = operator.conventions()
+    step, sampling = profile.step, profile.grid
     samples = size // sampling ** len(shape)
     walked = tree_cost(tree, shape, count, dtype, averages=1, samples=samples)
     untrimmed = results * math.prod(-(-n // step) for n in shape)
@@ -99,8 +99,9 @@ def scattering_cost(operator: Scattering, tree: Tree, count: int, shape: tuple[i
     # Low-passes are kept on the frequencies that matter, at most about twice the band of the result per axis; causal ones
     # on all of them, as complex numbers.
     low = real * min(size, 4 ** len(shape) * samples) * len(exponents)
-    if operator.bank(len(shape)).family.causal:
-        low = 2 * real * sum(size // min(sampling, 2**e) for e in exponents)
+    family = operator.bank(len(shape)).family
+    if family.causal or family.dense:
+        low = (1 + family.causal) * real * sum(size // min(sampling, 2**e) for e in exponents)
     # What is left of a path after averaging goes back in one small transform.
     parts = dict(walked.parts)
     for path in tree.paths:

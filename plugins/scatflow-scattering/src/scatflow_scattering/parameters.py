@@ -23,6 +23,10 @@ class TreeParameters(BankParameters):
         """Return the highest order."""
         return self.order
 
+    def planes(self) -> tuple[int, int | None]:
+        """Return by how many octaves planes are sampled finer than 2^j, and the exponent that none exceeds."""
+        return self.oversampling, None
+
     def paths_of(self, ndim: int, complex_input: bool = False) -> Tree:
         """Return the tree in one or two core dims, for inputs that :meth:`resolve` has seen.
 
@@ -43,4 +47,5 @@ class TreeParameters(BankParameters):
 @lru_cache(maxsize=32)
 def _tree(operator: TreeParameters, ndim: int, complex_input: bool) -> Tree:
     banks = [operator.bank(ndim, k, full_circle=complex_input and k == 1) for k in range(1, operator.order + 1)]
-    return grow(banks, operator.tree, operator.oversampling, operator.paths, operator.name)
+    finer, coarsest = operator.planes()
+    return grow(banks, operator.tree, finer, operator.paths, operator.name, coarsest)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
 from scatflow.arrays import real_dtype
-from scatflow.contract import Window, operator, param
-from scatflow.errors import ChunkError, ParameterError
+from scatflow.contract import operator
+from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Cost, Place
-from scatflow_scattering.averages import Average, Mean, Smoothing, Unaveraged, by_octave, low_passes
+from scatflow_scattering.averages import Average, Mean, Smoothing, Total, Unaveraged, by_octave, low_passes
 from scatflow_scattering.budget import scattering_cost
-from scatflow_scattering.parameters import TreeParameters
+from scatflow_scattering.profiled import Profiled
 from scatflow_scattering.ratios import Ratios, ratios
 from scatflow_scattering.transform import pull, scatter
 from scatflow_scattering.tree import Path, Tree, filters
 from scatflow_wavelet.gammatone import Gammatone
+from scatflow_wavelet.kymatio import Kymatio, Kymatio03
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS
 from scatflow_wavelet.tight import Tight
 
@@ -39,12 +40,13 @@ NORMALIZATION = "parent: S[p] over S[parent of p], orders 0 and 1 over |x| * phi
     aliases=("scattering_transform", "wavelet_scattering", "time_scattering", "windowed_scattering"),
     equation=r"S[p](u) = (U[p] \star \phi_J)(u), \quad U[\lambda_1 \ldots \lambda_m] = ||| x \star \psi_{\lambda_1} | \star \ldots | \star \psi_{\lambda_m} |",
 )
-class Scattering(TreeParameters, Window):
+class Scattering(Profiled):
     """Windowed scattering coefficients: averages of iterated wavelet moduli, of any order.
 
     ``U[()] = x``, ``U[p + n] = |U[p] * psi_n|`` and ``S[p](k) = (U[p] * phi)(k stride)``, with the boundary rule
     applied to ``pad`` averaging scales beyond each edge. U[p] is sampled on absolute multiples of
-    ``2^max(0, j - oversampling)``, j being the octave of its last wavelet.
+    ``2^max(0, j - oversampling)``, j being the octave of its last wavelet. Filters that reproduce another package
+    (``"kymatio"``, ``"kymatio-0.3"``) bring its extension and sampling with them.
 
     Parameters
     ----------
@@ -80,7 +82,10 @@ class Scattering(TreeParameters, Window):
     ------
     ParameterError
         2^J exceeds the data (the largest J is named), the family has no such bank, no path matches, the tree
-        cannot be sampled as asked, or ``T=0`` comes with ``stride`` or ``normalize``.
+        cannot be sampled as asked, ``T=0`` comes with ``stride`` or ``normalize``, or a parameter is given that the
+        package reproduced by the filters does not have.
+    ChunkError
+        Core dims are to be split, and the filters or a global mean do not allow it.
     DimensionError
         The core dims have different units and ``metric`` is ``"space"``.
 
@@ -92,61 +97,37 @@ class Scattering(TreeParameters, Window):
     (('t', 'path', 'y', 'x'), (2, 417, 8, 6))
     """
 
-    T: float | Literal["global"] | None = param(
-        None, 'Averaging scale in samples of the coarsest core axis, default 2^J; "global" for the mean over the core, 0 for none.'
-    )
-    stride: int | None = param(None, "Step of the results in samples along every core dim, default 2^J.", ge=1)
-    normalize: Literal["parent"] | None = param(None, 'Ratios to the parent path, orders 0 and 1 over |x| * phi ("parent").')
-
-    def averaging(self) -> float | None:
-        """Return T as a number, or None for 2^J."""
-        return None if self.T in (None, 0) or isinstance(self.T, str) else float(self.T)
-
-    def step(self) -> int:
-        """Return the step of the results in samples."""
-        return 2**self.J if self.stride is None else self.stride
-
     def output(self, *specs: ArraySpec) -> ArraySpec | Mapping[str, ArraySpec]:
-        """Declare the result, or one per octave: sampled core dims, and the labelled dim ``path`` before them."""
+        """Declare the result, or one per octave: sampled core dims, and the labelled dim ``path`` after them."""
         (spec,) = specs
         ready = self.resolve(spec)
         assert ready.dims is not None
-        ready._check_averaging()
-        tree = ready.paths_of(len(ready.dims), spec.dtype.startswith("complex"))
-        if self.T != 0:
-            return ready._labelled(spec, tree, tree.paths, None if self.T == "global" else self.step())
-        results = {
-            name: ready._labelled(spec, tree, paths, 2 ** tree.exponent(paths[0])) for name, paths in by_octave(tree).items()
-        }
-        if "order0" in results:
-            results["order0"] = results["order0"].with_dtype(spec.dtype)
-        return results
-
-    def _labelled(self, spec: ArraySpec, tree: Tree, paths: tuple[Path, ...], step: int | None) -> ArraySpec:
-        """Return one result: its paths, and the core dims sampled every ``step``, or none."""
-        ndim = len(self.dims or ())
+        ndim = len(ready.dims)
         names = spec.dims[len(spec.dims) - ndim :]
-        result = spec.without(*names) if step is None else spec
+        ready.check(spec, names)
+        tree = ready.paths_of(ndim, spec.dtype.startswith("complex"))
+        if self.T == "global":
+            return ready._labelled(spec.without(*names), spec, tree, tree.paths)
+        if self.T == 0:
+            results = {
+                name: ready._labelled(_every(spec, names, 2 ** tree.exponent(paths[0])), spec, tree, paths)
+                for name, paths in by_octave(tree).items()
+            }
+            return results | ({"order0": results["order0"].with_dtype(spec.dtype)} if "order0" in results else {})
+        result, profile = spec, ready.conventions()
         for dim in names:
-            result = result if step is None else result.strided(dim, step)
-        what = spec.attrs.get("long_name") or spec.name
-        title = f"scattering coefficients of {what}" if what else "scattering coefficients"
-        result = result.with_dim("path", len(paths), self.path_coords(spec, tree, paths), at=len(spec.dims) - ndim)
-        result = result.with_attrs(long_name=title, standard_name=None).with_dtype(real_dtype(spec.dtype))
-        return result if self.normalize is None else result.with_attrs(units="1", normalization=NORMALIZATION)
+            result = result.sampled(dim, profile.samples(spec.sizes[dim], ndim))
+        return ready._labelled(result, spec, tree, tree.paths)
 
-    def _check_averaging(self) -> None:
-        if self.T == "global" and self.nan == "mask":
-            raise ParameterError(f"{self.name}.nan", 'the policy "mask" needs a window', got='T="global"',
-                                 remedy="Give a number as T, or use scattering_moments.")  # fmt: skip
-        if self.T != 0:
-            return
-        for name, value in (("stride", self.stride), ("normalize", self.normalize)):
-            if value is not None:
-                raise ParameterError(
-                    f"{self.name}.{name}", "planes that are not averaged have the sampling of their octave and no parents",
-                    expected="None with T=0", got=value, remedy="Give a number as T.",
-                )  # fmt: skip
+    def _labelled(self, result: ArraySpec, spec: ArraySpec, tree: Tree, paths: tuple[Path, ...]) -> ArraySpec:
+        """Return a result, whose core dims are sampled already, with the labels of its paths."""
+        what = spec.attrs.get("long_name") or spec.name
+        kind = "sums of scattering planes" if self.T == "global" and self.conventions().totals else "scattering coefficients"
+        coords = self.path_coords(spec, tree, paths)
+        result = result.with_dim("path", len(paths), coords, at=len(spec.dims) - len(self.dims or ()))
+        result = result.with_attrs(long_name=f"{kind} of {what}" if what else kind, standard_name=None)
+        result = result.with_dtype(real_dtype(spec.dtype))
+        return result if self.normalize is None else result.with_attrs(units="1", normalization=NORMALIZATION)
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the operator as a whole per role."""
@@ -167,7 +148,7 @@ class Scattering(TreeParameters, Window):
         bank = self.bank(len(roles))
         weights = {}
         for role, aspect in zip(roles, bank.aspect, strict=True):
-            samples = np.asarray(at.samples(role, self.step()), dtype=np.float64)
+            samples = np.asarray(self.samples(at, role), dtype=np.float64)
             distance = samples[:, None] - np.arange(at.start[role], at.stop[role])[None, :]
             weights[role] = xp.asarray(bank.coverage(distance / aspect))
         return weights
@@ -179,9 +160,11 @@ class Scattering(TreeParameters, Window):
         bands = filters(tree, block.shape, xp, real, device)
         if self.T in ("global", 0):
             return {"bands": bands, "low": {}}
-        sampling = math.gcd(self.step(), 2**self.J)
         exponents = {tree.exponent(path) for path in tree.paths} | ({0} if self.normalize else set())
-        return {"bands": bands, "low": low_passes(self.bank(ndim), exponents, block.shape, sampling, xp, real, device)}
+        return {
+            "bands": bands,
+            "low": low_passes(self.bank(ndim), exponents, block.shape, self.conventions().grid, xp, real, device),
+        }
 
     def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Any) -> Array | Mapping[str, Array]:
         """Compute one extended block."""
@@ -220,19 +203,23 @@ class Scattering(TreeParameters, Window):
 
     def _average(self, at: Place, tree: Tree, prepared: Mapping[str, Any]) -> Average:
         """Return how planes of a block become results; only this depends on where the block lies."""
-        roles = tuple(at.start)
+        roles, profile = tuple(at.start), self.conventions()
+        if self.T == "global" and profile.totals:
+            return Total(tuple((0, at.stop[r] - at.start[r]) for r in roles))
         if self.T == "global":
             return Mean(tuple((at.core[r][0] - at.start[r], at.core[r][1] - at.start[r]) for r in roles))
         if self.T == 0:
             kept = {e: [at.samples(r, 2**e) for r in roles] for e in {tree.exponent(path) for path in tree.paths}}
-            keep = {e: tuple(slice((s.start - at.start[r]) >> e, None) for r, s in zip(roles, kept[e], strict=True)) for e in kept}
-            return Unaveraged(keep, {e: tuple(len(s) for s in samples) for e, samples in kept.items()})
-        sampling = math.gcd(self.step(), 2**self.J)
-        samples = [at.samples(role, self.step()) for role in roles]
-        keep_all = tuple(
-            slice((s.start - at.start[r]) // sampling, None, self.step() // sampling) for r, s in zip(roles, samples, strict=True)
+            planes = {
+                e: tuple(slice((s.start - at.start[r]) >> e, None) for r, s in zip(roles, kept[e], strict=True)) for e in kept
+            }
+            return Unaveraged(planes, {e: tuple(len(s) for s in samples) for e, samples in kept.items()})
+        samples = [self.samples(at, role) for role in roles]
+        keep = tuple(
+            slice((s.start - at.start[r]) // profile.grid, None, s.step // profile.grid)
+            for r, s in zip(roles, samples, strict=True)
         )
-        return Smoothing(prepared["low"], keep_all, tuple(len(s) for s in samples))
+        return Smoothing(prepared["low"], keep, tuple(len(s) for s in samples))
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare flops, and bytes of filters, planes and untrimmed results."""
@@ -252,8 +239,17 @@ class Scattering(TreeParameters, Window):
         yield cls(dims=("y", "x"), J=2, L=3, filters=Tight(), stride=3, boundary="periodic", metric="index")
         yield cls(dims=("x",), J=2, T="global", order=1)
         yield cls(dims=("x",), J=2, filters=Gammatone(), stride=2, boundary="periodic")
+        yield cls(dims=("x",), J=3, Q=(2, 1), filters=Kymatio03())
+        yield cls(dims=("x",), J=2, T="global", filters=Kymatio())
+        yield cls(dims=("y", "x"), J=1, L=3, filters=Kymatio(), metric="index")
         yield cls(dims=("y", "x"), J=2, L=2, T=0)
         yield cls(dims=("x",), J=2, normalize="parent", paths=({"order": (1, 2)},))
+
+
+def _every(spec: ArraySpec, names: tuple[str, ...], step: int) -> ArraySpec:
+    for dim in names:
+        spec = spec.strided(dim, step)
+    return spec
 
 
 def _input_alone(tree: Tree) -> Tree:

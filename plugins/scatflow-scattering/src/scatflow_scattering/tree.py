@@ -55,11 +55,14 @@ class Tree:
         Band numbers per path, sorted by order and then by number.
     oversampling : int
         Octaves by which planes are sampled finer than 2^j.
+    coarsest : int, optional
+        Exponent beyond which planes are not sampled more coarsely; None for no limit.
     """
 
     banks: tuple[Bank, ...]
     paths: tuple[Path, ...]
     oversampling: int
+    coarsest: int | None = None
 
     @property
     def depth(self) -> int:
@@ -82,7 +85,12 @@ class Tree:
 
     def exponent(self, path: Path) -> int:
         """Return e such that the plane of ``path`` lies on absolute multiples of 2^e."""
-        return max(0, self.banks[len(path) - 1].bands[path[-1]].j - self.oversampling) if path else 0
+        return self.sampled(len(path) - 1, path[-1]) if path else 0
+
+    def sampled(self, first: int, n: int) -> int:
+        """Return the exponent of the grid of planes of band n of the bank at position ``first``."""
+        exponent = max(0, self.banks[first].bands[n].j - self.oversampling)
+        return exponent if self.coarsest is None else min(exponent, self.coarsest)
 
     @cached_property
     def broods(self) -> Mapping[Path, tuple[Brood, ...]]:
@@ -112,7 +120,14 @@ class Tree:
         return {key: tuple(sorted(numbers)) for key, numbers in needed.items()}
 
 
-def grow(banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[Labels, ...] | None, subject: str) -> Tree:
+def grow(
+    banks: Sequence[Bank],
+    kind: Kind,
+    oversampling: int,
+    selection: tuple[Labels, ...] | None,
+    subject: str,
+    coarsest: int | None = None,
+) -> Tree:
     """Return the tree of all paths up to the number of banks, or of those selected.
 
     Parameters
@@ -127,6 +142,8 @@ def grow(banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[
         Labels of the paths wanted; default all.
     subject : str
         Operator name for errors.
+    coarsest : int, optional
+        Exponent beyond which planes are not sampled more coarsely.
 
     Raises
     ------
@@ -150,7 +167,7 @@ def grow(banks: Sequence[Bank], kind: Kind, oversampling: int, selection: tuple[
         found = select(found, selection, len(banks), ndim, subject)
     _check_grids(found, oversampling, subject)
     paths = sorted((tuple(band.n for band in path) for path in found), key=lambda path: (len(path), path))
-    return Tree(tuple(banks), tuple(paths), oversampling)
+    return Tree(tuple(banks), tuple(paths), oversampling, coarsest)
 
 
 def _check_grids(paths: Sequence[tuple[Band, ...]], oversampling: int, subject: str) -> None:

@@ -8,13 +8,15 @@ samples, the spectrum of the filter is summed over the periods 2 pi / s, which i
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from scatflow.contract import FilterFamily
 from scatflow.errors import ChunkError, ParameterError
 from scatflow_wavelet.layout import Band, Grid, Layout, Multiplier, Real
+from scatflow_wavelet.profile import Profile
 
 
 class WaveletFamily(FilterFamily):
@@ -22,9 +24,30 @@ class WaveletFamily(FilterFamily):
 
     #: Impulse responses are zero before 0, along the only core dim: multipliers are complex and fall off slowly.
     causal: ClassVar[bool] = False
+    #: Multipliers are negligible nowhere.
+    dense: ClassVar[bool] = False
+    #: The family fixes a whole transform, by :meth:`conventions`; operators that do not follow them refuse it.
+    complete: ClassVar[bool] = False
 
     def check(self, layout: Layout, subject: str) -> None:
         """Raise ParameterError when the family has no such bank; ``subject`` names the operator."""
+
+    def restrict(self, asked: Mapping[str, Any], layouts: tuple[Layout, ...], subject: str) -> None:
+        """Raise ParameterError for parameters of an operator that a complete family does not have.
+
+        Parameters
+        ----------
+        asked : mapping
+            Parameter name to value.
+        layouts : tuple of Layout
+            The bank of every order, from the first.
+        subject : str
+            Operator name for errors.
+        """
+
+    def conventions(self, J: int, T: float, stride: int | None, oversampling: int) -> Profile:
+        """Return how scattering extends and samples: as scatflow does."""
+        return Profile(J, T, stride, oversampling)
 
     def bands(self, layout: Layout) -> tuple[Band, ...]:
         """Return the bands, finest octave first."""

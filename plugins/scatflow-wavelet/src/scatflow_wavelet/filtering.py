@@ -134,8 +134,8 @@ def _joined(numbers: tuple[int, ...], parts: list[tuple[np.ndarray, np.ndarray, 
 
 def kept_samples(bank: Bank, n: int, grid: Grid, factor: int) -> int:
     """Return about how many real numbers :func:`multipliers` keeps of a band, without evaluating it; rather more than fewer."""
-    if bank.family.causal:
-        return 2 * math.prod(grid.shape)
+    if bank.family.causal or bank.family.dense:
+        return (1 + bank.family.causal) * math.prod(grid.shape)
     count, cuts = 1, min(factor, _CUTS)
     for length, aspect in zip(grid.shape, bank.aspect, strict=True):
         tile = 2 * math.pi * aspect / (grid.step * cuts)

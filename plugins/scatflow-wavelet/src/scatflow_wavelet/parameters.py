@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Self
+from typing import ClassVar, Self
 
 from scatflow.contract import Core, Filters, param
 from scatflow.errors import ParameterError
@@ -31,6 +31,9 @@ DEFAULT_PAD = {1: 5.0, 2: 2.0}
 
 class FilterBank(Core):
     """Base of operators whose filters are a bank over one or two core dims."""
+
+    #: Follows the conventions of a complete family.
+    follows: ClassVar[bool] = False
 
     J: int = param(3, "Octaves; scales run from 1 to 2^J samples of the coarsest core axis.", ge=0, le=30)
     Q: int | tuple[int, ...] = param(
@@ -69,12 +72,26 @@ class FilterBank(Core):
         ParameterError
             The family is not one of wavelets, or has no such bank.
         """
+        family = self.family()
+        self._check_voices()
+        bank = Bank(family, self.J, self.voices(ndim, order), self.averaging(), self.aspect(ndim), full_circle)
+        family.check(bank.layout, self.name)
+        return bank
+
+    def family(self) -> WaveletFamily:
+        """Return the family, one of wavelets that serves the operator.
+
+        Raises
+        ------
+        ParameterError
+            It is another kind of family, or fixes more than the operator follows.
+        """
         if not isinstance(self.filters, WaveletFamily):
             raise ParameterError(f"{self.name}.filters", "a family of wavelets is needed", got=self.filters.name)
-        self._check_voices()
-        bank = Bank(self.filters, self.J, self.voices(ndim, order), self.averaging(), self.aspect(ndim), full_circle)
-        self.filters.check(bank.layout, self.name)
-        return bank
+        if self.filters.complete and not self.follows:
+            raise ParameterError(f"{self.name}.filters", "this family fixes a whole scattering transform and serves no other operator",
+                                 got=self.filters.name, remedy='Use filters="morlet" here, or the operator scattering.', code="ProfileLacks")  # fmt: skip
+        return self.filters
 
     def _check_voices(self) -> None:
         counts = (self.Q,) if isinstance(self.Q, int) else self.Q

@@ -28,6 +28,8 @@ def scatflow_filters() -> Provided:
     """Return the filter families."""
     return {
         "gammatone": "scatflow_wavelet.gammatone:Gammatone",
+        "kymatio": "scatflow_wavelet.kymatio:Kymatio",
+        "kymatio-0.3": "scatflow_wavelet.kymatio:Kymatio03",
         "morlet": "scatflow_wavelet.morlet:Morlet",
         "tight": "scatflow_wavelet.tight:Tight",
     }
