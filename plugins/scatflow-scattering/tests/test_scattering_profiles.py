@@ -275,7 +275,7 @@ REFUSED = {
     "crossing Q": (T, {"Q": (1, 3)}, ["scattering.Q", "have lower centers", "got Q=(1, 3), J=3", "Choose another Q or J"]),
     "periodic": (T, {"boundary": "periodic"}, ["scattering.boundary", "with these parameters", "'reflect'", "got periodic"]),
     "zeros": (T, {"boundary": ("zero",)}, ["scattering.boundary", "got zero", 'boundary="reflect"']),
-    "no average": (T, {"T": 0}, ["scattering.T", "without averaging are not offered", "got 0"]),
+    "no average": (T, {"T": 0}, ["scattering.T", "planes without averages are not", "got 0"]),
     "half a sample": (T, {"T": 0.5}, ["scattering.T", "at least one sample", "T >= 1", "got 0.5"]),
     "long T": (T, {"T": 65.0}, ["scattering.T", "fit the data", "0 < T <= 64"]),
     "T not a number": (T, {"T": math.nan}, ["scattering.T", "0 < T <= 64", "got nan"]),
