@@ -61,7 +61,7 @@ BACK_ENDS = ("numpy", "torch", "jax")
 OURS = ("as the peer", "default")
 #: Parameters with which we sample and extend as the peer does, by number of core dims.
 LIKE_THE_PEER: dict[int, dict[str, Any]] = {
-    1: {"oversampling": 0}, 2: {"oversampling": 0, "pad": 1}, 3: {"filters": {"family": "solid_harmonic", "profile": "kymatio"}},
+    1: {"oversampling": 0}, 2: {"oversampling": 0, "pad": 1}, 3: {"filters": {"family": "solid-harmonic", "profile": "kymatio"}},
 }  # fmt: skip
 #: Core dims by number of axes, the first of which counts items.
 DIMS = {2: ("x",), 3: ("y", "x"), 4: ("z", "y", "x")}

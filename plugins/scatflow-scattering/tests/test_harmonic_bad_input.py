@@ -14,7 +14,7 @@ from scatflow.errors import ChunkError, DimensionError, DtypeError, ParameterErr
 from scatflow_scattering.solid_harmonics import SolidHarmonic
 
 DIMS = ("z", "y", "x")
-PEER = {"family": "solid_harmonic", "profile": "kymatio"}
+PEER = {"family": "solid-harmonic", "profile": "kymatio"}
 
 
 def unread(shape: tuple[int, ...] = (16, 16, 16), dims: tuple[str, ...] = DIMS, **coords: Any) -> xr.DataArray:
@@ -28,10 +28,10 @@ def unread(shape: tuple[int, ...] = (16, 16, 16), dims: tuple[str, ...] = DIMS, 
 
 
 @pytest.mark.parametrize(("parameters", "kind", "words"), [
-    ({"filters": "morlet"}, ParameterError, [".filters", "solid harmonics", '"solid_harmonic"', "morlet"]),
-    ({"filters": {"family": "solid_harmonic", "sigma": 1.0}}, ParameterError, ["'sigma0'"]),
-    ({"filters": {"family": "solid_harmonic", "sigma0": 0.0}}, ParameterError, ["sigma0", "0.1"]),
-    ({"filters": {"family": "solid_harmonic", "profile": "kymati"}}, ParameterError, ["profile", "Did you mean 'kymatio'?"]),
+    ({"filters": "morlet"}, ParameterError, [".filters", "solid harmonics", '"solid-harmonic"', "morlet"]),
+    ({"filters": {"family": "solid-harmonic", "sigma": 1.0}}, ParameterError, ["'sigma0'"]),
+    ({"filters": {"family": "solid-harmonic", "sigma0": 0.0}}, ParameterError, ["sigma0", "0.1"]),
+    ({"filters": {"family": "solid-harmonic", "profile": "kymati"}}, ParameterError, ["profile", "Did you mean 'kymatio'?"]),
     ({"powers": (1.0, 0.0)}, ParameterError, [".powers", "positive"]), ({"powers": (1.0, 1.0)}, ParameterError, ["distinct"]),
     ({"powers": ()}, ParameterError, [".powers"]), ({"powers": (float("inf"),)}, ParameterError, [".powers"]),
     ({"nan": "mask"}, ParameterError, [".nan", "Fill the gaps"]), ({"order": 3}, ParameterError, [".order", "2"]),

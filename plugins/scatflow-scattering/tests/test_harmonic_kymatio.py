@@ -61,3 +61,11 @@ def test_same_numbers_in_the_same_order(rng, peer, J, L, order, sigma, shape):
         assert ours.shape == (2, theirs[0].size)
         assert np.linalg.norm(ours - theirs.reshape(2, -1)) < 1e-6 * np.linalg.norm(theirs)
         np.testing.assert_allclose(ours, theirs.reshape(2, -1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["kymatio", "kymatio-0.3"])
+def test_the_package_is_named_as_for_other_dims(rng, name):
+    x = xr.DataArray(rng.standard_normal((8, 12, 10)), dims=DIMS)
+    named = sf.ops.harmonic_scattering(x, dims=DIMS, J=1, L=2, filters=name)
+    meant = sf.ops.harmonic_scattering(x, dims=DIMS, J=1, L=2, filters=SolidHarmonic(profile="kymatio"))
+    np.testing.assert_array_equal(named, meant)

@@ -17,6 +17,7 @@ from scatflow_scattering.harmonic_bank import Shell, shell
 from scatflow_scattering.harmonic_budget import harmonic_cost
 from scatflow_scattering.harmonic_transform import Key, Path, Plan, Walker
 from scatflow_scattering.solid_harmonics import SOLID_HARMONIC_SCATTERING, SolidHarmonic
+from scatflow_wavelet.kymatio import KymatioFamily
 from scatflow_wavelet.labels import Metric, Spacing, aspect_of, check_octaves, core_names, reciprocal, resolved_metric, spacing_of
 from scatflow_wavelet.layout import Grid
 
@@ -57,8 +58,9 @@ class HarmonicScattering(Window):
         Powers q of the moduli, positive and distinct; default 0.5, 1 and 2. Derivatives for q < 1 grow without bound as U
         goes to 0; where U cannot be told from 0 they are taken as 0.
     filters : FilterFamily, optional
-        ``"solid_harmonic"``, or ``{"family": "solid_harmonic", "sigma0": 1.5}``; see
-        :class:`scatflow_scattering.solid_harmonics.SolidHarmonic` for its profile ``"kymatio"``.
+        ``"solid-harmonic"``, or ``{"family": "solid-harmonic", "sigma0": 1.5}``; see
+        :class:`scatflow_scattering.solid_harmonics.SolidHarmonic` for its profile ``"kymatio"``, which ``"kymatio"`` and
+        ``"kymatio-0.3"`` stand for here (sigma0 = 1; both versions of the package agree in three dims).
     oversampling : int, optional
         Octaves by which U is sampled finer than 2^j. White noise of 64^3 is off full sampling by 6e-4, 7e-5 (default 1) and
         5e-6 of the norm for 0, 1 and 2; single numbers by at most 3e-2, 2e-3 and 1e-4.
@@ -99,7 +101,7 @@ class HarmonicScattering(Window):
     L: int = param(3, "Largest degree of the harmonics.", ge=0, le=16)
     order: int = param(2, "Highest number of wavelets in a path.", ge=1, le=2)
     powers: tuple[float, ...] = param((0.5, 1.0, 2.0), "Powers of the moduli that are averaged.")
-    filters: Filters = param(SolidHarmonic(), 'The family "solid_harmonic", or a spec of it with its parameters.')
+    filters: Filters = param(SolidHarmonic(), 'The family "solid-harmonic", a spec of it with its parameters, or "kymatio".')
     oversampling: int = param(1, "Octaves by which moduli are sampled finer than 2^j.", ge=0, le=30)
     pad: float | None = param(
         None, "Extension per side in units of sigma0 2^J; default 4, none where periodic is exact.", ge=0, le=64
@@ -121,10 +123,10 @@ class HarmonicScattering(Window):
         ParameterError
             They are of another family, or their profile lacks what is asked.
         """
-        filters = self.filters
+        filters = SolidHarmonic(profile="kymatio") if isinstance(self.filters, KymatioFamily) else self.filters
         if not isinstance(filters, SolidHarmonic):
             raise ParameterError(
-                f"{self.name}.filters", "solid harmonics are needed", expected='"solid_harmonic"', got=filters.name
+                f"{self.name}.filters", "solid harmonics are needed", expected='"solid-harmonic"', got=filters.name
             )
         if filters.profile == "kymatio":
             self._check_profile()

@@ -20,4 +20,4 @@ def scatflow_operators() -> Provided:
 @hookimpl
 def scatflow_filters() -> Provided:
     """Return the filter families."""
-    return {"solid_harmonic": "scatflow_scattering.solid_harmonics:SolidHarmonic"}
+    return {"solid-harmonic": "scatflow_scattering.solid_harmonics:SolidHarmonic"}

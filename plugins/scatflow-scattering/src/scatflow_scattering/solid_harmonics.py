@@ -33,7 +33,7 @@ SOLID_HARMONIC_SCATTERING = Reference(
 )
 
 
-@family("solid_harmonic", version=1, references=(SOLID_HARMONIC_SCATTERING,))
+@family("solid-harmonic", version=1, references=(SOLID_HARMONIC_SCATTERING,))
 class SolidHarmonic(FilterFamily):
     """Solid harmonics under a Gaussian, in three dims.
 
