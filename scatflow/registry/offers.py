@@ -22,7 +22,7 @@ BASES: Mapping[Kind, tuple[str, str]] = {
 #: Names that stand for something else where their kind is used: steps of a pipeline that no plugin provides, modules of
 #: ``sf.ops``, and what ``da.scatflow`` offers beside operators.
 RESERVED: Mapping[Kind, tuple[str, ...]] = {
-    "operators": ("dataset", "variable", "evaluation", "functions", "plot", "provenance"), "sources": ("dataset", "variable"),
+    "operators": ("dataset", "variable", "evaluation", "features", "functions", "plot", "provenance", "unstack"), "sources": ("dataset", "variable"),
 }  # fmt: skip
 #: Keywords of every call of an operator, which no parameter may be called.
 KEYWORDS = ("rechunk", "labels")

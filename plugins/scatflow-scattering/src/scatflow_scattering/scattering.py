@@ -76,7 +76,7 @@ class Scattering(Profiled):
     Complex input has wavelets of all directions in the first order: those with ``l1`` from L (Q) on have the opposite
     wave vector (``theta1`` from 180 on, in one dim a negative ``xi1``), and first-order bands are divided by sqrt(2),
     which keeps norms. Its order 0 is ``|x * phi|``, so that results are real and, but for order 0 of real input, not
-    negative (with a low-pass that is not negative, as that of all families but "tight").
+    negative (with a low-pass that is not negative, as that of all families but "tight"). Logarithms are ``ln`` of the result, or of the result plus a small number where there is silence.
 
     Raises
     ------
@@ -242,7 +242,7 @@ class Scattering(Profiled):
         yield cls(dims=("x",), J=3, Q=(2, 1), filters=Kymatio03())
         yield cls(dims=("x",), J=2, T="global", filters=Kymatio())
         yield cls(dims=("y", "x"), J=1, L=3, filters=Kymatio(), metric="index")
-        yield cls(dims=("y", "x"), J=2, L=2, T=0)
+        yield cls(dims=("x",), J=2, T=0)
         yield cls(dims=("x",), J=2, normalize="parent", paths=({"order": (1, 2)},))
 
 
