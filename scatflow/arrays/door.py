@@ -93,6 +93,10 @@ class Door:
         """Invert :meth:`fftn`."""
         return self._complex(x, s, axes, norm, forward=False)
 
+    def ifftn_reusing(self, x: Array, /, *, axes: Sequence[int]) -> Array:
+        """Invert :meth:`fftn` for an array that is not needed any more: the result may lie in its memory."""
+        return self.ifftn(x, axes=axes)
+
     def rfftn(
         self,
         x: Array,

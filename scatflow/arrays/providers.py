@@ -11,7 +11,7 @@ import ctypes
 import importlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,13 @@ class ScipyDoor(Door):
         with self._own():
             transform = self._lib.fftn if forward else self._lib.ifftn
             return transform(x, axes=axes, norm=norm, workers=self.threads)
+
+    def ifftn_reusing(self, x: Array, /, *, axes: Sequence[int]) -> Array:
+        """Invert :meth:`fftn` in place."""
+        if x.size == 0 or x.dtype.char not in "FD":
+            return super().ifftn_reusing(x, axes=axes)
+        with self._own():
+            return self._lib.ifftn(x, axes=tuple(axes), overwrite_x=True, workers=self.threads)
 
     def _r2c(self, x: Array, axes: tuple[int, ...], norm: Norm) -> Array:
         with self._own():

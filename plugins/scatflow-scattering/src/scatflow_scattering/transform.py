@@ -14,6 +14,7 @@ from scatflow_scattering.tree import Brood, Key, Path, Stack, Tree, branches
 from scatflow_wavelet.filtering import Multipliers, filtered, spread
 from scatflow_wavelet.groups import groups, parts
 from scatflow_wavelet.spectrum import axes
+from scatflow_wavelet.workspace import Rooms
 
 Array = Any
 
@@ -79,6 +80,7 @@ def scatter(xp: Any, block: Array, ndim: int, tree: Tree, bands: Mapping[Key, Mu
     # Threads share the groups of items, or the branches of the tree where there are few; the stacks are the same either way.
     found, threads = list(groups(items.shape[0], core)), getattr(xp, "threads", 1)
     outer, inner = (threads, 1) if len(found) >= threads else (1, threads)
+    rooms = Rooms()
 
     def read(group: slice, branch: Callable[[], Iterator[Stack]]) -> None:
         for stack in branch():
@@ -89,7 +91,7 @@ def scatter(xp: Any, block: Array, ndim: int, tree: Tree, bands: Mapping[Key, Mu
                 out[name][group, theirs, ...] = values[:, mine, ...]
 
     def walk(group: slice) -> None:
-        root, below = branches(xp, items[group, ...], tree, bands, average.samples())
+        root, below = branches(xp, items[group, ...], tree, bands, average.samples(), rooms)
         read(group, root)
         in_threads(inner, [partial(read, group, branch) for branch in below])
 

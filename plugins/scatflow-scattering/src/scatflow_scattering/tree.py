@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 from scatflow.errors import ParameterError
 from scatflow_wavelet.bank import Bank
-from scatflow_wavelet.filtering import Multipliers, filtered, multipliers
+from scatflow_wavelet.filtering import Multipliers, moduli, multipliers
 from scatflow_wavelet.groups import parts
 from scatflow_wavelet.layout import Band, Grid
 from scatflow_wavelet.selection import Labels, select
 from scatflow_wavelet.spectrum import axes, half_spectrum, whole_spectrum
+from scatflow_wavelet.workspace import Rooms, Workspace
 
 Array = Any
 Path = tuple[int, ...]
@@ -194,11 +195,11 @@ class Stack:
         ``U[path]``, the input itself possibly complex; valid until the walk goes on.
     """
 
-    __slots__ = ("_half", "_ndim", "_xp", "exponent", "paths", "planes")
+    __slots__ = ("_half", "_ndim", "_room", "_xp", "exponent", "paths", "planes")
 
-    def __init__(self, xp: Any, paths: tuple[Path, ...], exponent: int, planes: Array) -> None:
+    def __init__(self, xp: Any, paths: tuple[Path, ...], exponent: int, planes: Array, room: Workspace | None = None) -> None:
         self.paths, self.exponent, self.planes = paths, exponent, planes
-        self._xp, self._ndim, self._half = xp, planes.ndim - 2, None
+        self._xp, self._ndim, self._half, self._room = xp, planes.ndim - 2, None, room
 
     def half(self) -> Array:
         """Return the half spectra of the planes, computed once."""
@@ -211,7 +212,9 @@ class Stack:
         xp, planes = self._xp, self.planes[:, where, ...]
         if xp.isdtype(planes.dtype, "complex floating"):
             return xp.fft.fftn(planes, axes=axes(self._ndim))
-        return whole_spectrum(xp, self.half()[:, where, ...], planes.shape[-1], self._ndim)
+        # Depth-first, only one stack per order is in use.
+        use = ("whole", len(self.paths[0]))
+        return whole_spectrum(xp, self.half()[:, where, ...], planes.shape[-1], self._ndim, self._room, use)
 
 
 class Node:
@@ -283,6 +286,8 @@ def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers]) ->
 
 
 Branch = Callable[[], Iterator[Stack]]
+#: Computes a stack in the room of the thread that asks.
+Child = Callable[[Workspace], Stack]
 
 
 def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], samples: int = 0) -> Iterator[Stack]:
@@ -314,7 +319,7 @@ def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], 
 
 
 def branches(
-    xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], samples: int = 0
+    xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], samples: int = 0, rooms: Rooms | None = None
 ) -> tuple[Branch, Iterator[Branch]]:
     """Return what walks the parts of the tree: the root alone, and what lies below it, independent of each other.
 
@@ -322,35 +327,38 @@ def branches(
     ----------
     xp, block, tree, bands, samples
         As for :func:`stacks`, which is all of these one after the other.
+    rooms : Rooms, optional
+        Memory that is used again, from one call to the next.
 
     Returns
     -------
     (callable, iterator of callable)
         Each returns an iterator over stacks. The root is to be walked before the next one is asked for.
     """
+    mine = Rooms() if rooms is None else rooms
     root, core = Stack(xp, ((),), 0, block[:, None, ...]), tuple(block.shape[1:])
 
-    def branch(child: Callable[[], Stack]) -> Iterator[Stack]:
-        stack = child()
+    def branch(child: Child) -> Iterator[Stack]:
+        stack = child(mine.room)
         yield stack
-        yield from _below(xp, stack, tree, bands, core, samples)
+        yield from _below(xp, stack, tree, bands, core, samples, mine.room)
 
     below = (partial(branch, child) for child in _children(xp, root, tree, bands, core, samples))
     return lambda: iter((root,)), below
 
 
 def _below(
-    xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Multipliers], core: tuple[int, ...], samples: int
+    xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Multipliers], core: tuple[int, ...], samples: int, room: Workspace
 ) -> Iterator[Stack]:
     for part in _children(xp, stack, tree, bands, core, samples):
-        child = part()
+        child = part(room)
         yield child
-        yield from _below(xp, child, tree, bands, core, samples)
+        yield from _below(xp, child, tree, bands, core, samples, room)
 
 
 def _children(
     xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Multipliers], core: tuple[int, ...], samples: int
-) -> Iterator[Callable[[], Stack]]:
+) -> Iterator[Child]:
     """Yield what computes the stacks of children of a stack."""
     families = _families(stack.paths, tree)
     if not families:
@@ -367,12 +375,12 @@ def _children(
 
 def _child(
     xp: Any, spectra: Array, paths: tuple[Path, ...], exponent: int, bands: Multipliers, numbers: tuple[int, ...],
-    sizes: tuple[int, ...],
+    sizes: tuple[int, ...], room: Workspace,
 ) -> Stack:  # fmt: skip
     """Return the moduli of some bands of some planes, given as (items times planes, *grid) spectra."""
-    planes = xp.abs(filtered(xp, spectra, bands, numbers, sizes))
+    planes = moduli(xp, spectra, bands, numbers, sizes, room, ("planes", len(paths[0]) + 1))
     below = tuple((*path, n) for path in paths for n in numbers)
-    return Stack(xp, below, exponent, xp.reshape(planes, (spectra.shape[0] // len(paths), len(below), *sizes)))
+    return Stack(xp, below, exponent, xp.reshape(planes, (spectra.shape[0] // len(paths), len(below), *sizes)), room)
 
 
 def _families(paths: tuple[Path, ...], tree: Tree) -> list[tuple[slice, tuple[Brood, ...]]]:

@@ -7,7 +7,7 @@ tiles of the frequency plane, so that a few large array operations do the work.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from scatflow.arrays import is_numpy
 from scatflow_wavelet.bank import Bank, cast
 from scatflow_wavelet.layout import Grid, Multiplier
 from scatflow_wavelet.spectrum import DEVIATIONS, NEGLIGIBLE, Array, axes, conjugate, fit
+from scatflow_wavelet.workspace import Workspace
 
 #: Tiles per axis at most: finer ones would follow a band more closely and cost more calls than they save.
 _CUTS = 8
@@ -178,26 +179,30 @@ def filtered(xp: Any, spectrum: Array, bands: Multipliers, numbers: Sequence[int
     """
     chosen = [bands.numbers.index(n) for n in numbers]
     if isinstance(bands, Runs):
-        products = _folded(spectrum, bands, chosen, sizes)
-    else:
-        parts = [_product(xp, spectrum, bands.tiles[k], sizes) for k in chosen]
-        products = parts[0][:, None, ...] if len(parts) == 1 else xp.stack(parts, axis=1)
+        return xp.fft.ifftn_reusing(_folded(spectrum, bands, chosen, sizes, Workspace()), axes=axes(len(sizes)))
+    parts = [_product(xp, spectrum, bands.tiles[k], sizes) for k in chosen]
+    products = parts[0][:, None, ...] if len(parts) == 1 else xp.stack(parts, axis=1)
     return xp.fft.ifftn(products, axes=axes(len(sizes)))
 
 
-def _folded(spectrum: Array, bands: Runs, chosen: list[int], sizes: tuple[int, ...]) -> Array:
+def moduli(
+    xp: Any, spectrum: Array, bands: Multipliers, numbers: Sequence[int], sizes: tuple[int, ...], room: Workspace, use: Hashable
+) -> Array:
+    """Return the moduli of what :func:`filtered` returns: real planes, on numpy arrays in ``room`` for this ``use``."""
+    if not isinstance(bands, Runs):
+        return xp.abs(filtered(xp, spectrum, bands, numbers, sizes))
+    chosen = [bands.numbers.index(n) for n in numbers]
+    planes = xp.fft.ifftn_reusing(_folded(spectrum, bands, chosen, sizes, room), axes=axes(len(sizes)))
+    return np.abs(planes, out=room.array(use, planes.shape, planes.real.dtype))
+
+
+def _folded(spectrum: Array, bands: Runs, chosen: list[int], sizes: tuple[int, ...], room: Workspace) -> Array:
     from scatflow_wavelet.compiled import fold
 
     items = spectrum.shape[0]
-    out = np.empty((items, len(chosen), math.prod(sizes[:-1]), sizes[-1]), dtype=spectrum.dtype)
-    fold(
-        np.ascontiguousarray(spectrum).reshape(items, -1),
-        bands.pointer,
-        bands.runs,
-        bands.values,
-        np.asarray(chosen, dtype=np.int64),
-        out,
-    )
+    out = room.array("products", (items, len(chosen), math.prod(sizes[:-1]), sizes[-1]), spectrum.dtype)
+    flat = np.ascontiguousarray(spectrum).reshape(items, -1)
+    fold(flat, bands.pointer, bands.runs, bands.values, np.asarray(chosen, dtype=np.int64), out)
     return out.reshape(items, len(chosen), *sizes)
 
 

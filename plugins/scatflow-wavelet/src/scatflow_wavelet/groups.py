@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 #: Samples of the planes of one group of items: small enough for the cache, large enough that calls do not dominate.
-_SAMPLES = 1 << 16
+_SAMPLES = 1 << 15
 #: Samples of sibling planes computed together: about half of a core's second-level cache, as complex numbers.
 _TOGETHER = 1 << 17
 #: Lines transformed together in one dim at least: transforms of several lines use vector units and take a third of the
@@ -47,7 +47,7 @@ def groups(count: int, core: tuple[int, ...]) -> Iterator[slice]:
 
     Examples
     --------
-    >>> [(part.start, part.stop) for part in groups(5, (128, 256))]
+    >>> [(part.start, part.stop) for part in groups(5, (128, 128))]
     [(0, 2), (2, 4), (4, 5)]
     """
     size = group_size(core)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 
 from scatflow.arrays import is_numpy
+from scatflow_wavelet.workspace import Workspace
 
 Array = Any
 
@@ -32,7 +34,7 @@ def half_spectrum(xp: Any, plane: Array, ndim: int) -> Array:
     return xp.fft.rfftn(plane, axes=axes(ndim))
 
 
-def whole_spectrum(xp: Any, half: Array, n: int, ndim: int) -> Array:
+def whole_spectrum(xp: Any, half: Array, n: int, ndim: int, room: Workspace | None = None, use: Hashable = "whole") -> Array:
     """Return all frequencies of a real plane from its half spectrum.
 
     Parameters
@@ -45,13 +47,15 @@ def whole_spectrum(xp: Any, half: Array, n: int, ndim: int) -> Array:
         Length of the last axis.
     ndim : int
         Number of core axes; along the others among them, negative frequencies mirror too.
+    room, use : Workspace and hashable, optional
+        Where the result may lie, for numpy arrays.
 
     Returns
     -------
     array of complex, shape (..., n)
     """
     if is_numpy(xp):
-        return _expanded(half, n, ndim)
+        return _expanded(half, n, ndim, Workspace() if room is None else room, use)
     known = half.shape[-1]
     tail = xp.flip(half[..., 1 : n - known + 1], axis=-1)
     for axis in axes(ndim)[:-1]:
@@ -66,7 +70,7 @@ def _negate(xp: Any, values: Array, axis: int) -> Array:
     return xp.concat([first, xp.flip(rest, axis=axis)], axis=axis)
 
 
-def _expanded(half: Array, n: int, ndim: int) -> Array:
+def _expanded(half: Array, n: int, ndim: int, room: Workspace, use: Hashable) -> Array:
     from scatflow_wavelet.compiled import expand
 
     leading = half.shape[half.ndim - ndim : -1]
@@ -75,7 +79,7 @@ def _expanded(half: Array, n: int, ndim: int) -> Array:
     for axis, length in enumerate(leading):
         negative = -np.arange(length) % length
         mirror = mirror * length + negative.reshape([-1 if k == axis else 1 for k in range(len(leading))])
-    out = np.empty((*half.shape[:-1], n), dtype=half.dtype)
+    out = room.array(use, (*half.shape[:-1], n), half.dtype)
     expand(np.ascontiguousarray(half).reshape(-1, rows, half.shape[-1]), mirror.ravel(), out.reshape(-1, rows, n))
     return out
 
