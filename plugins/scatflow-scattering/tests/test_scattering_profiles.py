@@ -92,6 +92,36 @@ def distances(ours, theirs, order, axis):
     return [float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in taken]
 
 
+@pytest.mark.parametrize(("J", "Q", "N"), [(5, 1, 500), (6, (8, 2), 1009), (4, (4, 1), 300), (4, 1, 16)])
+def test_planes_without_averages(rng, J, Q, N):
+    x = series(rng, N, 2)
+    theirs = call(peer("Scattering1D", J=J, shape=N, Q=Q, average=False, out_type="dict"), x.values)
+    ours = sf.ops.scattering(x, dims="t", J=J, Q=Q, T=0, filters="kymatio-0.3")
+    found = {}
+    for node in ours.children.values():
+        (array,) = node.data_vars.values()
+        for k in range(array.sizes["path"]):
+            one = array.isel(path=k)
+            found[tuple(int(one[f"n{m}"]) for m in (1, 2) if one[f"n{m}"] >= 0)] = one
+    assert set(found) == set(theirs)
+    for key, values in theirs.items():
+        assert found[key].shape == values.shape
+        assert np.linalg.norm(found[key] - values) <= 1e-6 * np.linalg.norm(values)
+
+
+def test_where_planes_without_averages_lie(rng):
+    x = xr.DataArray(np.zeros(1000), dims="t")
+    x[700] = 1.0
+    planes = sf.ops.scattering(x, dims="t", J=5, T=0, order=1, filters="kymatio")
+    for name, node in planes.children.items():
+        (array,) = node.data_vars.values()
+        step = 1 if name == "order0" else 2 ** int(name[1:])
+        index = range(-524 % step, 1000, step)  # of 2048 samples, 524 lie before the signal
+        assert array.sizes["t"] == len(index)
+        for k in range(array.sizes["path"]):
+            assert abs(index[int(array.isel(path=k).argmax("t"))] - 700) <= step
+
+
 @pytest.mark.parametrize(("J", "Q", "N", "T", "stride"), TIME)
 def test_the_release_in_one_dim(rng, record_property, J, Q, N, T, stride):
     data, theirs = series(rng, N, 2, 3), released(J, Q, N, T, stride)
@@ -275,7 +305,8 @@ REFUSED = {
     "crossing Q": (T, {"Q": (1, 3)}, ["scattering.Q", "have lower centers", "got Q=(1, 3), J=3", "Choose another Q or J"]),
     "periodic": (T, {"boundary": "periodic"}, ["scattering.boundary", "with these parameters", "'reflect'", "got periodic"]),
     "zeros": (T, {"boundary": ("zero",)}, ["scattering.boundary", "got zero", 'boundary="reflect"']),
-    "no average": (T, {"T": 0}, ["scattering.T", "planes without averages are not", "got 0"]),
+    "no average but a stride": (T, {"T": 0, "stride": 2}, ["scattering.stride", "not averaged", "None with T=0"]),
+    "image without average": (YX, {"T": 0}, ["scattering.T", "in two dims it is 2^J", "got 0"]),
     "half a sample": (T, {"T": 0.5}, ["scattering.T", "at least one sample", "T >= 1", "got 0.5"]),
     "long T": (T, {"T": 65.0}, ["scattering.T", "fit the data", "0 < T <= 64"]),
     "T not a number": (T, {"T": math.nan}, ["scattering.T", "0 < T <= 64", "got nan"]),

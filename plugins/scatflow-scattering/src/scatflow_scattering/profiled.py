@@ -42,10 +42,10 @@ class Profiled(TreeParameters, Window):
         profile = self.conventions()
         return profile.finer, profile.coarsest
 
-    def samples(self, at: Place, role: str) -> range:
-        """Return where the results inside a block lie."""
-        profile = self.conventions()
-        return at.samples(role, profile.step, profile.samples(at.size[role], len(at.size)).start)
+    def samples(self, at: Place, role: str, step: int | None = None) -> range:
+        """Return where the results inside a block lie, or samples of planes on a grid of a step."""
+        index = self.conventions().samples(at.size[role], len(at.size), step)
+        return at.samples(role, index.step, index.start)
 
     def check(self, spec: ArraySpec, names: tuple[str, ...]) -> None:
         """Raise ParameterError for averages that are not offered, and for what the family's profile does not have."""

@@ -110,14 +110,18 @@ class Scattering(Profiled):
             return ready._labelled(spec.without(*names), spec, tree, tree.paths)
         if self.T == 0:
             results = {
-                name: ready._labelled(_every(spec, names, 2 ** tree.exponent(paths[0])), spec, tree, paths)
+                name: ready._labelled(ready._sampled(spec, names, 2 ** tree.exponent(paths[0])), spec, tree, paths)
                 for name, paths in by_octave(tree).items()
             }
             return results | ({"order0": results["order0"].with_dtype(spec.dtype)} if "order0" in results else {})
-        result, profile = spec, ready.conventions()
+        return ready._labelled(ready._sampled(spec, names), spec, tree, tree.paths)
+
+    def _sampled(self, spec: ArraySpec, names: tuple[str, ...], step: int | None = None) -> ArraySpec:
+        """Return an input whose core dims are sampled like results, or like planes on a grid of a step."""
+        profile = self.conventions()
         for dim in names:
-            result = result.sampled(dim, profile.samples(spec.sizes[dim], ndim))
-        return ready._labelled(result, spec, tree, tree.paths)
+            spec = spec.sampled(dim, profile.samples(spec.sizes[dim], len(names), step))
+        return spec
 
     def _labelled(self, result: ArraySpec, spec: ArraySpec, tree: Tree, paths: tuple[Path, ...]) -> ArraySpec:
         """Return a result, whose core dims are sampled already, with the labels of its paths."""
@@ -209,7 +213,7 @@ class Scattering(Profiled):
         if self.T == "global":
             return Mean(tuple((at.core[r][0] - at.start[r], at.core[r][1] - at.start[r]) for r in roles))
         if self.T == 0:
-            kept = {e: [at.samples(r, 2**e) for r in roles] for e in {tree.exponent(path) for path in tree.paths}}
+            kept = {e: [self.samples(at, r, 2**e) for r in roles] for e in {tree.exponent(path) for path in tree.paths}}
             planes = {
                 e: tuple(slice((s.start - at.start[r]) >> e, None) for r, s in zip(roles, kept[e], strict=True)) for e in kept
             }
@@ -244,12 +248,6 @@ class Scattering(Profiled):
         yield cls(dims=("y", "x"), J=1, L=3, filters=Kymatio(), metric="index")
         yield cls(dims=("x",), J=2, T=0)
         yield cls(dims=("x",), J=2, normalize="parent", paths=({"order": (1, 2)},))
-
-
-def _every(spec: ArraySpec, names: tuple[str, ...], step: int) -> ArraySpec:
-    for dim in names:
-        spec = spec.strided(dim, step)
-    return spec
 
 
 def _input_alone(tree: Tree) -> Tree:

@@ -62,9 +62,7 @@ def check_time(name: str, asked: Mapping[str, Any], largest: int, released: bool
         )
     if T == "global" and stride is not None:
         raise refusal(f"{subject}.stride", name, "a global average has no stride", None, stride, "Leave it out.")
-    if T == 0:
-        raise refusal(f"{subject}.T", name, "its planes without averages are not", "T >= 1", T, "Raise T.")
-    if T is not None and T != "global" and T < 1:
+    if T is not None and T not in (0, "global") and T < 1:
         raise refusal(f"{subject}.T", name, "the averaging scale is at least one sample", "T >= 1", T, "Raise T.")
     if stride is not None and (stride & (stride - 1) or stride > largest):
         raise refusal(f"{subject}.stride", name, "the stride is a power of two up to T", f"1, 2, ..., {largest}", stride,

@@ -56,12 +56,12 @@ class KymatioProfile(Profile):
         """Exponent of the stride: planes are never coarser than results."""
         return self.step.bit_length() - 1
 
-    def samples(self, size: int, ndim: int) -> range:
-        """Return the input indices of the results along an axis."""
+    def samples(self, size: int, ndim: int, step: int | None = None) -> range:
+        """Return the input indices of the results along an axis; of planes without averages in one dim alone."""
         before, _ = self.margins(size, ndim)
-        first = -before % self.step
+        first = -before % (self.step if step is None else step)
         if ndim == 1:
-            return range(first, size, self.step)
+            return range(first, size, self.step if step is None else step)
         return range(first, first + size // self.step * self.step, self.step)
 
     def margins(self, size: int, ndim: int) -> tuple[int, int]:

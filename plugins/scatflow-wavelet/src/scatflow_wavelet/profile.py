@@ -68,9 +68,12 @@ class Profile:
         """Exponent beyond which planes are not sampled more coarsely; None for no limit."""
         return None
 
-    def samples(self, size: int, ndim: int) -> range:
-        """Return the input indices of the results along an axis of so many samples, one of ``ndim`` core axes."""
-        return range(0, size, self.step)
+    def samples(self, size: int, ndim: int, step: int | None = None) -> range:
+        """Return the input indices of the results along an axis of so many samples, one of ``ndim`` core axes.
+
+        ``step`` is that of planes without averages; default that of averages.
+        """
+        return range(0, size, self.step if step is None else step)
 
     def margins(self, size: int, ndim: int) -> tuple[int, int]:
         """Return by how much an axis is extended before and after; asked where the profile is exact."""
