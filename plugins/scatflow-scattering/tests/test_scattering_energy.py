@@ -7,7 +7,7 @@ import pytest
 
 from scatflow.arrays import namespace
 from scatflow_scattering.scattering import Scattering
-from scatflow_scattering.tree import filters, walk
+from scatflow_scattering.walk import filters, walk
 from scatflow_wavelet.morlet import Morlet
 from scatflow_wavelet.tight import Tight
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scatflow_scattering.tree import Path, Stack, Tree
+from scatflow_scattering.tree import Path, Tree
+from scatflow_scattering.walk import Stack
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.layout import Grid
 from scatflow_wavelet.smoothing import Low, averaged, low_pass, unsmooth

@@ -17,7 +17,8 @@ from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_scattering.budget import tree_cost
 from scatflow_scattering.parameters import TreeParameters
 from scatflow_scattering.ratios import ratios
-from scatflow_scattering.tree import Node, Path, Tree, filters, walk
+from scatflow_scattering.tree import Path, Tree
+from scatflow_scattering.walk import Node, filters, walk
 from scatflow_wavelet.groups import groups
 from scatflow_wavelet.labels import aspect_of
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING

@@ -18,7 +18,8 @@ from scatflow_scattering.budget import scattering_cost
 from scatflow_scattering.profiled import Profiled
 from scatflow_scattering.ratios import Ratios, ratios
 from scatflow_scattering.transform import pull, scatter
-from scatflow_scattering.tree import Path, Tree, filters
+from scatflow_scattering.tree import Path, Tree
+from scatflow_scattering.walk import filters
 from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.kymatio import Kymatio, Kymatio03
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS

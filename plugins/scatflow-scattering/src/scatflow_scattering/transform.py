@@ -10,7 +10,8 @@ from typing import Any
 
 from scatflow.arrays import in_threads
 from scatflow_scattering.averages import Average, Unaveraged
-from scatflow_scattering.tree import Brood, Key, Path, Stack, Tree, branches
+from scatflow_scattering.tree import Brood, Key, Path, Tree
+from scatflow_scattering.walk import Stack, branches
 from scatflow_wavelet.filtering import Multipliers, filtered, spread
 from scatflow_wavelet.groups import groups, parts
 from scatflow_wavelet.spectrum import axes
@@ -24,9 +25,15 @@ class _Places:
 
     def __init__(self, results: Mapping[str, tuple[Path, ...]]) -> None:
         self._of = {path: (name, k) for name, paths in results.items() for k, path in enumerate(paths)}
+        self._known: dict[tuple[Path, ...], list[tuple[str, slice, slice]]] = {}
 
     def runs(self, paths: tuple[Path, ...]) -> list[tuple[str, slice, slice]]:
         """Return the planes of a stack that are wanted: (result, slice of planes, slice of its paths), few and long."""
+        if paths not in self._known:
+            self._known[paths] = self._found(paths)
+        return self._known[paths]
+
+    def _found(self, paths: tuple[Path, ...]) -> list[tuple[str, slice, slice]]:
         runs: list[list[Any]] = []
         for mine, path in enumerate(paths):
             if path not in self._of:
@@ -53,7 +60,7 @@ def scatter(xp: Any, block: Array, ndim: int, tree: Tree, bands: Mapping[Key, Mu
     tree : Tree
         The paths.
     bands : mapping
-        As :func:`scatflow_scattering.tree.filters` gives them.
+        As :func:`scatflow_scattering.walk.filters` gives them.
     average : Average
         How planes become coefficients.
 

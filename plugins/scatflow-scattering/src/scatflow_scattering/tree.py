@@ -1,28 +1,22 @@
-"""The scattering tree: which paths there are, on which grids, and the one walk through them.
+"""The scattering tree: which paths there are, and on which grids.
 
 ``U[()] = x`` and ``U[p + n] = |U[p] * psi_n|``, sampled on absolute multiples of ``2^max(0, j_n - a)``, a being the
-oversampling. The walk is depth-first: it holds one plane per order, or a few small siblings, and never the planes of two branches.
+oversampling.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, Literal
+from functools import cached_property
+from typing import Literal
 
 from scatflow.errors import ParameterError
 from scatflow_wavelet.bank import Bank
-from scatflow_wavelet.filtering import Multipliers, moduli, multipliers
-from scatflow_wavelet.groups import parts
-from scatflow_wavelet.layout import Band, Grid
+from scatflow_wavelet.layout import Band
 from scatflow_wavelet.selection import Labels, select
-from scatflow_wavelet.spectrum import axes, half_spectrum, whole_spectrum
-from scatflow_wavelet.workspace import Rooms, Workspace
 
-Array = Any
 Path = tuple[int, ...]
 Kind = Literal["increasing", "all"]
 #: Filters by (first order with the same bank, exponent of the grid they are applied on, exponent of the result).
@@ -42,6 +36,9 @@ class Brood:
     def key(self) -> Key:
         """Which filters take the plane to its children."""
         return (self.first, self.source, self.exponent)
+
+
+Family = tuple[slice, tuple[Brood, ...]]
 
 
 @dataclass(frozen=True)
@@ -107,6 +104,27 @@ class Tree:
             result[path] = known.setdefault(broods, broods)  # one object for equal ones: the walk compares by identity
         return result
 
+    def families(self, paths: tuple[Path, ...]) -> list[Family]:
+        """Return runs of planes of a stack that have the same children: (slice of the planes, broods)."""
+        if paths not in self._families:
+            self._families[paths] = _runs_of_equal([self.broods.get(path, ()) for path in paths])
+        return self._families[paths]
+
+    def below(self, paths: tuple[Path, ...], numbers: tuple[int, ...]) -> tuple[Path, ...]:
+        """Return the paths that go on from each of these with each of the bands."""
+        if (paths, numbers) not in self._below:
+            self._below[paths, numbers] = tuple((*path, n) for path in paths for n in numbers)
+        return self._below[paths, numbers]
+
+    # What follows from the paths of a stack is needed for every group of items: some hundred stacks per tree.
+    @cached_property
+    def _families(self) -> dict[tuple[Path, ...], list[Family]]:
+        return {}
+
+    @cached_property
+    def _below(self) -> dict[tuple[tuple[Path, ...], tuple[int, ...]], tuple[Path, ...]]:
+        return {}
+
     @cached_property
     def _first(self) -> tuple[int, ...]:
         return tuple(self.banks.index(bank) for bank in self.banks)
@@ -119,6 +137,17 @@ class Tree:
             for brood in broods:
                 needed.setdefault(brood.key, set()).update(brood.numbers)
         return {key: tuple(sorted(numbers)) for key, numbers in needed.items()}
+
+
+def _runs_of_equal(broods: list[tuple[Brood, ...]]) -> list[Family]:
+    """Return runs of one object, of those that are not empty."""
+    runs: list[Family] = []
+    for index, found in enumerate(broods):
+        if runs and runs[-1][1] is found and runs[-1][0].stop == index:
+            runs[-1] = (slice(runs[-1][0].start, index + 1), found)
+        elif found:
+            runs.append((slice(index, index + 1), found))
+    return runs
 
 
 def grow(
@@ -180,216 +209,3 @@ def _check_grids(paths: Sequence[tuple[Band, ...]], oversampling: int, subject: 
             expected=f"oversampling >= {worst}", got=f'tree="all", oversampling={oversampling}',
             remedy=f'Use oversampling={worst}, or tree="increasing".', code="TreeSubsampled",
         )  # fmt: skip
-
-
-class Stack:
-    """Sibling planes of the walk, on one grid: their paths and, once asked for, their half spectra.
-
-    Attributes
-    ----------
-    paths : tuple of tuple of int
-        Band numbers per plane.
-    exponent : int
-        The planes lie on absolute multiples of 2^exponent.
-    planes : array of real, shape (items, planes, *grid)
-        ``U[path]``, the input itself possibly complex; valid until the walk goes on.
-    """
-
-    __slots__ = ("_half", "_ndim", "_room", "_xp", "exponent", "paths", "planes")
-
-    def __init__(self, xp: Any, paths: tuple[Path, ...], exponent: int, planes: Array, room: Workspace | None = None) -> None:
-        self.paths, self.exponent, self.planes = paths, exponent, planes
-        self._xp, self._ndim, self._half, self._room = xp, planes.ndim - 2, None, room
-
-    def half(self) -> Array:
-        """Return the half spectra of the planes, computed once."""
-        if self._half is None:
-            self._half = half_spectrum(self._xp, self.planes, self._ndim)
-        return self._half
-
-    def spectra(self, where: slice) -> Array:
-        """Return the whole spectra of some planes: shape (items, planes, *grid)."""
-        xp, planes = self._xp, self.planes[:, where, ...]
-        if xp.isdtype(planes.dtype, "complex floating"):
-            return xp.fft.fftn(planes, axes=axes(self._ndim))
-        # Depth-first, only one stack per order is in use.
-        use = ("whole", len(self.paths[0]))
-        return whole_spectrum(xp, self.half()[:, where, ...], planes.shape[-1], self._ndim, self._room, use)
-
-
-class Node:
-    """One plane of the walk: its path, its grid and, once asked for, its half spectrum.
-
-    Attributes
-    ----------
-    path : tuple of int
-        Band numbers.
-    exponent : int
-        The plane lies on absolute multiples of 2^exponent.
-    plane : array of real, shape (items, *grid)
-        ``U[path]``; valid until the walk goes on.
-    """
-
-    __slots__ = ("_index", "_stack", "exponent", "path", "plane")
-
-    def __init__(self, stack: Stack, index: int) -> None:
-        self.path, self.exponent = stack.paths[index], stack.exponent
-        self.plane = stack.planes[:, index, ...]
-        self._stack, self._index = stack, index
-
-    def half(self) -> Array:
-        """Return the half spectrum of the plane, computed once."""
-        return self._stack.half()[:, self._index, ...]
-
-
-def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None) -> dict[Key, Multipliers]:
-    """Return every filter of the tree for blocks of one shape.
-
-    Parameters
-    ----------
-    tree : Tree
-        The paths.
-    shape : tuple of int
-        Core shape of the blocks; every length a multiple of 2^J.
-    xp, dtype, device
-        Library, real dtype and device of the values.
-
-    Returns
-    -------
-    dict
-        Key -> multipliers, as :func:`walk` takes them.
-    """
-    result = {}
-    for (first, source, target), numbers in tree.edges.items():
-        grid = Grid(tuple(length >> source for length in shape), 2**source)
-        result[first, source, target] = multipliers(tree.banks[first], numbers, grid, 2 ** (target - source), xp, dtype, device)
-    return result
-
-
-def walk(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers]) -> Iterator[Node]:
-    """Yield the planes of the tree one by one, each before those below it.
-
-    Parameters
-    ----------
-    xp, block, tree, bands
-        As for :func:`stacks`.
-
-    Yields
-    ------
-    Node
-        ``path``, ``exponent``, ``plane`` of shape (items, *core / 2^exponent) and ``half()``; to be used before the
-        next step.
-    """
-    for stack in stacks(xp, block, tree, bands):
-        for index in range(len(stack.paths)):
-            yield Node(stack, index)
-
-
-Branch = Callable[[], Iterator[Stack]]
-#: Computes a stack in the room of the thread that asks.
-Child = Callable[[Workspace], Stack]
-
-
-def stacks(xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], samples: int = 0) -> Iterator[Stack]:
-    """Yield the planes of the tree, depth-first, small siblings together so that calls do not dominate.
-
-    Parameters
-    ----------
-    xp : Namespace
-        The block's namespace.
-    block : array of real, shape (items, *core)
-        Periodic planes; every core length a multiple of 2^J.
-    tree : Tree
-        The paths; planes that only lead to wanted paths are yielded too.
-    bands : mapping
-        As :func:`filters` gives them.
-    samples : int, optional
-        Samples of what is made of a plane, where that is more than the plane has; limits the siblings of a stack.
-
-    Yields
-    ------
-    Stack
-        ``paths``, ``exponent``, ``planes`` of shape (items, siblings, *core / 2^exponent) and ``half()``; to be used
-        before the next step.
-    """
-    root, below = branches(xp, block, tree, bands, samples)
-    yield from root()
-    for branch in below:
-        yield from branch()
-
-
-def branches(
-    xp: Any, block: Array, tree: Tree, bands: Mapping[Key, Multipliers], samples: int = 0, rooms: Rooms | None = None
-) -> tuple[Branch, Iterator[Branch]]:
-    """Return what walks the parts of the tree: the root alone, and what lies below it, independent of each other.
-
-    Parameters
-    ----------
-    xp, block, tree, bands, samples
-        As for :func:`stacks`, which is all of these one after the other.
-    rooms : Rooms, optional
-        Memory that is used again, from one call to the next.
-
-    Returns
-    -------
-    (callable, iterator of callable)
-        Each returns an iterator over stacks. The root is to be walked before the next one is asked for.
-    """
-    mine = Rooms() if rooms is None else rooms
-    root, core = Stack(xp, ((),), 0, block[:, None, ...]), tuple(block.shape[1:])
-
-    def branch(child: Child) -> Iterator[Stack]:
-        stack = child(mine.room)
-        yield stack
-        yield from _below(xp, stack, tree, bands, core, samples, mine.room)
-
-    below = (partial(branch, child) for child in _children(xp, root, tree, bands, core, samples))
-    return lambda: iter((root,)), below
-
-
-def _below(
-    xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Multipliers], core: tuple[int, ...], samples: int, room: Workspace
-) -> Iterator[Stack]:
-    for part in _children(xp, stack, tree, bands, core, samples):
-        child = part(room)
-        yield child
-        yield from _below(xp, child, tree, bands, core, samples, room)
-
-
-def _children(
-    xp: Any, stack: Stack, tree: Tree, bands: Mapping[Key, Multipliers], core: tuple[int, ...], samples: int
-) -> Iterator[Child]:
-    """Yield what computes the stacks of children of a stack."""
-    families = _families(stack.paths, tree)
-    if not families:
-        return
-    items, ndim = stack.planes.shape[0], len(core)
-    for where, broods in families:
-        paths, whole = stack.paths[where], stack.spectra(where)
-        spectra = xp.reshape(whole, (items * len(paths), *whole.shape[2:]))
-        for brood in broods:
-            sizes = tuple(length >> brood.exponent for length in core)
-            for numbers in parts(brood.numbers, spectra.shape[0], max(samples, math.prod(sizes)), ndim):
-                yield partial(_child, xp, spectra, paths, brood.exponent, bands[brood.key], numbers, sizes)
-
-
-def _child(
-    xp: Any, spectra: Array, paths: tuple[Path, ...], exponent: int, bands: Multipliers, numbers: tuple[int, ...],
-    sizes: tuple[int, ...], room: Workspace,
-) -> Stack:  # fmt: skip
-    """Return the moduli of some bands of some planes, given as (items times planes, *grid) spectra."""
-    planes = moduli(xp, spectra, bands, numbers, sizes, room, ("planes", len(paths[0]) + 1))
-    below = tuple((*path, n) for path in paths for n in numbers)
-    return Stack(xp, below, exponent, xp.reshape(planes, (spectra.shape[0] // len(paths), len(below), *sizes)), room)
-
-
-def _families(paths: tuple[Path, ...], tree: Tree) -> list[tuple[slice, tuple[Brood, ...]]]:
-    """Return runs of planes that have the same children: (slice of the planes, broods)."""
-    runs: list[tuple[slice, tuple[Brood, ...]]] = []
-    for index, path in enumerate(paths):
-        broods = tree.broods.get(path, ())
-        if runs and runs[-1][1] is broods and runs[-1][0].stop == index:
-            runs[-1] = (slice(runs[-1][0].start, index + 1), broods)
-        elif broods:
-            runs.append((slice(index, index + 1), broods))
-    return runs
