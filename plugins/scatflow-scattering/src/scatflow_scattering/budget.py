@@ -62,20 +62,25 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
 
 
 def _working(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
-    """Return real numbers per item alive at most: spectra on the way down, and the largest stack or what is made of it."""
+    """Return real numbers per item alive at most: planes and spectra of a stack per order, and what is made for a stack."""
     planes: dict[Path, int] = {(): 1}
-    spectra = [0] * (tree.depth + 1)
+    spectra, moduli = [0] * (tree.depth + 1), [0] * (tree.depth + 1)
     widest = 2 * size + 4 * samples
     for path in sorted(tree.broods, key=len):
+        k = len(path)
         # Half and whole spectra of all planes of the stack.
-        spectra[len(path)] = max(spectra[len(path)], 3 * planes[path] * (size >> (tree.exponent(path) * ndim)))
+        spectra[k] = max(spectra[k], 3 * planes[path] * (size >> (tree.exponent(path) * ndim)))
         for brood in tree.broods[path]:
             m = size >> (brood.exponent * ndim)
             most = max(planes[path], together(items, max(samples, m), ndim))
             count = min(planes[path] * len(brood.numbers), most)
             planes |= {(*path, n): count for n in brood.numbers}
-            widest = max(widest, count * max(5 * m, 2 * m + 6 * samples))
-    return sum(spectra) + widest
+            moduli[k + 1] = max(moduli[k + 1], count * m)
+            # Products, their transform where that is not in place; or an average, from a half spectrum at most, of which a
+            # low-pass that is negligible nowhere takes all frequencies, copied for the mirrored ones and for the product.
+            dense = any(bank.family.dense for bank in tree.banks)
+            widest = max(widest, count * max(8 * m if dense else 4 * m, m + 6 * samples))
+    return sum(spectra) + sum(moduli) + widest
 
 
 def _real_transform(size: int) -> float:

@@ -153,8 +153,9 @@ def stored_bytes(bank: Bank, n: int, grid: Grid, factor: int, real: int) -> int:
 
 def building_bytes(bank: Bank, size: int, stored: int) -> int:
     """Return about how many bytes are needed beside the result while filters that take ``stored`` are built on ``size`` samples."""
-    # A filter is evaluated in float64, by two planes of its size, its support found by two more; a causal one by six complex.
-    return (12 if bank.family.causal else 4) * 8 * size + stored
+    # A filter is evaluated in float64, by two planes of its size, its support found by two more; a causal one, or one that is
+    # negligible nowhere, by six complex.
+    return (12 if bank.family.causal or bank.family.dense else 4) * 8 * size + stored
 
 
 def filtered(xp: Any, spectrum: Array, bands: Multipliers, numbers: Sequence[int], sizes: tuple[int, ...]) -> Array:
