@@ -68,6 +68,8 @@ LIKE_THE_PEER: dict[int, dict[str, Any]] = {
 #: Core dims by number of axes, the first of which counts items.
 DIMS = {2: ("x",), 3: ("y", "x"), 4: ("z", "y", "x")}
 Call = Callable[[], Any]
+#: Variable that tells processes of a run where the peer's filters are kept.
+FOLDER = "SCATTERING_BENCHMARK"
 #: Seconds in which the peer built filters that were kept.
 BUILT: list[float] = []
 ALL_CORES = os.sched_getaffinity(0) if platform.system() == "Linux" else set(range(os.cpu_count() or 1))
@@ -135,26 +137,29 @@ def hold(threads: int) -> None:
         sys.modules["torch"].set_num_threads(threads)
 
 
-def keep_filters() -> None:
-    """Let the peer build its filters of a size once per run, not once per back end and process: it takes minutes."""
-    from kymatio.scattering2d.frontend import base_frontend
+class KeptFilters:
+    """The peer's filters of a size, built once per run, not once per back end and process: it takes minutes."""
 
-    build = base_frontend.filter_bank
-    if getattr(build, "kept", False):
-        return
+    def __init__(self, build: Callable[..., Any]) -> None:
+        self._build = build
 
-    def kept(*sizes: int) -> Any:
-        file = Path(os.environ.setdefault("SCATTERING_BENCHMARK", tempfile.mkdtemp())) / f"{sizes}.pickle"
+    def __call__(self, *sizes: int) -> Any:
+        file = Path(os.environ[FOLDER]) / f"{sizes}.pickle"
         if not file.exists():
             began = time.perf_counter()
-            filters = build(*sizes)
+            filters = self._build(*sizes)
             file.write_bytes(pickle.dumps((time.perf_counter() - began, filters)))
         seconds, filters = pickle.loads(file.read_bytes())
         BUILT.append(seconds)
         return filters
 
-    kept.kept = True  # type: ignore[attr-defined]
-    base_frontend.filter_bank = kept
+
+def keep_filters() -> None:
+    """Let the peer ask :class:`KeptFilters` for its filters."""
+    from kymatio.scattering2d.frontend import base_frontend
+
+    if not isinstance(base_frontend.filter_bank, KeptFilters):
+        base_frontend.filter_bank = KeptFilters(base_frontend.filter_bank)
 
 
 def harmonic_peer() -> Any:
@@ -317,10 +322,12 @@ def main() -> None:
         return
     target = options.output or (None if options.quick or options.fft != "scipy" else RESULTS)
     cases = {name: found for name, found in (QUICK if options.quick else CASES).items() if options.only in name}
-    for name, (shape, parameters) in cases.items():
-        rows = case(name, shape, parameters, options.runs, options.fft)
-        if target is not None:
-            write(target, name, rows)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[FOLDER] = folder
+        for name, (shape, parameters) in cases.items():
+            rows = case(name, shape, parameters, options.runs, options.fft)
+            if target is not None:
+                write(target, name, rows)
 
 
 def write(target: Path, name: str, rows: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from scatflow.advice.table import Advice, readable
-from scatflow.contract import Operator, Ref
+from scatflow.contract import Operator, Ref, Window
 from scatflow.errors import ChunkError, DimensionError, ParameterError, near
 from scatflow.graph import Call, bind
 from scatflow.labels import spec_of
@@ -160,8 +160,9 @@ def _octaves(bound: Any, extent: Sequence[float], coarsest: float, most: int, re
 def _border(call: Call) -> float:
     """Return the share of outputs that something beyond a border can change."""
     kernel = call.kernel
+    assert isinstance(kernel.operator, Window)
     try:
-        reach: Any = kernel.operator.depth(TOUCHED)  # type: ignore[attr-defined]
+        reach = kernel.operator.depth(TOUCHED)
     except ChunkError:  # no finite reach
         return 1.0
     inside = 1.0

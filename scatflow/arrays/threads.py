@@ -6,6 +6,7 @@ never depend on the number of threads, so neither do the bytes of a result.
 
 from __future__ import annotations
 
+import contextvars
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,7 @@ def in_threads(count: int, parts: Sequence[Callable[[], T]]) -> list[T]:
         return [part() for part in parts]
     pool = ThreadPoolExecutor(min(count, len(parts)))
     try:
-        return [future.result() for future in [pool.submit(part) for part in parts]]
+        # Each in a copy of the caller's context: NumPy's error state, for one, is part of that.
+        return [future.result() for future in [pool.submit(contextvars.copy_context().run, part) for part in parts]]
     finally:
         pool.shutdown(cancel_futures=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import dask
 import numpy as np
 import pytest
@@ -76,13 +78,13 @@ def test_the_round_trip_gives_back_the_array(rng: np.random.Generator) -> None:
 
 @settings(max_examples=25)
 @given(st.permutations(["a", "b", "path", "x"]), st.integers(0, 3), st.randoms())
-def test_any_order_of_dims_and_any_part_of_rows_and_columns(dims: list[str], rows: int, random: object) -> None:
+def test_any_order_of_dims_and_any_part_of_rows_and_columns(dims: list[str], rows: int, random: Random) -> None:
     sizes = {"a": 2, "b": 3, "path": 4, "x": 2}
     values = np.arange(48.0).reshape([sizes[dim] for dim in dims])
     S = xr.DataArray(values, dims=dims, coords={"j1": ("path", [-1, 0, 1, 1]), "l1": ("path", [-1, 0, 0, 1]), "x": [0.5, 1.5]})
     F = features(S, dims[:rows])
     xr.testing.assert_identical(unstack(F), S)
-    columns = sorted(random.sample(range(F.sizes["feature"]), F.sizes["feature"] // 2), reverse=True)  # type: ignore[attr-defined]
+    columns = sorted(random.sample(range(F.sizes["feature"]), F.sizes["feature"] // 2), reverse=True)
     taken = F.isel(feature=columns)
     part = unstack(taken)
     assert sorted(part.values[np.isfinite(part.values)]) == sorted(taken.values.ravel())

@@ -38,6 +38,12 @@ def test_a_failure_is_raised_and_the_rest_left_out():
     assert len(done) < 200
 
 
+def test_the_callers_context_holds_in_every_thread():
+    with np.errstate(over="ignore", invalid="raise"):
+        states = in_threads(2, [np.geterr] * 4)
+    assert all((state["over"], state["invalid"]) == ("ignore", "raise") for state in states)
+
+
 def test_namespaces_carry_their_threads():
     block = np.ones(2)
     assert namespace(block).threads == 1 and namespace(block, threads=3).threads == 3

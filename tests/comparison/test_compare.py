@@ -253,13 +253,13 @@ def test_other_bad_input(rng: np.random.Generator, tmp_path: Path) -> None:
     with pytest.raises(DtypeError, match="real values"):
         sf.compare(wave, wave)
     with pytest.raises(ParameterError, match=r"labels \| index \| scale"):
-        sf.compare(moments(data), moments(data), on="path")  # type: ignore[arg-type]
+        sf.compare(moments(data), moments(data), on="path")
     with pytest.raises(ParameterError, match="positive integer"):
         sf.compare(coefficients(data), coefficients(data), n_permutations=0)
     with pytest.raises(ParameterError, match=r"one of \['u', 'v'\]"):
         sf.compare(xr.Dataset({"u": data, "v": data}), xr.Dataset({"u": data, "v": data}))
     with pytest.raises(ParameterError, match="to_dataset"):
-        sf.compare(xr.DataTree(), xr.DataTree())  # type: ignore[arg-type]
+        sf.compare(*[xr.DataTree()] * 2)
     with pytest.raises(StoreError, match="does not exist"):
         sf.compare(tmp_path / "none.zarr", tmp_path / "none.zarr")
 

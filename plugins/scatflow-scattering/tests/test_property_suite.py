@@ -56,7 +56,8 @@ def fourier_modulus(signals: xr.DataArray) -> xr.DataArray:
 
 def scalogram(signals: xr.DataArray) -> xr.DataArray:
     bands = sf.ops.wavelet(signals, dims="x", J=4, Q=2, filters="tight", boundary="periodic", oversampling=4)
-    return sf.ops.modulus(bands)  # type: ignore[no-any-return]
+    planes: xr.DataArray = sf.ops.modulus(bands)
+    return planes
 
 
 def test_order_two_scattering_moves_in_proportion_to_a_dilation_and_the_fourier_modulus_does_not() -> None:

@@ -19,7 +19,7 @@ from scatflow.spec import ArraySpec
 from scatflow.testing import block
 from scatflow_wavelet.deform import Deform
 from scatflow_wavelet.displacement import Displacement, Family, spline_matrix
-from scatflow_wavelet.interpolation import interpolate, interpolate_adjoint, sharpening
+from scatflow_wavelet.interpolation import Kind, interpolate, interpolate_adjoint, sharpening
 from scatflow_wavelet.warp import gradient_norm
 
 KINDS = ("linear", "cubic", "spectral")
@@ -155,11 +155,12 @@ def test_the_recorded_gradient_of_a_random_field_is_that_of_the_field(ndim: int)
 
 def test_closed_forms_of_the_gradient_are_those_of_the_fields() -> None:
     v = np.arange(81) - 40.0
-    for family, size, scale, ndim, expected in [
+    cases: list[tuple[Family, float, float, int, float]] = [
         ("dilate", -0.2, 0.0, 3, 0.2), ("rotate", 0.5, 0.0, 2, 2 * math.sin(0.25)), ("time_warp", 3.0, 60.0, 1, math.pi / 10),
         ("translate", 4.0, 0.0, 1, 0.0),
-    ]:  # fmt: skip
-        tau = Displacement(family, (size,), scale)  # type: ignore[arg-type]
+    ]  # fmt: skip
+    for family, size, scale, ndim, expected in cases:
+        tau = Displacement(family, (size,), scale)
         fields = np.broadcast_arrays(*tau.field(np, [v] * ndim))
         assert tau.steepness([80.0] * ndim) == pytest.approx(expected, abs=1e-14)
         assert gradient_norm(np, list(fields)) == pytest.approx(expected, rel=2e-3, abs=1e-12)
@@ -178,7 +179,7 @@ def test_splines_are_a_partition_of_unity_with_their_derivatives() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", [(1,), (7,), (12,), (5, 6), (4, 3, 5)])
 @pytest.mark.parametrize("dtype", ["float64", "complex128"])
-def test_the_adjoint_is_the_adjoint(kind: str, shape: tuple[int, ...], dtype: str) -> None:
+def test_the_adjoint_is_the_adjoint(kind: Kind, shape: tuple[int, ...], dtype: str) -> None:
     rng = np.random.default_rng(5)
 
     def drawn(*sizes: int) -> np.ndarray:
@@ -187,9 +188,9 @@ def test_the_adjoint_is_the_adjoint(kind: str, shape: tuple[int, ...], dtype: st
 
     x, y = drawn(2, *shape), drawn(2, *shape)
     where = [rng.uniform(-20, 20, shape) for _ in shape]
-    xp, sharpen = namespace(x), sharpening(kind, shape)  # type: ignore[arg-type]
-    left = np.vdot(y, interpolate(xp, x, where, kind, sharpen)).real  # type: ignore[arg-type]
-    right = np.vdot(interpolate_adjoint(xp, y, where, shape, kind, sharpen), x).real  # type: ignore[arg-type]
+    xp, sharpen = namespace(x), sharpening(kind, shape)
+    left = np.vdot(y, interpolate(xp, x, where, kind, sharpen)).real
+    right = np.vdot(interpolate_adjoint(xp, y, where, shape, kind, sharpen), x).real
     assert left == pytest.approx(right, rel=1e-12, abs=1e-12)
 
 
@@ -265,7 +266,7 @@ def test_displacement_beyond_the_halo_is_refused() -> None:
 def test_declared_reach_is_the_displacement_and_the_interpolation() -> None:
     spec = ArraySpec(("x",), (1001,), "float64")
     assert Deform(family="translate", size=2.5, interpolation="linear").replace(dims=("x",)).depth() == {"x": (4, 1)}
-    assert Deform(family="dilate", size=0.02, interpolation="linear").resolve(spec).depth() == {"x": (11, 11)}  # type: ignore[attr-defined]
+    assert Deform(family="dilate", size=0.02, interpolation="linear").resolve(spec).depth() == {"x": (11, 11)}
 
 
 def rotation(n: int, m: int, angle: float) -> xr.DataArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -69,9 +71,9 @@ def test_frequencies_are_fine_enough_for_the_lowest_band() -> None:
 @pytest.mark.parametrize(
     ("options", "words"), [({"size": 1}, "size >= 2"), ({"step": 0.0}, "step > 0"), ({"step": -1.0, "unit": "m"}, "step > 0")]
 )
-def test_sizes_and_steps_are_positive(options: dict[str, object], words: str) -> None:
+def test_sizes_and_steps_are_positive(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ParameterError, match=words):
-        response(Bank(Morlet(), 2, 1), **options)  # type: ignore[arg-type]
+        response(Bank(Morlet(), 2, 1), **options)
 
 
 def test_banks_in_three_dims_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from scatflow_wavelet.spectrum import axes
 Array = Any
 
 
-class Average:
+class Average(ABC):
     """A linear map from planes to samples of results; by default all paths are in one result."""
 
     def results(self, tree: Tree) -> Mapping[str, tuple[Path, ...]]:
@@ -28,17 +29,17 @@ class Average:
         """Return the samples of what is made of a plane, where that may be more than the plane has."""
         return 1
 
+    @abstractmethod
     def shape_of(self, exponent: int) -> tuple[int, ...]:
         """Return the core shape of what planes on multiples of 2^exponent become."""
-        raise NotImplementedError
 
+    @abstractmethod
     def apply(self, xp: Any, stack: Stack) -> Array:
         """Return what real planes of a stack become: shape (items, planes, *shape)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def adjoint(self, xp: Any, cotangent: Array, exponent: int, sizes: tuple[int, ...]) -> Array:
         """Return the cotangent of real planes of core shape ``sizes`` from that of what :meth:`apply` returns."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scatflow_scattering.harmonic_bank import Field, Shell
+from scatflow_wavelet.spectrum import fit
 
 Array = Any
 _PLANE = (-2, -1)
@@ -32,7 +33,7 @@ class Fields:
     def __init__(self, xp: Any, half: Array, shell: Shell, depth: int) -> None:
         self._xp, self._shell, self._depth = xp, shell, depth
         box, nz = _lowest(xp, half, shell), shell.target[0]
-        self._columns = [xp.fft.ifft(_fold(xp, box * row, -3, nz), axis=-3) for row in shell.along]
+        self._columns = [xp.fft.ifft(fit(xp, box * row, -3, nz), axis=-3) for row in shell.along]
 
     def parts(self) -> Iterator[slice]:
         """Yield ranges of planes that cover the target."""
@@ -57,7 +58,7 @@ class Fields:
             total = columns[k] * table
             for k, table in rest:
                 total += columns[k] * table
-            field = self._xp.fft.irfftn(_fold(self._xp, total, -2, ny), s=(ny, length), axes=_PLANE)
+            field = self._xp.fft.irfftn(fit(self._xp, total, -2, ny), s=(ny, length), axes=_PLANE)
             yield field if length == nx else field[..., :: length // nx]
 
 
@@ -77,16 +78,6 @@ def _lowest(xp: Any, half: Array, shell: Shell) -> Array:
         pieces = [half[(..., where, *tail)] for where, _ in _corners(half.shape[axis], kept)]
         half = pieces[0] if len(pieces) == 1 else xp.concat(pieces, axis=axis)
     return half
-
-
-def _fold(xp: Any, values: Array, axis: int, size: int) -> Array:
-    """Add up the parts of an axis that decimation to ``size`` samples makes aliases of one another."""
-    n = values.shape[axis]
-    if n == size:
-        return values
-    shape = list(values.shape)
-    where = len(shape) + axis
-    return xp.sum(xp.reshape(values, (*shape[:where], n // size, size, *shape[where + 1 :])), axis=where)
 
 
 class Cotangents:

@@ -85,7 +85,6 @@ class Profiled(TreeParameters, Window):
 
     def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
         """Return the extension per side: the family's, or that of all operators with a bank."""
-        profile = self.conventions()
-        if not profile.exact:
-            return super().margins(at)
-        return {role: profile.margins(size, len(at.size)) for role, size in at.size.items()}
+        fixed = {role: self.conventions().margins(size, len(at.size)) for role, size in at.size.items()}
+        known = {role: widths for role, widths in fixed.items() if widths is not None}
+        return known if len(known) == len(fixed) else super().margins(at)

@@ -123,7 +123,8 @@ def stacked(signals: xr.DataArray, core: tuple[str, ...]) -> xr.DataArray:
 def deformed(signals: xr.DataArray, core: tuple[str, ...], family: Family, size: float, **parameters: Any) -> xr.DataArray:
     """Return signals deformed by trigonometric interpolation, unless another is named; translations are periodic."""
     chosen = {"interpolation": "spectral", **({"boundary": "periodic"} if family == "translate" else {}), **parameters}
-    return sf.apply(Deform(dims=core, family=family, size=size, **chosen), signals)  # type: ignore[no-any-return]
+    moved: xr.DataArray = sf.apply(Deform(dims=core, family=family, size=size, **chosen), signals)
+    return moved
 
 
 def family_of(phi: Any, scales: Sequence[int]) -> dict[int, Any]:

@@ -22,6 +22,7 @@ from scatflow_scattering.tree import Path, Tree
 from scatflow_scattering.walk import filters
 from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.kymatio import Kymatio, Kymatio03
+from scatflow_wavelet.modulus import phase
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS
 from scatflow_wavelet.tight import Tight
 
@@ -193,10 +194,9 @@ class Scattering(Profiled):
         axis = block.ndim - ndim
         values = _with_size(xp, block, ndim, scatter(xp, block, ndim, tree, bands, average)[""], tree, average)
         both = self._ratios(ndim, tree).adjoint(xp, cotangent, values, axis)
-        head, size = (slice(None),) * axis, xp.abs(block)
-        back = pull(xp, {"": both[(*head, slice(-1, None), ...)]}, size, ndim, _input_alone(tree), {}, average)
-        direction = block / xp.where(size > 0, size, xp.ones_like(size))
-        return (pull(xp, {"": both[(*head, slice(None, -1), ...)]}, block, ndim, tree, bands, average) + back * direction,)
+        head = (slice(None),) * axis
+        back = pull(xp, {"": both[(*head, slice(-1, None), ...)]}, xp.abs(block), ndim, _input_alone(tree), {}, average)
+        return (pull(xp, {"": both[(*head, slice(None, -1), ...)]}, block, ndim, tree, bands, average) + back * phase(xp, block),)
 
     def _observed(self, ndim: int, complex_input: bool) -> Tree:
         """Return the tree of what is computed: for ratios with the parents of what is wanted."""

@@ -14,6 +14,7 @@ from scatflow_scattering.tree import Brood, Key, Path, Tree
 from scatflow_scattering.walk import Stack, branches
 from scatflow_wavelet.filtering import Multipliers, filtered, spread
 from scatflow_wavelet.groups import groups, parts
+from scatflow_wavelet.modulus import phase
 from scatflow_wavelet.spectrum import axes
 from scatflow_wavelet.workspace import Rooms
 
@@ -206,7 +207,7 @@ class _Adjoint:
                 total[:, mine, ...] = self.average.adjoint(xp, given, stack.exponent, sizes)
                 continue
             if not isinstance(self.average, Unaveraged):
-                given = given * _direction(xp, _complex_average(xp, self.average, stack))
+                given = given * phase(xp, _complex_average(xp, self.average, stack))
             real, imaginary = (self.average.adjoint(xp, part(given), stack.exponent, sizes) for part in (xp.real, xp.imag))
             total[:, mine, ...] = real + 1j * imaginary
         return total
@@ -217,11 +218,5 @@ class _Adjoint:
         for part in parts(brood.numbers, spectrum.shape[0], max(self.average.samples(), math.prod(sizes)), len(sizes)):
             band = filtered(xp, spectrum, self.bands[brood.key], part, sizes)
             slope = self.cotangent(tuple((*path, n) for n in part), brood.exponent, xp.abs(band))
-            band = slope * _direction(xp, band)
+            band = slope * phase(xp, band)
             spread(xp, band, self.bands[brood.key], part, below, 2 ** (brood.exponent - brood.source))
-
-
-def _direction(xp: Any, values: Array) -> Array:
-    """Return ``z / |z|``, and 0 at 0."""
-    modulus = xp.abs(values)
-    return values / xp.where(modulus > 0, modulus, xp.ones_like(modulus))

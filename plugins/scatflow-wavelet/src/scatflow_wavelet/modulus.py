@@ -12,6 +12,19 @@ from scatflow_wavelet.references import GROUP_INVARIANT_SCATTERING
 Array = Any
 
 
+def phase(xp: Any, values: Array) -> Array:
+    """Return ``z / |z|``, and 0 at 0: the derivative of the modulus.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> phase(np, np.array([3.0j, -2.0, 0.0]))
+    array([ 0.+1.j, -1.+0.j,  0.+0.j])
+    """
+    modulus = xp.abs(values)
+    return values / xp.where(modulus > 0, modulus, xp.ones_like(modulus))
+
+
 @operator(
     "modulus",
     version=1,
@@ -52,6 +65,4 @@ class Modulus(Pointwise):
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return ``g z / |z|``, 0 at z = 0."""
-        (block,) = blocks
-        size = xp.abs(block)
-        return (cotangent * (block / xp.where(size > 0, size, xp.ones_like(size))),)
+        return (cotangent * phase(xp, blocks[0]),)

@@ -75,6 +75,6 @@ class Profile:
         """
         return range(0, size, self.step if step is None else step)
 
-    def margins(self, size: int, ndim: int) -> tuple[int, int]:
-        """Return by how much an axis is extended before and after; asked where the profile is exact."""
-        raise NotImplementedError
+    def margins(self, size: int, ndim: int) -> tuple[int, int] | None:
+        """Return by how much an axis is extended before and after; None where that is for the operator's ``pad`` to say."""
+        return None
