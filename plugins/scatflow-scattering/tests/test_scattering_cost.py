@@ -7,9 +7,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from scatflow.arrays import prepared_cache
 from scatflow.spec import ArraySpec
 from scatflow_scattering.scattering import Scattering
 from scatflow_wavelet.gammatone import Gammatone
+from scatflow_wavelet.kymatio import Kymatio
 from scatflow_wavelet.tight import Tight
 from scatflow_wavelet.wavelet import Wavelet
 
@@ -31,6 +33,8 @@ CASES = [
     (Scattering(dims=LINE, J=5, filters=Gammatone()), (100, 1000)),
     (Scattering(dims=LINE, J=6, Q=8, filters=Gammatone(), stride=1), (4, 16384)),
     (Wavelet(dims=LINE, J=6, Q=4, filters=Gammatone()), (2, 16384)),
+    (Scattering(dims=PLANE, J=5, L=8, filters=Kymatio()), (1, 320, 320)),
+    (Scattering(dims=LINE, J=6, Q=8, filters=Kymatio()), (2, 16384)),
 ]
 
 
@@ -41,6 +45,7 @@ def test_declared_bytes(bench, rng, operator, shape):
     block = bench.block(operator, data)
     operator.apply(block.xp, block.data, at=block.at, **block.constants)  # kernels are compiled once, whatever the data
     block.constants.clear()
+    prepared_cache().clear()  # what a family keeps counts too
     spec = ArraySpec(tuple(block.at.size), tuple(block.data.shape[-len(operator.dims) :]), "float32")
     tracemalloc.start()
     try:
@@ -51,7 +56,7 @@ def test_declared_bytes(bench, rng, operator, shape):
     finally:
         tracemalloc.stop()
     cost = operator.cost(ArraySpec(("t", *operator.dims), tuple(block.data.shape), "float32"))
-    assert 0.25 * cost.bytes < peak < 1.5 * cost.bytes
+    assert 0.25 * cost.bytes < peak < 1.15 * cost.bytes
     assert cost.flops > 0
 
 

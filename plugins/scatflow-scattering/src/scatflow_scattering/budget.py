@@ -57,7 +57,8 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
     items = min(count, group_size(shape))
     working = real * items * _working(tree, size, ndim, items, samples)
     parts = {f"order {k}": count * flops for k, flops in enumerate(orders)}
-    # The low-pass is evaluated on two planes.
+    # Banks of one family share what it keeps. The low-pass is evaluated on two planes.
+    stored += max((bank.family.kept_bytes(bank.layout, shape) for bank in tree.banks), default=0)
     return Cost(flops=count * sum(orders), bytes=stored + max(working, building, 16 * size), parts=parts)
 
 

@@ -72,6 +72,10 @@ class WaveletFamily(FilterFamily):
         """Return the factor by which all filters of the bank are multiplied; default 1."""
         return 1.0
 
+    def kept_bytes(self, layout: Layout, shape: tuple[int, ...]) -> int:
+        """Return the bytes that the family keeps in the process, beside the multipliers of a bank on ``shape``, to build others from."""
+        return 0
+
     def profile(self, layout: Layout, distance: Real) -> Real:
         """Return the modulus of the low-pass along one axis, at samples of the coarsest axis into the past."""
         raise NotImplementedError

@@ -72,6 +72,10 @@ class KymatioFamily(WaveletFamily):
             return self._folded(time.low_pass(grid.shape[0] * grid.step, layout.T), grid)
         return plane.cropped(plane.low_pass(_whole(grid), layout.J), grid.step.bit_length() - 1).astype(np.float64)
 
+    def kept_bytes(self, layout: Layout, shape: tuple[int, ...]) -> int:
+        """Return the bytes of the central halves of all spectra in two dims: see :func:`.kymatio_plane.wavelet`."""
+        return layout.J * layout.voices * plane.kept_bytes((shape[0], shape[1])) if layout.ndim == 2 else 0
+
     def _folded(self, spectrum: Real, grid: Grid) -> Real:
         return time.folded(spectrum, grid.step, mean=self.released)
 

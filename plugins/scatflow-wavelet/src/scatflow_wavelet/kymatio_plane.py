@@ -70,6 +70,11 @@ def wavelet(shape: tuple[int, int], L: int, j: int, t: int, level: int = 0) -> S
     return cropped(np.asarray(half), level - 1)
 
 
+def kept_bytes(shape: tuple[int, int]) -> int:
+    """Return the bytes that :func:`wavelet` keeps per wavelet."""
+    return (shape[0] // 2) * (shape[1] // 2) * np.dtype(np.float32).itemsize
+
+
 def low_pass(shape: tuple[int, int], J: int) -> Single:
     """Return the spectrum of the low-pass on the whole plane, real part, single precision."""
     sigma = width(J - 1)
