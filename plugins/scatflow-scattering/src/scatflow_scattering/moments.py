@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Literal, Self
 
-from scatflow.arrays import in_threads
+from pydantic import PrivateAttr
+
+from scatflow.arrays import in_threads, real_dtype
 from scatflow.contract import Reference, operator, param
 from scatflow.contract.average import Average
 from scatflow.contract.cells import Cells, stack, valid_share
@@ -37,7 +39,7 @@ CONVENTIONS = {
     "scattering_moments",
     version=1,
     signature="(y?,x)->(path)",
-    dtypes="f",
+    dtypes="fc",
     references=(
         GROUP_INVARIANT_SCATTERING.part("section 4"),
         Reference(
@@ -85,6 +87,12 @@ class ScatteringMoments(TreeParameters, Average):
         ``path``, labelled as by ``scattering``; double precision. ``mean`` has the units of the input, or 1 for
         ratios, whose convention is stored as attribute ``normalization``.
 
+    Notes
+    -----
+    Complex input has wavelets of all directions in the first order, as in ``scattering``. All results are real: order 0
+    is \\|E x\\|, the modulus of the mean over everything averaged (of every realization for ``normalize="each"``). Its
+    error is that of a modulus, good where the mean is several errors away from 0, as of a field with a mean flow.
+
     Raises
     ------
     ParameterError
@@ -105,19 +113,23 @@ class ScatteringMoments(TreeParameters, Average):
         None, 'Ratios to the parent path of averages ("ensemble") or of every realization ("each"), or one divisor per path.'
     )
 
+    # Whether the input met by `resolve` is complex: what is published is then another function of the means.
+    _complex: bool = PrivateAttr(False)
+
     def resolve(self, *specs: ArraySpec) -> Self:
         """Return the operator with core dims, relative steps and pooled dims filled in."""
-        return Average.resolve(TreeParameters.resolve(self, *specs), *specs)
+        ready = Average.resolve(TreeParameters.resolve(self, *specs), *specs)
+        ready._complex = _is_complex(specs[0])
+        return ready
 
     def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
         """Return the labels of the paths."""
         ndim = len(spec.dims) if self.dims is None else len(self.dims)
-        tree = TreeParameters.resolve(self, spec).paths_of(ndim)
+        tree = TreeParameters.resolve(self, spec).paths_of(ndim, _is_complex(spec))
         what = spec.attrs.get("long_name") or spec.name
         title = f"scattering moments of {what}" if what else "scattering moments"
-        result = kept.with_dim("path", len(tree.paths), self.path_coords(spec, tree)).with_attrs(
-            long_name=title, standard_name=None
-        )
+        result = kept.with_dim("path", len(tree.paths), self.path_coords(spec, tree)).with_dtype(real_dtype(kept.dtype))
+        result = result.with_attrs(long_name=title, standard_name=None)
         if self.normalize is None:
             return result
         if isinstance(self.normalize, str):
@@ -144,15 +156,17 @@ class ScatteringMoments(TreeParameters, Average):
         return False
 
     def derive(self) -> Derive | None:
-        """Return what is published of the means: themselves, or quotients."""
-        if self.normalize is None or self.normalize == "each":
-            return None
+        """Return what is published of the means: themselves, quotients, and of complex data the modulus of their mean."""
+        if self.normalize == "each":
+            return None  # what `ratio` returns serves both
         if self.normalize == "ensemble":
             return self._quotients()
+        if self.normalize is None:
+            return self._real_means if self._complex else None
         divisors = self.normalize
 
         def divided(xp: Any, means: Array) -> Array:
-            return means / xp.asarray(divisors, dtype=means.dtype, device=means.device)
+            return self._real_means(xp, means) / xp.asarray(divisors, dtype=means.dtype, device=means.device)
 
         return divided
 
@@ -162,7 +176,15 @@ class ScatteringMoments(TreeParameters, Average):
 
     def _quotients(self) -> Derive:
         """Return paths over parents, from means as :meth:`observe` orders them."""
-        return ratios(self.paths_of(len(self.dims or self.signature.roles)))
+        parents = ratios(self.paths_of(len(self.dims or self.signature.roles), self._complex))
+        return lambda xp, means: parents(xp, self._real_means(xp, means))
+
+    def _real_means(self, xp: Any, means: Array) -> Array:
+        """Return means as :meth:`observe` orders them with the modulus of order 0 in the place of its two parts."""
+        if not self._complex or () not in self.paths_of(len(self.dims or self.signature.roles), True).paths:
+            return means
+        modulus = xp.sqrt(means[..., :1] ** 2 + means[..., -1:] ** 2)
+        return xp.concat([modulus, means[..., 1:-1]], axis=-1)
 
     def _observed(self, tree: Tree) -> tuple[Path, ...]:
         """Return the paths whose means are taken: those wanted, and parents of theirs for ratios."""
@@ -170,15 +192,18 @@ class ScatteringMoments(TreeParameters, Average):
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
         """Build the filters for one block shape."""
-        return {"bands": filters(self.paths_of(len(block.shape)), block.shape, xp, block.dtype, device)}
+        tree = self.paths_of(len(block.shape), _is_complex(block))
+        return {"bands": filters(tree, block.shape, xp, real_dtype(block.dtype), device)}
 
     def observe(self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any) -> tuple[Array, Array]:
-        """Return the means of the planes over cells: (..., r, cells, P), and their weights.
+        r"""Return the means of the planes over cells: (..., r, cells, P), and their weights.
 
-        With ratios to parents, P counts the parents that are not wanted themselves and, last, the mean of \\|x\\|.
+        With ratios to parents, P counts the parents that are not wanted themselves and, after them, the mean of \|x\|; of
+        complex data, order 0 is the mean of the real part, and that of the imaginary part comes last.
         """
         ndim = len(at.core)
-        tree = self.paths_of(ndim)
+        complex_input = bool(xp.isdtype(block.dtype, "complex floating"))
+        tree = self.paths_of(ndim, complex_input)
         batch, core = block.shape[: block.ndim - ndim], block.shape[block.ndim - ndim :]
         items = xp.reshape(block, (-1, *core)) if math.prod(batch) else xp.reshape(block, (0, *core))
         masks = None if valid is None else xp.reshape(valid, items.shape)
@@ -187,7 +212,7 @@ class ScatteringMoments(TreeParameters, Average):
             for part in groups(items.shape[0], core)
         ]
         found = in_threads(getattr(xp, "threads", 1), work)
-        count = len(self._observed(tree)) + (self.normalize in ("each", "ensemble"))
+        count = len(self._observed(tree)) + (self.normalize in ("each", "ensemble")) + (complex_input and () in tree.paths)
         if not found:
             shape = (*batch, cells.count, count)
             empty = xp.zeros(shape, dtype=xp.float64, device=block.device)
@@ -204,26 +229,32 @@ class ScatteringMoments(TreeParameters, Average):
         wanted = self._observed(tree)
         shares = _Shares(xp, masks, aspect_of(self.metric, items.ndim - 1), self.min_valid)
         means: dict[Path, Means] = {}
-        size: list[Means] = []
+        extra: list[Means] = []
+        if self.normalize in ("each", "ensemble"):
+            extra.append(cells.means(xp, xp.abs(items), valid=masks))
+        if xp.isdtype(items.dtype, "complex floating") and () in tree.paths:
+            means[()] = cells.means(xp, xp.real(items), valid=masks)
+            extra.append(cells.means(xp, xp.imag(items), valid=masks))
         for node in walk(xp, items, tree, bands):
-            if node.path == () and self.normalize in ("each", "ensemble"):
-                size = [cells.means(xp, xp.abs(node.plane), valid=masks)]
-            if node.path in wanted:
+            if node.path in wanted and node.path not in means:
                 means[node.path] = cells.means(xp, node.plane, 2**node.exponent, shares.of(node, tree))
-        return stack(xp, [*(means[path] for path in wanted), *size])
+        return stack(xp, [*(means[path] for path in wanted), *extra])
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare flops of the walk, and bytes of filters, planes and the state."""
         (spec,) = specs
         ready = TreeParameters.resolve(self, spec)
         ndim = len(ready.dims or ())
-        tree = ready.paths_of(ndim)
+        tree = ready.paths_of(ndim, _is_complex(spec))
         sizes = spec.shape[len(spec.dims) - ndim :]
         count = math.prod(spec.shape[: len(spec.dims) - ndim])
-        walked = tree_cost(tree, sizes, count, spec.dtype, averages=0)
+        walked = tree_cost(tree, sizes, count, real_dtype(spec.dtype), averages=0)
         rows = 64 if self.over is None else 1
         state = 4 * 8 * rows * count * len(tree.paths) + count * itemsize(spec.dtype)
         return Cost(walked.flops, walked.bytes + state, walked.parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restored, (super().__reduce__(), self._complex))
 
     @classmethod
     def examples(cls) -> Iterator[Self]:
@@ -231,6 +262,17 @@ class ScatteringMoments(TreeParameters, Average):
         yield cls(dims=("x",), J=2, Q=2, normalize="ensemble")
         yield cls(dims=("y", "x"), J=2, L=2, tree="all", covariance=True)
         yield cls(dims=("y", "x"), J=2, L=3, order=1, boundary="periodic", metric="index", normalize="each")
+
+
+def _restored(operator: tuple[Any, ...], complex_input: bool) -> ScatteringMoments:
+    rebuild, arguments = operator
+    restored: ScatteringMoments = rebuild(*arguments)
+    restored._complex = complex_input
+    return restored
+
+
+def _is_complex(spec: ArraySpec) -> bool:
+    return spec.dtype.startswith("complex")
 
 
 class _Shares:

@@ -23,7 +23,7 @@ from scatflow_wavelet.layout import Grid, Real
 from scatflow_wavelet.parameters import FilterBank
 from scatflow_wavelet.references import WAVELET_TOUR
 from scatflow_wavelet.tight import Tight
-from scatflow_wavelet.transform import Level, decompose, filters, recompose
+from scatflow_wavelet.transform import Level, decompose, filters, is_complex, recompose
 
 Array = Any
 
@@ -50,7 +50,9 @@ class InverseWavelet(FilterBank, Whole):
 
     .. math:: x = (W^* W)^{-1} W^* y = \arg\min_x \lVert W x - y \rVert^2
 
-    over real periodic x, which is a division by the Littlewood-Paley function A in frequency. Bands that were changed
+    over periodic x, which is a division by the Littlewood-Paley function A in frequency. Bands of complex signals are known by
+    their labels, which go round the full circle, as ``wavelet`` gives them; bands of real signals have half of it, and x is
+    then real. Bands that were changed
     (thresholded, masked) are projected onto the transforms of signals first. The inverse is exact, to 1e-10 relative in
     double and 1e-4 in single precision where A is above 0.01, for ``wavelet(boundary="periodic")`` of axes that are
     multiples of 2^J. Other boundaries are refused: their bands are not the transform of any periodic signal, and taken for
@@ -70,7 +72,7 @@ class InverseWavelet(FilterBank, Whole):
     Returns
     -------
     DataArray
-        Real, of the input's precision and units, without the dim ``path``.
+        Real or complex as the signal was, of the input's precision and units, without the dim ``path``.
 
     Raises
     ------
@@ -78,7 +80,7 @@ class InverseWavelet(FilterBank, Whole):
         min A is below ``tol`` on the grid of the data; raised when the filters are built.
     ParameterError
         The labels along ``path`` are not those of the bank, the boundary was not periodic, a length is not a multiple
-        of 2^J, or a dim has segments.
+        of 2^J, a dim has segments, or J is 0, where no label tells real from complex signals.
     DtypeError
         The bands are real, such as their modulus, which holds no signs.
 
@@ -124,32 +126,45 @@ class InverseWavelet(FilterBank, Whole):
         for dim in core:
             _check_axis(axis_of(spec, dim, self.sampling), self.J)
         _check_boundary(spec)
-        _check_labels(spec, spec.dims[-1], ready.bank(len(core)), spacing)
+        bank = ready._bank_of(len(core), spec.shape[-1])
+        _check_labels(spec, spec.dims[-1], bank, spacing)
         title = spec.attrs.get("long_name")
         signal = signal.with_attrs(long_name=f"signal of {title}" if title else None, standard_name=None, boundary=None)
-        return signal.with_dtype(real_dtype(spec.dtype))
+        return signal.with_dtype(spec.dtype if bank.full_circle else real_dtype(spec.dtype))
+
+    def _bank_of(self, ndim: int, paths: int) -> Bank:
+        """Return the bank that gave so many paths: over the full circle where they are too many for half of it."""
+        bank = self.bank(ndim)
+        if not bank.bands:
+            raise ParameterError("inverse_wavelet.J", "without bands no label tells real from complex signals", expected="at least 1",
+                                 got=self.J)  # fmt: skip
+        return replace(bank, full_circle=True) if paths == 2 * len(bank.bands) + 1 else bank
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
         """Build filters and 1/A for one block shape."""
-        shape = block.shape[:-1]
-        bank, dtype = self.bank(len(shape)), real_dtype(block.dtype)
-        dual = 1 / _invertible(bank, shape, self.tol)[..., : shape[-1] // 2 + 1]
+        *core, paths = block.shape
+        shape = tuple(core)
+        bank, dtype = self._bank_of(len(shape), paths), real_dtype(block.dtype)
+        dual = 1 / _invertible(bank, shape, self.tol)
+        if not bank.full_circle:
+            dual = dual[..., : shape[-1] // 2 + 1]
         return {**filters(bank, (_level(bank),), shape, xp, dtype, device), "dual": xp.asarray(dual.astype(dtype), device=device)}
 
     def apply(self, xp: Any, *blocks: Array, **prepared: Any) -> Array:
         """Compute one block: the adjoint, then the division by A."""
         (block,) = blocks
         ndim = prepared["dual"].ndim
-        levels = (_level(self.bank(ndim)),)
+        bank = self._bank_of(ndim, block.shape[-1])
         bands = xp.moveaxis(block, -1, -1 - ndim)
         core = tuple(bands.shape[-ndim:])
-        adjoint = recompose(xp, {"": bands}, core, levels, prepared["bands"], prepared["low"], _all(ndim))
+        filters = prepared["bands"], prepared["low"], _all(ndim)
+        adjoint = recompose(xp, {"": bands}, core, (_level(bank),), *filters, real=not bank.full_circle)
         return _divided(xp, adjoint, prepared["dual"])
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Any) -> tuple[Array, ...]:
         """Return the transform of the cotangent divided by A: the adjoint of the inverse."""
         ndim = prepared["dual"].ndim
-        levels = (_level(self.bank(ndim)),)
+        levels = (_level(self._bank_of(ndim, blocks[0].shape[-1])),)
         divided = _divided(xp, cotangent, prepared["dual"])
         bands = decompose(xp, divided, levels, prepared["bands"], prepared["low"], _all(ndim))
         return (xp.moveaxis(bands[""], -1 - ndim, -1),)
@@ -161,24 +176,30 @@ class InverseWavelet(FilterBank, Whole):
         *shape, count = spec.shape[-ndim - 1 :]
         size, items, real = math.prod(shape), math.prod(spec.shape[: -ndim - 1]), itemsize(spec.dtype) // 2
         flops = items * (count + 2) * size * (8 + 5 * math.log2(max(2, size)))
-        causal = self.bank(ndim).family.causal
+        bank = self._bank_of(ndim, count)
+        causal, parts = bank.family.causal, 1 + bank.full_circle  # real numbers of a sample of the signal
         # Filters; A and a filter in float64; the block as rows of items; planes of a group of items, and spectra of all.
         filters = (count + 1) * size * real * (1 + causal) + (12 if causal else 5) * 8 * size
-        return Cost(flops, filters + spec.nbytes + real * size * (4 * items + 8 * min(items, group_size(tuple(shape)))))
+        return Cost(
+            flops, filters + spec.nbytes + real * size * (4 * parts * items + 8 * parts * min(items, group_size(tuple(shape))))
+        )
 
     @classmethod
     def examples(cls) -> Iterator[Self]:
         """Yield small instances in one and two dims."""
         yield cls(dims=("x",), J=3, Q=2)
-        yield cls(dims=("y", "x"), J=2, L=4, filters=Tight())
+        yield cls(dims=("y", "x"), J=2, L=2)
+        yield cls(dims=("x",), J=2, Q=2, filters=Tight())
+        yield cls(dims=("y", "x"), J=2, L=3, filters=Tight())
         yield cls(dims=("x",), J=2, filters=Gammatone(), metric="index", T=3.0)
 
     def sample_inputs(self, rng: Any) -> tuple[Any, ...]:
-        """Return noise with the labels of the bank."""
+        """Return noise with the labels of the bank, for the tight family of that for complex signals."""
         import xarray as xr
 
         core = (self.dims or ("x", _PATH))[:-1]
         bank = self.resolve(ArraySpec((*core, _PATH), (1,) * (len(core) + 1), "complex128")).bank(len(core))
+        bank = replace(bank, full_circle=isinstance(self.filters, Tight))
         labels = path_coords([bank], _paths(bank), 1, Spacing(bank.aspect, 1.0, "", False))
         sizes = {"item": 2, **dict(zip(core, (16, 24)[-len(core) :], strict=True)), _PATH: len(bank.bands) + 1}
         real, imaginary = rng.standard_normal((2, *sizes.values()))
@@ -213,6 +234,8 @@ def _invertible(bank: Bank, shape: tuple[int, ...], tol: float) -> Real:
 def _divided(xp: Any, plane: Array, dual: Array) -> Array:
     ndim = dual.ndim
     axes = tuple(range(-ndim, 0))
+    if is_complex(xp, plane):
+        return xp.fft.ifftn(xp.fft.fftn(plane, axes=axes) * dual, axes=axes)
     return xp.fft.irfftn(xp.fft.rfftn(plane, axes=axes) * dual, s=tuple(plane.shape[-ndim:]), axes=axes)
 
 
