@@ -41,12 +41,31 @@ CASES = [
 @pytest.mark.parametrize(("operator", "shape"), CASES)
 def test_declared_bytes(bench, rng, operator, shape):
     """What the kernel holds beside its input: filters, planes, the result before it is trimmed."""
-    data = rng.standard_normal(shape).astype(np.float32)
+    check_bytes(bench, operator, rng.standard_normal(shape).astype(np.float32))
+
+
+COMPLEX_CASES = [
+    (Scattering(dims=PLANE, J=3, L=8), (2, 128, 128)),
+    (Wavelet(dims=PLANE, J=4, L=4), (2, 128, 128)),
+    (Wavelet(dims=PLANE, J=4, L=4, stride="octave", scaling="energy"), (2, 128, 128)),
+    (Wavelet(dims=PLANE, J=4, L=4, stride=16), (8, 128, 128)),
+    (Wavelet(dims=LINE, J=8, Q=8), (2, 16384)),
+    (Wavelet(dims=LINE, J=6, Q=4, filters=Gammatone()), (2, 16384)),
+]
+
+
+@pytest.mark.parametrize(("operator", "shape"), COMPLEX_CASES)
+def test_declared_bytes_of_complex_data(bench, rng, operator, shape):
+    values = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    check_bytes(bench, operator, values.astype(np.complex64))
+
+
+def check_bytes(bench, operator, data):
     block = bench.block(operator, data)
     operator.apply(block.xp, block.data, at=block.at, **block.constants)  # kernels are compiled once, whatever the data
     block.constants.clear()
     prepared_cache().clear()  # what a family keeps counts too
-    spec = ArraySpec(tuple(block.at.size), tuple(block.data.shape[-len(operator.dims) :]), "float32")
+    spec = ArraySpec(tuple(block.at.size), tuple(block.data.shape[-len(operator.dims) :]), data.dtype.name)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -55,7 +74,7 @@ def test_declared_bytes(bench, rng, operator, shape):
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
-    cost = operator.cost(ArraySpec(("t", *operator.dims), tuple(block.data.shape), "float32"))
+    cost = operator.cost(ArraySpec(("t", *operator.dims), tuple(block.data.shape), data.dtype.name))
     assert 0.25 * cost.bytes < peak < 1.15 * cost.bytes
     assert cost.flops > 0
 

@@ -188,7 +188,7 @@ class Scattering(Profiled):
         ndim, (block,) = len(at.start), blocks
         tree = self._observed(ndim, xp.isdtype(block.dtype, "complex floating"))
         average, bands = self._average(at, tree, prepared), prepared["bands"]
-        given = cotangent if isinstance(cotangent, Mapping) else {"": cotangent}
+        given = cotangent if isinstance(cotangent, Mapping) else {next(iter(average.results(tree))): cotangent}
         if self.normalize is None:
             return (pull(xp, given, block, ndim, tree, bands, average),)
         axis = block.ndim - ndim

@@ -175,7 +175,7 @@ class Wavelet(BankParameters, Window):
         """Return the cotangent of one extended block: the adjoint applied to that of the result."""
         complex_input = is_complex(xp, blocks[0])
         levels = self.levels(len(at.start), complex_input)
-        given = cotangent if isinstance(cotangent, Mapping) else {"": cotangent}
+        given = cotangent if isinstance(cotangent, Mapping) else {levels[0].name: cotangent}
         core = tuple(at.stop[role] - at.start[role] for role in at.start)
         bands, low = prepared["bands"], prepared["low"]
         return (recompose(xp, given, core, levels, bands, low, _keep(levels, at), real=not complex_input),)
