@@ -58,6 +58,20 @@ class TestScalogram:
         plots.plot(xr.concat([low, array], "path"), "scalogram", ax)
         assert meshes(ax)[0].get_array().shape == (2, 64)
 
+    def test_one_side_of_complex_data_is_drawn_and_named(self, ax: Axes) -> None:
+        above = samples.wavelet1d(128, J=3, Q=2)
+        below = (2 * above).assign_coords(xi1=-above.xi1, l1=above.l1 + 2)
+        both = xr.concat([above, below], "path")
+        plots.plot(both, "scalogram", ax)
+        order = np.argsort(above.xi1.values)
+        np.testing.assert_allclose(meshes(ax)[0].get_array(), np.abs(above.values[order]))
+        assert "frequencies above 0; select xi1 < 0" in words(ax)
+        other = Figure().subplots()
+        plots.plot(both.sel(path=both.xi1 < 0), "scalogram", other)
+        np.testing.assert_allclose(meshes(other)[0].get_array(), 2 * np.abs(above.values[order]))
+        np.testing.assert_allclose(meshes(other)[0].get_coordinates(), meshes(ax)[0].get_coordinates())
+        assert "frequencies below 0" in words(other)
+
     def test_the_veil_covers_what_wavelets_reach_beyond_the_ends(self, ax: Axes) -> None:
         array = samples.with_ends(samples.wavelet1d(256, J=4, Q=2))
         plots.plot(array, "scalogram", ax)

@@ -67,7 +67,7 @@ def dims_of(array: xr.DataArray, dims: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, fit: tuple[float, float] | None = None) -> None:
-    """Draw S1 and, where there are second orders, S2/S1, both averaged over angles.
+    """Draw S1 and, where there are second orders, S2/S1, both averaged over angles, or over both signs of frequency.
 
     Parameters
     ----------
@@ -102,6 +102,10 @@ def draw(subject: Subject, ax: Axes, dims: tuple[str, ...], *, fit: tuple[float,
 
 def _said(subject: Subject, tree: Paths) -> str:
     parts = ["mean over angles" if tree.first.directional else ""]
+    two_sided = "xi1" in subject.array.coords and bool(
+        (subject.array.coords["xi1"] < 0).any() & (subject.array.coords["xi1"] > 0).any()
+    )
+    parts.append("mean over both signs of frequency" if two_sided else "")
     parts.append("bands ± 2 standard errors" if subject.se is not None else "")
     parts.append("zeros left out" if bool((tree.one == 0).any() or (tree.two == 0).any()) else "")
     return text.listed(parts)

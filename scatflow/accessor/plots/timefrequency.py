@@ -39,7 +39,8 @@ def scalogram(subject: Subject, ax: Axes, dims: tuple[str, ...], *, log: bool = 
     """Draw the modulus of a wavelet transform, frequency on a logarithmic axis.
 
     A veil behind a dashed line marks the cone of influence, where wavelets reach beyond the data by more than their
-    e-folding time; see :func:`scatflow.accessor.plots.cone.of_wavelets`.
+    e-folding time; see :func:`scatflow.accessor.plots.cone.of_wavelets`. Of complex data, whose bands have positive and
+    negative frequencies, the positive ones are drawn; where only negative ones are given, those.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def scalogram(subject: Subject, ax: Axes, dims: tuple[str, ...], *, log: bool = 
         Colormap.
     """
     given = subject.array
-    subject = _thinned(_first_order(subject, "xi1"), dims[1]).modulus().finite()
+    subject = _thinned(_first_order(_one_side(subject), "xi1"), dims[1]).modulus().finite()
     array = subject.array.transpose(*dims)
     distance = cone.of_wavelets(array, dims[1], _step(given, dims[1]))
     _rows(ax, array, "xi1", "frequency", distance, text.value_label(array), log, cmap)
@@ -85,7 +86,7 @@ def scattergram(
     cmap : str, optional
         Colormap.
     """
-    subject = _thinned(subject, dims[1]).modulus()
+    subject = _thinned(_one_side(subject), dims[1]).modulus()
     first, second = _first_order(subject, "scale1").finite(), _second_order(subject, j1)
     array = first.array.transpose(*dims)
     distance = cone.of_averages(array, dims[1])
@@ -159,6 +160,18 @@ def _thinned(subject: Subject, dim: str) -> Subject:
     if step == 1:
         return subject
     return replace(subject, array=subject.array.isel({dim: slice(None, None, step)})).noted(f"1 of {step} samples along {dim}")
+
+
+def _one_side(subject: Subject) -> Subject:
+    """Keep frequencies above 0 where complex data have bands on both sides, and say so; those below alone are drawn by size."""
+    array = subject.array
+    if "xi1" not in array.coords or not bool((array.coords["xi1"] < 0).any()):
+        return subject
+    xi = array.coords["xi1"]
+    if bool((xi > 0).any()):
+        kept = np.flatnonzero(~(xi.values < 0))
+        return replace(subject, array=array.isel(path=kept), se=None).noted("frequencies above 0; select xi1 < 0 for the others")
+    return replace(subject, array=array.assign_coords(xi1=abs(xi))).noted("frequencies below 0, by size")
 
 
 def _first_order(subject: Subject, level: str) -> Subject:
