@@ -3,8 +3,9 @@
 The documented numerical interface, for other plugins: :class:`Bank` (labels, multipliers on any grid, frame
 bounds), :func:`response` (a bank as a labelled array in frequency, which ``.scatflow.plot()`` draws), the families
 :class:`Gammatone`, :class:`Kymatio`, :class:`Kymatio03`, :class:`Morlet` and :class:`Tight`,
-:mod:`scatflow_wavelet.filtering` (decimating products), :mod:`scatflow_wavelet.smoothing` (the strided low-pass), and
-:func:`decay_exponent` of the errors of ``m_term_error``.
+:mod:`scatflow_wavelet.filtering` (decimating products), :mod:`scatflow_wavelet.smoothing` (the strided low-pass),
+:func:`bands_of_octaves` (octaves at their own rates as ``inverse_wavelet`` takes them), and :func:`decay_exponent` of the
+errors of ``m_term_error``.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ if TYPE_CHECKING:
     from scatflow_wavelet.kymatio import Kymatio, Kymatio03
     from scatflow_wavelet.layout import Band, Grid, Layout
     from scatflow_wavelet.morlet import Morlet
+    from scatflow_wavelet.octaves import bands_of_octaves
     from scatflow_wavelet.sparsity import decay_exponent
     from scatflow_wavelet.tight import Tight
 
 __all__ = [
-    "Band", "Bank", "Gammatone", "Grid", "Kymatio", "Kymatio03", "Layout", "Morlet", "Tight", "WaveletFamily", "decay_exponent",
-    "response",
+    "Band", "Bank", "Gammatone", "Grid", "Kymatio", "Kymatio03", "Layout", "Morlet", "Tight", "WaveletFamily", "bands_of_octaves",
+    "decay_exponent", "response",
 ]  # fmt: skip
 
 _HOMES = {
     "Band": "layout", "Bank": "bank", "Gammatone": "gammatone", "Grid": "layout", "Kymatio": "kymatio", "Kymatio03": "kymatio",
-    "Layout": "layout", "Morlet": "morlet", "Tight": "tight", "decay_exponent": "sparsity", "response": "frequency_response",
+    "Layout": "layout", "Morlet": "morlet", "Tight": "tight", "bands_of_octaves": "octaves", "decay_exponent": "sparsity", "response": "frequency_response",
 }  # fmt: skip
 
 

@@ -61,7 +61,8 @@ class InverseWavelet(FilterBank, Whole):
     Parameters
     ----------
     data : DataArray
-        Complex: all bands of ``wavelet`` at ``stride=1``, the low-pass first, along the dim ``path``.
+        Complex: all bands of ``wavelet`` at ``stride=1``, the low-pass first, along the dim ``path``. What
+        ``stride="octave"`` gives is first put on one grid by :func:`scatflow_wavelet.bands_of_octaves`.
     dims : tuple of str, optional
         Core dims of the signal; ``path`` is added.
     J, Q, L, filters, metric, T
