@@ -91,7 +91,8 @@ class ScatteringMoments(TreeParameters, Average):
     -----
     Complex input has wavelets of all directions in the first order, as in ``scattering``. All results are real: order 0
     is \\|E x\\|, the modulus of the mean over everything averaged (of every realization for ``normalize="each"``). Its
-    error is that of a modulus, good where the mean is several errors away from 0, as of a field with a mean flow.
+    error is that of a modulus, good where the mean is several errors away from 0, as of a field with a mean flow. Under
+    ``nan="mask"``, shares and counts are then those of all paths together, as they are for ratios.
 
     Raises
     ------
