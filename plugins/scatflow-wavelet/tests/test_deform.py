@@ -177,6 +177,21 @@ def test_splines_are_a_partition_of_unity_with_their_derivatives() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("turn", [0.0, 0.3])
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_axes_that_go_by_themselves_are_summed_one_after_the_other(kind: Kind, turn: float, dtype: str) -> None:
+    rng, shape = np.random.default_rng(4), (5, 6, 7)
+    x = (rng.standard_normal((2, *shape)) * (1 if dtype == "float64" else 1 + 1j)).astype(dtype)
+    z, y, u = np.ix_(*(np.arange(float(n)) for n in shape))
+    positions = [0.9 * z + 0.4, y + turn * u, u - turn * y]  # a dilation, or a turn around z
+    sharpen = sharpening(kind, shape)
+    apart = interpolate(namespace(x), x, positions, kind, sharpen)
+    together = interpolate(namespace(x), x, [np.broadcast_to(p, shape) for p in positions], kind, sharpen)
+    assert apart.dtype == dtype and apart.shape == x.shape
+    np.testing.assert_allclose(apart, together, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", [(1,), (7,), (12,), (5, 6), (4, 3, 5)])
 @pytest.mark.parametrize("dtype", ["float64", "complex128"])
 def test_the_adjoint_is_the_adjoint(kind: Kind, shape: tuple[int, ...], dtype: str) -> None:

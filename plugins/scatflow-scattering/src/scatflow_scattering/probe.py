@@ -31,7 +31,8 @@ def scale_free(like: xr.DataArray, dims: tuple[str, ...], count: int = 8, seed: 
     """
     shape = tuple(like.sizes[dim] for dim in dims)
     radius = np.sqrt(np.asarray(sum(w**2 for w in np.meshgrid(*(np.fft.fftfreq(n) for n in shape), indexing="ij"))))
-    slope = np.where((radius > 0) & (radius < 1 / 8), np.maximum(radius, 1e-300) ** (-len(shape) / 2), 0.0)
+    inside = (radius > 0) & (radius < 1 / 8)
+    slope = np.where(inside, np.where(inside, radius, 1.0) ** (-len(shape) / 2), 0.0)
     axes = tuple(range(1, len(shape) + 1))
     noise = np.random.default_rng(seed).standard_normal((count, *shape))
     envelope = np.fft.ifftn(np.fft.fftn(noise, axes=axes) * slope, axes=axes).real

@@ -16,6 +16,8 @@ import xarray as xr
 
 from scatflow.errors import ParameterError, near
 from scatflow_scattering.finding import Finding, Report
+from scatflow_scattering.harmonic_scattering import HarmonicScattering
+from scatflow_scattering.harmonic_symmetries import is_homogeneous, turns
 from scatflow_scattering.parameters import TreeParameters
 from scatflow_scattering.probe import scale_free
 from scatflow_scattering.representation import (
@@ -40,7 +42,8 @@ from scatflow_wavelet.displacement import Family
 from scatflow_wavelet.parameters import BankParameters
 from scatflow_wavelet.wavelet import Wavelet
 
-__all__ = ["commutator", "contraction", "deformation", "energy", "invariance", "report", "translation", "wavelet_stability"]
+__all__ = ["commutator", "contraction", "deformation", "energy", "invariance", "report", "rotation", "translation",
+           "wavelet_stability"]  # fmt: skip
 
 Question = Callable[[], Finding | tuple[Finding, ...]]
 
@@ -145,7 +148,8 @@ def invariance(
         Parameters of the operator ``deform``; default a translation by one sample along every core dim. Translations are
         periodic.
     bound : float, optional
-        What the change may be. Default none, but for translations and a mean over a periodic core (``T="global"``) 1e-10
+        What the change may be. Default none, but for translations and a mean over a periodic core (``T="global"``, solid
+        harmonic scattering) 1e-10
         where nothing is decimated (``oversampling`` at least J), else ``10^-(2 + oversampling)``.
     """
     core = dims_of(phi, signals, dims)
@@ -156,6 +160,35 @@ def invariance(
     limit = _global_bound(phi) if bound is None and family == "translate" else math.inf if bound is None else bound
     return Finding("invariance", f"largest |Phi D x - Phi x| / |Phi x|, {family} by {size:g}", float(change.max()), upper=limit,
                    details={"change": columns(change)})  # fmt: skip
+
+
+def rotation(phi: Representation, signals: xr.DataArray, *, dims: Dims = None, bound: float | None = None) -> Finding:
+    """Return the largest ``|Phi R x - Phi x| / |Phi x|`` over signals and over the turns R of a periodic grid onto itself.
+
+    Turns by other angles need values between samples, whose error would be the answer: evaluate a formula on turned positions,
+    or ask :func:`invariance` with ``family="rotate"``.
+
+    Parameters
+    ----------
+    phi, signals, dims
+        As for :func:`contraction`; two or three core dims. Axes change places where they have the same length
+        and step.
+    bound : float, optional
+        What the change may be. Default none, but 1e-10 for solid harmonic scattering of periodic fields whose lengths are
+        multiples of the coarsest step, with the filters of our own.
+
+    Returns
+    -------
+    Finding
+        ``details["change"]``: the largest of each turn.
+    """
+    core = dims_of(phi, signals, dims)
+    items = stacked(signals, core)
+    here = features(phi, items, core)
+    change = [float(np.max(norms(features(phi, one, core) - here) / norms(here))) for one in turns(items, core)]
+    limit = (EXACT if _turns_exactly(phi, items, core) else math.inf) if bound is None else bound
+    return Finding("rotation", f"largest |Phi R x - Phi x| / |Phi x|, {len(change)} turns of the grid", max(change, default=math.nan),
+                   upper=limit, details={"change": tuple(change)})  # fmt: skip
 
 
 def translation(
@@ -265,8 +298,10 @@ def report(
     dims : str or tuple of str, optional
         One to three core dims; default those of the operator, or all.
     properties : sequence of str, optional
-        Of contraction, energy, invariance, translation, deformation, commutator, wavelet_stability. Default: all but
-        translation for representations without a scale J, and but the last two for those without a filter bank.
+        Of contraction, energy, invariance, translation, deformation, commutator, wavelet_stability, rotation. Default: all but
+        translation for representations without a scale J, but the next two for those without a filter bank, and but rotation
+        for all but solid harmonic scattering. Of that, powers other than 1 bound no distance and are asked for invariance and
+        rotation alone; its means are over the whole field whatever J, so that there is no translation.
     **parameters
         Of the operator ``deform``, for the properties that deform: ``family``, ``scale``, ``seed``, ``interpolation``.
 
@@ -306,6 +341,9 @@ def _questions(phi: Any, signals: xr.DataArray, dims: Dims, parameters: Mapping[
         "invariance": functools.partial(invariance, phi, signals, dims=dims),
         "deformation": functools.partial(deformation, phi, signals, dims=dims, **parameters),
     }  # fmt: skip
+    if isinstance(phi, HarmonicScattering):
+        every["rotation"] = functools.partial(rotation, phi, signals, dims=dims)
+        return every if is_homogeneous(phi) else {name: every[name] for name in ("invariance", "rotation")}
     if hasattr(phi, "J"):
         every["translation"] = functools.partial(translation, phi, like=signals, dims=dims)
     if isinstance(phi, BankParameters):
@@ -330,9 +368,16 @@ def _pairs(items: xr.DataArray, core: tuple[str, ...], count: int, seed: int) ->
 
 def _global_bound(phi: Any) -> float:
     """Return how invariant to translations a mean over the whole core has to be: exactly, but for decimation."""
-    if getattr(phi, "T", None) != "global" or getattr(phi, "boundary", None) != "periodic":
+    is_mean = isinstance(phi, HarmonicScattering) or getattr(phi, "T", None) == "global"
+    if not is_mean or getattr(phi, "boundary", None) != "periodic":
         return math.inf
     return EXACT if phi.oversampling >= phi.J else 10.0 ** -(2 + phi.oversampling)
+
+
+def _turns_exactly(phi: Any, items: xr.DataArray, core: tuple[str, ...]) -> bool:
+    if not isinstance(phi, HarmonicScattering) or phi.boundary != "periodic" or phi.family().profile != "scatflow":
+        return False
+    return all(items.sizes[dim] % 2 ** max(phi.plan().exponents) == 0 for dim in core)
 
 
 def _shares(phi: Representation, items: xr.DataArray, core: tuple[str, ...], total: float) -> tuple[float, ...]:

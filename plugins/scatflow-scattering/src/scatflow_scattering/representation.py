@@ -17,6 +17,8 @@ import scatflow as sf
 from scatflow.contract import Core, Operator, Reduce, Window
 from scatflow.errors import DimensionError, ParameterError
 from scatflow.labels import core_dims, spec_of
+from scatflow_scattering.harmonic_scattering import HarmonicScattering
+from scatflow_scattering.harmonic_symmetries import is_homogeneous, stretch
 from scatflow_scattering.parameters import TreeParameters
 from scatflow_wavelet import Grid
 from scatflow_wavelet.deform import Deform
@@ -99,8 +101,18 @@ def frame_bound(phi: Representation, signals: xr.DataArray, dims: tuple[str, ...
     """Return the largest factor by which the bank of an operator can stretch a squared distance; 1 for what has no bank.
 
     With b the upper frame bound, the wavelet transform has b and a scattering transform of order m the larger of b and
-    b^(m+1).
+    b^(m+1). Of solid harmonic scattering it is :func:`~scatflow_scattering.harmonic_symmetries.stretch`.
+
+    Raises
+    ------
+    ParameterError
+        Solid harmonic scattering with other powers than 1, or sums for means: those bound no distance.
     """
+    if isinstance(phi, HarmonicScattering):
+        if not is_homogeneous(phi):
+            raise ParameterError(f"{phi.name}.powers", "means of moduli themselves bound distances", expected=(1.0,), got=phi.powers,
+                                 remedy='Ask for powers=(1.0,) and filters="solid-harmonic", or give a bound.')  # fmt: skip
+        return stretch(phi)
     if not isinstance(phi, BankParameters):
         return 1.0
     spec = spec_of(signals.transpose(..., *dims))

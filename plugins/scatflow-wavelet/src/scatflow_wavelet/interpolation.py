@@ -102,17 +102,36 @@ def interpolate(
     >>> interpolate(namespace(x), x, where, "spectral", sharpening("spectral", (16,))).round(6) + 0.0
     array([1.      , 0.980785, 0.      ])
     """
-    ndim = len(positions)
     grid = _coefficients(xp, x, kind, sharpen)
     factor = _FINER if kind == "spectral" else 1
-    flat = xp.reshape(grid, (*x.shape[: x.ndim - ndim], math.prod(grid.shape[x.ndim - ndim :])))
-    shape = _core_shape(positions)
-    total = xp.zeros((*x.shape[: x.ndim - ndim], math.prod(shape)), dtype=x.dtype, device=x.device)
     base, weights = _around(xp, [p * factor for p in positions], kind, x, slope)
+    while positions and _alone(positions):
+        grid = _along_one(xp, grid, -len(positions), base.pop(0), weights.pop(0))
+        positions, base, weights = ([values[0, ...] for values in positions[1:]], [first[0, ...] for first in base],
+                                    [[w[0, ...] for w in taps] for taps in weights])  # fmt: skip
+    if not positions:
+        return grid
+    batch, core, shape = grid.shape[: grid.ndim - len(positions)], grid.shape[grid.ndim - len(positions) :], _core_shape(positions)
+    flat = xp.reshape(grid, (*batch, math.prod(core)))
+    total = xp.zeros((*batch, math.prod(shape)), dtype=x.dtype, device=x.device)
     for taps in itertools.product(*(range(TAPS[kind]) for _ in positions)):
-        index = _raveled(xp, [b + k for b, k in zip(base, taps, strict=True)], grid.shape[x.ndim - ndim :], shape)
+        index = _raveled(xp, [b + k for b, k in zip(base, taps, strict=True)], core, shape)
         total = total + xp.take(flat, index, axis=-1) * _product(xp, [w[k] for w, k in zip(weights, taps, strict=True)], shape)
-    return xp.reshape(total, (*x.shape[: x.ndim - ndim], *shape))
+    return xp.reshape(total, (*batch, *shape))
+
+
+def _alone(positions: Sequence[Array]) -> bool:
+    """Tell whether places along the first axis fix the positions along it, and no others: as of a dilation, or around z."""
+    first, *others = positions
+    return first.ndim == len(positions) and math.prod(first.shape[1:]) == 1 and all(p.shape[0] == 1 for p in others)
+
+
+def _along_one(xp: Any, grid: Array, axis: int, first: Array, taps: Sequence[Array]) -> Array:
+    """Return the sums over taps along one axis: axis after axis, taps add up instead of multiplying."""
+    places, n, total = xp.reshape(first, (-1,)), grid.shape[axis], 0.0
+    for k, weight in enumerate(taps):
+        total = total + xp.take(grid, (places + k) % n, axis=axis) * _along(xp, xp.reshape(weight, (-1,)), axis, grid.ndim)
+    return total
 
 
 def interpolate_adjoint(
