@@ -39,7 +39,7 @@ def quiet(case: Case) -> None:
             raise Failure(f"a warning on {what}", got=warning, remedy="Use where() or numpy.errstate.")
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=64)  # the cases of an operator: two checks ask for each
 def _outcomes(case: Case) -> Mapping[str, tuple[Failure | None, str]]:
     """Return what became of every degraded sample: a failure if there was one, and NumPy's first warning."""
     found = {}
