@@ -12,7 +12,7 @@ import xarray as xr
 from scatflow import cluster, lower
 from scatflow.arrays import default_provider
 from scatflow.contract import Ref, Source
-from scatflow.errors import ParameterError, StoreError
+from scatflow.errors import StoreError
 from scatflow.graph.complete import complete
 from scatflow.graph.delivered import relabeled, remember, unchanged
 from scatflow.graph.document import parse, read_file, write_file
@@ -23,7 +23,7 @@ from scatflow.graph.sweep import ATTRIBUTE as SWEPT
 from scatflow.graph.sweep import Sweep, arrange, gathered, sweep_graph
 from scatflow.graph.validate import Bound, dry_run
 from scatflow.labels import assemble, wrap
-from scatflow.plan import Limits, Plan
+from scatflow.plan import Limits, Plan, Strategy, bytes_of
 from scatflow.plan import plan as make_plan
 from scatflow.registry import registry
 from scatflow.run import calibrate, load_rates, open_result, region_steps, run
@@ -181,6 +181,8 @@ class Pipeline:
         client: Any = None,
         fft: str | None = None,
         device: str = "cpu",
+        strategy: Strategy | None = None,
+        tol: float | None = None,
         measure: bool = False,
     ) -> Plan:
         """Return the stages, regions, chunks, bytes, projected memory and time of a run.
@@ -194,17 +196,27 @@ class Pipeline:
         workers : int, optional
             Worker processes, for the wall time; default those of the client, or 1.
         region : mapping, optional
-            Region lengths along free dims, rounded up to whole input chunks.
+            Region lengths along free dims, rounded up to whole input chunks; along core dims of operators with a finite reach
+            too, which are then computed in parts with a halo.
         client : distributed.Client, optional
             Cluster whose limits count.
         fft : str, optional
             FFT provider; default the configured one. Part of the plan's hash.
         device : {"cpu", "gpu", "auto"}
             Where kernels run; ``auto`` takes a GPU where every worker has one.
+        strategy : {"batch", "halo", "pyramid"}, optional
+            Core dims whole in every task, in parts with a halo, or octave by octave in stages of short reach; default whole where
+            that fits memory, else what takes fewer operations.
+        tol : float, optional
+            Tolerance of halos, relative to the root mean square of the results; default 3e-5 in single and 3e-7 in double
+            precision. Part of the plan's hash where it counts.
         measure : bool
             Measure this machine on the plan's stages first (some seconds each) and keep the rates for later plans.
         """
-        made = self._plan(memory=memory, threads=threads, workers=workers, region=region, client=client, fft=fft, device=device)
+        made = self._plan(
+            memory=memory, threads=threads, workers=workers, region=region, client=client, fft=fft, device=device,
+            strategy=strategy, tol=tol,
+        )  # fmt: skip
         return replace(made, rates=calibrate(made)) if measure else made
 
     def _plan(
@@ -216,18 +228,22 @@ class Pipeline:
         client: Any,
         fft: str | None,
         device: str,
+        strategy: Strategy | None,
+        tol: float | None,
         workers: int | None = None,
         steps: tuple[Mapping[str, int], ...] = (),
     ) -> Plan:
         found = cluster.limits(client) if client is not None else (Limits.memory, Limits.threads)
         limits = Limits(
-            memory=_bytes(memory) if memory is not None else found[0],
+            memory=bytes_of(memory) if memory is not None else found[0],
             threads=threads or found[1],
             workers=workers or (cluster.count(client) if client is not None else 1),
             region=dict(region or {}),
             fft=fft or default_provider(),
             device=cluster.device(client, device),
             steps=steps,
+            strategy=strategy,
+            tol=tol,
         )
         return make_plan(self.check(), limits, load_rates(), self.swept)
 
@@ -273,6 +289,8 @@ class Pipeline:
         region: Mapping[str, int] | None = None,
         fft: str | None = None,
         device: str = "cpu",
+        strategy: Strategy | None = None,
+        tol: float | None = None,
         retries: int = 2,
         progress: Any = None,
     ) -> Any:
@@ -280,12 +298,12 @@ class Pipeline:
 
         A killed worker costs the regions in flight; a killed runner too: call again with ``resume=True``. The bytes do not
         depend on workers, threads, kills or resumes. With ``update=True`` an input that has grown along a batch dim costs only
-        the new regions. See :meth:`plan` for memory, threads, region and fft, and :func:`scatflow.run.run` for the rest and
+        the new regions. See :meth:`plan` for memory, threads, region, fft, strategy and tol, and :func:`scatflow.run.run` for the rest and
         for the errors.
         """
         made = self._plan(
-            memory=memory, threads=threads, region=region, client=client, fft=fft, device=device,
-            steps=region_steps(out) if update else (),
+            memory=memory, threads=threads, region=region, client=client, fft=fft, device=device, strategy=strategy, tol=tol,
+            steps=region_steps(out, update) if update or (resume and not region) else (),
         )  # fmt: skip
         graph = self._continuing(out) if update else self.graph
         attrs = self._record(provenance(graph, made.bound, fingerprints=made.fingerprints))
@@ -319,24 +337,6 @@ def _check_unchanged(array: xr.DataArray | xr.Dataset | xr.DataTree) -> None:
             raise StoreError(f"array {one.name!r}", "has changed since the operators made it that its record names",
                              got=str(one.data.name) if lazy else None, code="ProvenanceStale",
                              remedy="Take the pipeline of the array before the change, or make the change with an operator.")  # fmt: skip
-
-
-def _bytes(value: int | str) -> int:
-    """Read a number of bytes, or text such as "4 GiB"."""
-    if isinstance(value, int):
-        return value
-    units = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
-    text = value.strip().lower()
-    digits = text.rstrip("bkmgti ")
-    unit = units.get(text[len(digits) :].strip())
-    try:
-        return int(float(digits) * (unit or 0)) if unit else _refuse(value)
-    except ValueError:
-        return _refuse(value)
-
-
-def _refuse(value: str) -> int:
-    raise ParameterError("memory", "not a number of bytes", expected='for example "4 GiB"', got=value)
 
 
 #: Suffix -> source that reads it; everything else is taken for a zarr store.

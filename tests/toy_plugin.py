@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from scatflow.hookspecs import hookimpl
 
-OPERATORS = ("Smooth", "Bands", "Mean", "Divide", "Flip", "Every", "Anomaly", "Greedy", "Ends")
+OPERATORS = ("Smooth", "Bands", "Mean", "Divide", "Flip", "Every", "Anomaly", "Greedy", "Ends", "Twice")
 
 
 @hookimpl
 def scatflow_operators() -> dict[str, str]:
-    names = ("toy_smooth", "toy_bands", "toy_mean", "toy_divide", "toy_flip", "toy_every", "toy_anomaly", "toy_greedy", "toy_ends")
+    names = (
+        "toy_smooth",
+        "toy_bands",
+        "toy_mean",
+        "toy_divide",
+        "toy_flip",
+        "toy_every",
+        "toy_anomaly",
+        "toy_greedy",
+        "toy_ends",
+        "toy_twice",
+    )
     return {name: f"toys:{cls}" for name, cls in zip(names, OPERATORS, strict=True)}
 
 

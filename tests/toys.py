@@ -14,10 +14,12 @@ from scatflow.contract import (
     Operator,
     Pointwise,
     Reduce,
+    Ref,
     Select,
     Source,
     Whole,
     Window,
+    Wire,
     operator,
     param,
     source,
@@ -84,6 +86,29 @@ class Bands(Window):
 
     def apply(self, xp: Any, x: Any) -> Any:
         return xp.stack([xp.roll(x, -(2**i), axis=-1) - x for i in range(self.count)], axis=-2)
+
+
+@operator("toy_twice", version=1, signature="(x)->(x)", linear=True, boundaries=("periodic",))
+class Twice(Window):
+    """The mean over 2·radius + 1 samples of that mean: in stages, one after the other."""
+
+    radius: int = param(2, "Half-width of the window.", ge=0, unit="sample")
+    lie: bool = param(False, "Whether the stages give something else than declared.")
+
+    def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
+        return {"x": (2 * self.radius, 2 * self.radius)}
+
+    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
+        return {"x": (0, 0)}
+
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | None:
+        first = Smooth(dims=self.dims, radius=self.radius, boundary=self.boundary)
+        return None if self.radius < 2 else wire(first.replace(stride=2) if self.lie else first, wire(first, ref))
+
+    def apply(self, xp: Any, x: Any) -> Any:
+        for _ in range(2):
+            x = sum(xp.roll(x, k, axis=-1) for k in range(-self.radius, self.radius + 1)) / (2 * self.radius + 1)
+        return x
 
 
 @operator("toy_mean", version=1, signature="(y?,x)->()")

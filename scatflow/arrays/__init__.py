@@ -4,7 +4,7 @@ The only package that knows about cupy. It imports neither scipy nor cupy nor an
 before one is used, and never dask, xarray or zarr.
 """
 
-from scatflow.arrays.boundary import extend, extension_index, fold
+from scatflow.arrays.boundary import copied_index, extend, extension_index, fold
 from scatflow.arrays.cache import CacheStats, PreparedCache, prepared_cache
 from scatflow.arrays.door import Door
 from scatflow.arrays.fft import available, default_provider, fast_length, provider, signature, use
@@ -30,6 +30,7 @@ __all__ = [
     "asnumpy",
     "available",
     "complex_dtype",
+    "copied_index",
     "default_provider",
     "device_of",
     "extend",

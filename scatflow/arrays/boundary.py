@@ -57,7 +57,7 @@ def extension_index(n: int, before: int, after: int, mode: str) -> NDArray[np.in
     if n < 1:
         raise ParameterError("axis length", "must be at least 1 to be extended", got=n)
     _check(before, after, mode)
-    return _source(np.arange(-before, n + after, dtype=np.int64), n, mode)
+    return copied_index(np.arange(-before, n + after, dtype=np.int64), n, mode)
 
 
 def extend(xp: Any, block: Array, widths: Sequence[tuple[int, int]], modes: Sequence[str]) -> Array:
@@ -178,8 +178,14 @@ def _along(axis: int, start: int, stop: int) -> tuple[Any, ...]:
     return (*[slice(None)] * axis, slice(start, stop), ...)
 
 
-def _source(position: NDArray[np.int64], n: int, mode: str) -> NDArray[np.int64]:
-    """Return the index that each position on the endless axis copies."""
+def copied_index(position: NDArray[np.int64], n: int, mode: str) -> NDArray[np.int64]:
+    """Return the index of the sample that each position on the endless axis of n samples copies; -1 stands for a zero.
+
+    Examples
+    --------
+    >>> copied_index(np.array([-2, 0, 4]), 3, "reflect").tolist()
+    [2, 0, 0]
+    """
     if mode == "zero":
         return np.where((position >= 0) & (position < n), position, -1)
     if mode == "periodic" or n == 1:
@@ -208,7 +214,7 @@ def _pieces(n: int, before: int, after: int, mode: str) -> Iterator[tuple[int, i
         position = begin
         while position < end:
             stop = min(end, (position // length + 1) * length)
-            first, last = _source(np.array([position, stop - 1], dtype=np.int64), n, mode).tolist()
+            first, last = copied_index(np.array([position, stop - 1], dtype=np.int64), n, mode).tolist()
             yield position + before, stop + before, min(first, last), max(first, last) + 1, last < first
             position = stop
 

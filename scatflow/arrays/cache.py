@@ -84,6 +84,7 @@ class PreparedCache:
         self._entries: OrderedDict[Hashable, tuple[Prepared, int]] = OrderedDict()
         self._flights: dict[Hashable, _Flight] = {}
         self._nbytes = 0
+        self._scope: Hashable = None
         self._counts = {"hits": 0, "misses": 0, "evictions": 0, "oversize": 0}
 
     def get(self, key: Hashable, build: Callable[[], Prepared]) -> Prepared:
@@ -125,6 +126,14 @@ class PreparedCache:
         if flight.thread == threading.get_ident() and not flight.future.done():
             raise RuntimeError(f"the build of {key!r} asks for itself")
         return flight.future.result()
+
+    def enter(self, scope: Hashable) -> None:
+        """Drop every entry when work of another scope begins: the stages of a job need their memory one after the other."""
+        with self._lock:
+            if scope == self._scope:
+                return
+            self._scope = scope
+        self.clear()
 
     def clear(self) -> None:
         """Drop every entry; builds under way finish for those who wait and are not kept."""

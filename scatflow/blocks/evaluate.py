@@ -12,9 +12,11 @@ from typing import Any
 
 from scatflow.arrays import namespace
 from scatflow.blocks.call import call_kernel, keywords, method_for, named, with_batch
+from scatflow.blocks.halo import Read, evaluate_box, reduce_box
 from scatflow.blocks.window import reduce_spans, spans, windowed
 from scatflow.contract import Extended, Reduce, Select, Whole, Window
 from scatflow.errors import DtypeError
+from scatflow.graph.halo import Box, Halo, halo_places, reads
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.graph.selection import cut, take
 
@@ -98,6 +100,51 @@ def _segment(kernel: Kernel, block: Any, port: Port | float, ranges: Mapping[str
     if not isinstance(port, Port) or not any(axis.walls for axis in kernel.axes):
         return block
     return block[(..., *(slice(*ranges[dim]) for dim in kernel.core if dim in port.dims))]
+
+
+def evaluate_part(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None = None) -> dict[str, Array]:
+    """Evaluate a Window on a part of its core axes.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The bound operator.
+    read : callable
+        ``read(box)`` returns the block of a box of the input's core dims, dims in public order.
+    box : mapping
+        Absolute ranges: of the result along batch dims, of the input along core dims.
+    halo : Halo
+        How far to look beyond it.
+
+    Returns
+    -------
+    dict
+        Result name -> block, dims in public order: the samples that lie in the box.
+    """
+    xp, core, batch, ready = _split(kernel, read, box, halo, fft)
+    results = evaluate_box(xp, kernel, ready, core, halo, batch)
+    return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
+
+
+def partial_box(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None = None) -> tuple[Array, ...]:
+    """Return the state of a Reduce with a halo on a part of its core axes; arguments as for :func:`evaluate_part`."""
+    xp, core, batch, ready = _split(kernel, read, box, halo, fft)
+    return reduce_box(xp, kernel, ready, core, halo, batch)
+
+
+def _split(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None) -> tuple[Any, Box, Box, Read]:
+    """Return the array library, the box by core and batch dims, and how to read in kernel order."""
+    core = {dim: span for dim, span in box.items() if dim in kernel.core}
+    batch = {dim: span for dim, span in box.items() if dim not in kernel.core}
+    (port,) = kernel.inputs
+    assert isinstance(port, Port)
+    xp = namespace(read(reads(kernel, halo_places(kernel, core, halo)[0])[0]), fft=fft)
+
+    def ready(part: Box) -> Array:
+        block = to_kernel(xp, read(part), port)
+        return pooled(xp, kernel, block, port) if isinstance(kernel.operator, Reduce) else block
+
+    return xp, core, batch, ready
 
 
 def combine(kernel: Kernel, states: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:

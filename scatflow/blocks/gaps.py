@@ -6,7 +6,7 @@ boundaries. Interior NaN follows the policy of the operator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from scatflow.arrays import asnumpy, extend
 from scatflow.contract import Window
 from scatflow.errors import ChunkError, DataError, ParameterError
 from scatflow.graph.kernel import REACH_TOLERANCE, Kernel, Port, extended_place, trim, weight_rows
-from scatflow.spec import within
+from scatflow.spec import Place, within
 
 Array = Any
 Ranges = Mapping[str, tuple[int, int]]
@@ -32,7 +32,7 @@ def evaluate(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense
         return _policy(xp, kernel, block, ranges, dense)
     items = xp.reshape(block, (-1, block.shape[-1]))
     batch = block.ndim - 1
-    _refuse(kernel, asnumpy(_interior(xp, xp.isnan(block))), ranges)
+    refuse(kernel, asnumpy(_interior(xp, xp.isnan(block))), [ranges[dim][0] for dim in kernel.core])
     out: dict[str, Array] = {}
     for (first, last), members in _groups(asnumpy(~xp.isnan(items))).items():
         index = xp.asarray(members, device=block.device)
@@ -42,21 +42,21 @@ def evaluate(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense
         low = ranges[dim][0]
         inner = {dim: (low + first, low + last)}
         part = xp.take(items, index, axis=0)[:, first:last]
-        for name, whole in _policy(xp, kernel, _batched(xp, part, batch), inner, dense).items():
+        for name, whole in _policy(xp, kernel, batched(xp, part, batch), inner, dense).items():
             value = xp.reshape(whole, (len(members), *whole.shape[batch:]))
-            out.setdefault(name, _blank(xp, kernel, name, value, items.shape[0], ranges))
-            _place(kernel, out[name], name, value, members, inner, ranges)
+            out.setdefault(name, blank(xp, kernel, name, value, items.shape[0], ranges))
+            put(kernel, out[name], name, value, members, inner, ranges)
     if not out:
-        sample = dict(dense(_batched(xp, xp.zeros_like(items[:1]), batch), ranges))
+        sample = dict(dense(batched(xp, xp.zeros_like(items[:1]), batch), ranges))
         if FRACTION in (port.name for port in kernel.outputs):
-            sample[FRACTION] = fraction(xp, kernel, _batched(xp, xp.isnan(items[:1]), batch), ranges)
+            sample[FRACTION] = fraction(xp, kernel, batched(xp, xp.isnan(items[:1]), batch), ranges)
         for name, value in sample.items():
             one = xp.reshape(value, (1, *value.shape[batch:]))
-            out[name] = _blank(xp, kernel, name, one, items.shape[0], ranges)
+            out[name] = blank(xp, kernel, name, one, items.shape[0], ranges)
     return {name: xp.reshape(value, (*block.shape[:-1], *value.shape[1:])) for name, value in out.items()}
 
 
-def _batched(xp: Any, items: Array, batch: int) -> Array:
+def batched(xp: Any, items: Array, batch: int) -> Array:
     """Return (k, n) items with as many batch axes as the kernel's labels have."""
     return xp.reshape(items, (*((items.shape[0],) + (1,) * (batch - 1))[:batch], items.shape[-1]))
 
@@ -89,7 +89,8 @@ def _samples(kernel: Kernel, name: str, ranges: Ranges) -> range:
     return range(first, first + len(part))
 
 
-def _blank(xp: Any, kernel: Kernel, name: str, value: Array, count: int, ranges: Ranges) -> Array:
+def blank(xp: Any, kernel: Kernel, name: str, value: Array, count: int, ranges: Ranges) -> Array:
+    """Return an empty result for so many items on a range of the only core dim, like that of some of them."""
     shape = [count, *value.shape[1:]]
     axis = _core_axis(kernel, name)
     if axis is not None:
@@ -97,7 +98,8 @@ def _blank(xp: Any, kernel: Kernel, name: str, value: Array, count: int, ranges:
     return xp.full(tuple(shape), 0.0 if name == FRACTION else xp.nan, dtype=value.dtype, device=value.device)
 
 
-def _place(kernel: Kernel, out: Array, name: str, value: Array, members: np.ndarray, inner: Ranges, ranges: Ranges) -> None:
+def put(kernel: Kernel, out: Array, name: str, value: Array, members: np.ndarray, inner: Ranges, ranges: Ranges) -> None:
+    """Write the result of some items on a part of a range into that of all."""
     axis = _core_axis(kernel, name)
     window: list[Any] = [slice(None)] * (out.ndim - 1)
     if axis is not None:
@@ -116,10 +118,13 @@ def _policy(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense)
     if not bool(xp.any(hole)):
         results = dense(block, ranges)
         return {**results, FRACTION: fraction(xp, kernel, ~hole, ranges)} if wants_fraction else results
-    _refuse(kernel, asnumpy(hole), ranges)
+    refuse(kernel, asnumpy(hole), [ranges[dim][0] for dim in kernel.core])
     if operator.nan == "propagate":
         results = dense(xp.where(hole, xp.zeros_like(block), block), ranges)
-        return {name: _poison(xp, kernel, name, value, hole, ranges) for name, value in results.items()}
+        place = extended_place(kernel, ranges)
+        widths = [(place.core[r][0] - place.start[r], place.stop[r] - place.core[r][1]) for r in kernel.roles]
+        holes = extend(xp, hole, widths, kernel.boundary)
+        return {name: poison(xp, kernel, name, value, holes, place) for name, value in results.items()}
     fill = _past_mean(xp, block, hole) if operator.causal() else _valid_mean(xp, block, hole, len(kernel.core))
     results = dense(xp.where(hole, fill, block), ranges)
     share = fraction(xp, kernel, ~hole, ranges)
@@ -137,14 +142,14 @@ def _interior(xp: Any, hole: Array) -> Array:
     return hole & (since > 0) & (since < since[..., -1:])
 
 
-def _refuse(kernel: Kernel, hole: np.ndarray, ranges: Ranges) -> None:
-    """Raise DataError for holes under the policy ``error``, with the place of the first in the block."""
+def refuse(kernel: Kernel, hole: np.ndarray, starts: Sequence[int]) -> None:
+    """Raise DataError for holes under the policy ``error``; ``starts`` tells where along the core axes the block starts."""
     operator = kernel.operator
     assert isinstance(operator, Window)
     where = np.argwhere(hole)
     if operator.nan != "error" or not len(where):
         return
-    low = [0] * (hole.ndim - len(kernel.core)) + [ranges[dim][0] for dim in kernel.core]
+    low = [0] * (hole.ndim - len(kernel.core)) + list(starts)
     first = tuple(int(k) + a for k, a in zip(where[0], low, strict=True))
     raise DataError(f"{operator.name} input", f"{len(where)} interior NaN under nan='error'", got=f"first at {first}",
                     remedy="Choose nan='propagate' or nan='mask', or fill the gaps.")  # fmt: skip
@@ -175,17 +180,15 @@ def _at_outputs(kernel: Kernel, hole: Array, ranges: Ranges) -> Array:
     return hole[..., part.start - low : part.stop - low : part.step]
 
 
-def _poison(xp: Any, kernel: Kernel, name: str, value: Array, hole: Array, ranges: Ranges) -> Array:
-    """Set to NaN every result that a NaN can reach within the tabulated depth."""
+def poison(xp: Any, kernel: Kernel, name: str, value: Array, hole: Array, place: Place) -> Array:
+    """Set to NaN every result of an extended block that a NaN of it can reach within the tabulated depth."""
     operator = kernel.operator
     assert isinstance(operator, Window)
-    place = extended_place(kernel, ranges)
     try:
         depth = operator.depth(REACH_TOLERANCE)
     except ChunkError:  # no usable decay: a NaN reaches the whole span
         depth = {role: (place.size[role] * 8, place.size[role] * 8) for role in kernel.roles}
-    widths = [(place.core[r][0] - place.start[r], place.stop[r] - place.core[r][1]) for r in kernel.roles]
-    count = extend(xp, xp.astype(hole, xp.float64), widths, kernel.boundary)
+    count = xp.astype(hole, xp.float64)
     port = _port(kernel, name)
     for offset, (role, axis) in enumerate(zip(kernel.roles, kernel.axes, strict=True)):
         where = count.ndim - len(kernel.roles) + offset

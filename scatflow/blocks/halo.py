@@ -1,92 +1,129 @@
-"""One box of the core axes: the block with the halo that its operator declares, and what of its result counts.
-
-The whole signal is the extended one of :func:`~scatflow.graph.kernel.extended_place`, which kernels take as periodic: beyond
-its ends a halo therefore goes on at the other end, and a box at an edge has the numbers of the whole, border included.
-"""
+"""Evaluation of one box of the core axes: the block is gathered with its halo, and what lies beyond the box is trimmed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from scatflow.arrays import extension_index, fast_length
+from scatflow.arrays import asnumpy
+from scatflow.blocks import absence, gaps
 from scatflow.blocks.call import call_kernel, keywords, with_batch
 from scatflow.blocks.window import trimmed
-from scatflow.contract import Extended, Reduce
-from scatflow.graph.kernel import Kernel, extended_place
+from scatflow.contract import Reduce, Window
+from scatflow.errors import ChunkError
+from scatflow.graph.halo import Box, Halo, halo_places, intervals, joined, placed, sources
+from scatflow.graph.kernel import Kernel, Port
 from scatflow.spec import Place
 
 Array = Any
-Box = Mapping[str, tuple[int, int]]
+#: Returns the block of a box of the core axes, in kernel order.
+Read = Callable[[Box], Array]
 
 
-def halo_place(kernel: Kernel, box: Box, tol: float) -> Place:
-    """Return where the block of a box lies: the box with the declared reach, started on the operator's grid.
+def reader(kernel: Kernel, signal: Array) -> Read:
+    """Return how boxes of a signal in memory, in kernel order, are read."""
+    return lambda box: signal[(..., *(slice(*box[dim]) for dim in kernel.core))]
+
+
+def gather(xp: Any, kernel: Kernel, read: Read, place: Place) -> Array:
+    """Return the block of a place, put together from what is read of the signal."""
+    index = sources(kernel, place)
+    ranges = [intervals(along) for along in index]
+    block = joined(xp, kernel.core, ranges, read)
+    for axis, (along, parts) in enumerate(zip(index, ranges, strict=True), block.ndim - len(index)):
+        block = placed(xp, block, axis, along, parts)
+    return block
+
+
+def evaluate_box(xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batch: Box | None = None) -> dict[str, Array]:
+    """Return the results of a Window on a box of its input, in kernel order.
 
     Parameters
     ----------
+    xp : Namespace
+        Of what ``read`` returns.
     kernel : Kernel
-        A bound operator that looks beyond its samples.
+        A bound Window.
+    read : callable
+        Returns the block of a box of the core axes, in kernel order.
     box : mapping
-        Core dim -> half-open range; dims that are not named are whole.
-    tol : float
-        Tolerance that the halo shall keep.
-
-    Raises
-    ------
-    ChunkError
-        The operator has no finite reach.
+        Core dim -> half-open range of input samples; dims that are not named are whole.
+    halo : Halo
+        How far to look beyond it.
+    batch : mapping, optional
+        Absolute ranges of the batch axes.
     """
-    operator = kernel.operator
-    assert isinstance(operator, Extended)
-    whole, place = extended_place(kernel, {}), with_batch(kernel, kernel.place(box), {})
-    depth, align = operator.depth(tol), operator.align()
-    start, stop = {}, {}
-    for role in kernel.roles:
-        (low, high), (before, after), grid = place.core[role], depth.get(role, (0, 0)), align.get(role, 1)
-        start[role] = (low - before) // grid * grid
-        stop[role] = start[role] + fast_length(high + after - start[role], multiple=grid)
-        if stop[role] - start[role] >= whole.stop[role] - whole.start[role]:
-            start[role], stop[role] = whole.start[role], whole.stop[role]
-    return replace(place, start=start, stop=stop, span=whole.span)
+    pieces = []
+    for place in halo_places(kernel, box, halo):
+        ready = with_batch(kernel, place, batch or {})
+        block = _absent(xp, kernel, gather(xp, kernel, read, ready))
+        pieces.append((ready, _present(xp, kernel, read, block, ready, halo)))
+    if len(pieces) == 1:
+        return dict(pieces[0][1])
+    return {port.name: _in_order(xp, kernel, port, pieces) for port in kernel.outputs if port.name in pieces[0][1]}
 
 
-def sources(kernel: Kernel, place: Place) -> list[np.ndarray]:
-    """Return, per core axis, which sample of the signal each sample of a block copies; -1 stands for a zero."""
-    whole = extended_place(kernel, {})
-    found = []
-    for role, axis, rule in zip(kernel.roles, kernel.axes, kernel.boundary, strict=True):
-        first, period = whole.start[role], whole.stop[role] - whole.start[role]
-        table = extension_index(axis.size, -first, max(0, whole.stop[role] - axis.size), rule)
-        found.append(table[(np.arange(place.start[role], place.stop[role]) - first) % period])
-    return found
+def _present(xp: Any, kernel: Kernel, read: Read, block: Array, place: Place, halo: Halo) -> Mapping[str, Array]:
+    """Evaluate a block with its halo, each item extended where its own data begin and end."""
+    hole = xp.isnan(block)
+    if not bool(xp.any(hole)):
+        return _dense(xp, kernel, block, place)
+    if not absence.concerns(kernel, asnumpy(hole), place):
+        return _poisoned(xp, kernel, block, place)
+
+    def members(near: Place, rows: Any | None) -> Mapping[str, Array]:
+        part = _absent(xp, kernel, gather(xp, kernel, read, near))
+        if rows is None:
+            return _poisoned(xp, kernel, part, near)
+        items = xp.take(xp.reshape(part, (-1, part.shape[-1])), xp.asarray(rows, device=part.device), axis=0)
+        return _poisoned(xp, kernel, gaps.batched(xp, items, part.ndim - 1), near)
+
+    def marked(part: Box) -> Array:
+        return _absent(xp, kernel, read(part))
+
+    return absence.evaluate(xp, kernel, marked, asnumpy(hole), place, halo, members)
 
 
-def gather(xp: Any, kernel: Kernel, signal: Array, place: Place) -> Array:
-    """Return the block of a place from a whole signal in kernel order."""
-    for axis, index in enumerate(sources(kernel, place), signal.ndim - len(kernel.axes)):
-        taken = xp.take(signal, xp.asarray(np.maximum(index, 0), device=getattr(signal, "device", None)), axis=axis)
-        if (index < 0).any():
-            real = xp.asarray(index >= 0, device=getattr(signal, "device", None))
-            shape = (1,) * axis + (len(index),) + (1,) * (signal.ndim - axis - 1)
-            taken = xp.where(xp.reshape(real, shape), taken, xp.zeros_like(taken))
-        signal = taken
-    return signal
+def _absent(xp: Any, kernel: Kernel, block: Array) -> Array:
+    """Return a block with NaN where the sentinel of missing values stands."""
+    assert isinstance(kernel.operator, Window)
+    missing = kernel.operator.missing
+    return block if missing is None else xp.where(block == missing, xp.asarray(xp.nan, dtype=block.dtype), block)
 
 
-def evaluate_box(xp: Any, kernel: Kernel, signal: Array, box: Box, tol: float) -> dict[str, Array]:
-    """Return the results of a Window on a box, in kernel order."""
-    place = halo_place(kernel, box, tol)
-    results = call_kernel(xp, kernel, [gather(xp, kernel, signal, place)], place)
+def _poisoned(xp: Any, kernel: Kernel, block: Array, place: Place) -> Mapping[str, Array]:
+    """Evaluate a block in which NaN are gaps: each becomes one of every result that it can reach."""
+    hole = xp.isnan(block)
+    gaps.refuse(kernel, asnumpy(hole), [place.start[role] for role in kernel.roles])
+    results = _dense(xp, kernel, xp.where(hole, xp.zeros_like(block), block), place)
+    return {name: gaps.poison(xp, kernel, name, value, hole, place) for name, value in results.items()}
+
+
+def _dense(xp: Any, kernel: Kernel, block: Array, place: Place) -> Mapping[str, Array]:
+    results = call_kernel(xp, kernel, [block], place)
     return {port.name: trimmed(kernel, results[port.name], port, place) for port in kernel.outputs if port.name in results}
 
 
-def reduce_box(xp: Any, kernel: Kernel, signal: Array, box: Box, tol: float) -> tuple[Array, ...]:
-    """Return the state of a Reduce with a halo on a box; the signal has its axis ``r`` before the core axes."""
-    operator, place = kernel.operator, halo_place(kernel, box, tol)
+def _in_order(xp: Any, kernel: Kernel, port: Port, pieces: Sequence[tuple[Place, Mapping[str, Array]]]) -> Array:
+    """Concatenate the pieces between walls along the only axis that has walls."""
+    walled = [axis for axis in kernel.axes if axis.walls]
+    if len(walled) > 1:
+        raise ChunkError(kernel.operator.name, "walls along two core dims at once", got=[axis.dim for axis in walled],
+                         remedy="Transform the segments of one dim separately.")  # fmt: skip
+    return xp.concat([results[port.name] for _, results in pieces], axis=port.kernel_dims.index(walled[0].dim))
+
+
+def reduce_box(xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batch: Box | None = None) -> tuple[Array, ...]:
+    """Return the state of a Reduce with a halo on a box of its input; what is read has the axis ``r`` before the core axes."""
+    operator = kernel.operator
     assert isinstance(operator, Reduce)
-    block = gather(xp, kernel, signal, place)
-    return operator.chunk(xp, block, **keywords(xp, kernel, [block], place, "chunk"))
+    states = []
+    for place in halo_places(kernel, box, halo):
+        ready = with_batch(kernel, place, batch or {})
+        block = gather(xp, kernel, read, ready)
+        states.append(operator.chunk(xp, block, **keywords(xp, kernel, [block], ready, "chunk")))
+    total = states[0]
+    for state in itertools.islice(states, 1, None):
+        total = operator.combine(xp, total, state)
+    return total

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scatflow.blocks.evaluate import evaluate, partial
-from scatflow.contract import Ref
+from scatflow.arrays import namespace
+from scatflow.blocks.evaluate import evaluate, evaluate_part, partial, partial_box
+from scatflow.contract import Reduce, Ref, Select
+from scatflow.graph.halo import joined
 from scatflow.graph.kernel import Port
-from scatflow.plan.stage import Box, Part, StageGraph, demands, input_box, part_of, reduces
+from scatflow.graph.selection import needed, take, unnamed
+from scatflow.plan.stage import Box, Part, StageGraph, Step, demands, input_box, is_split, part_of, reduces, source_box
 
 Array = Any
 Read = Callable[[Ref, Box], Array]
@@ -22,7 +25,7 @@ def evaluate_stage(graph: StageGraph, box: Box, read: Read, fft: str | None = No
     graph : StageGraph
         The fused nodes.
     box : mapping
-        The region: absolute ranges along free dims, of the target's output for a map, of its input for a reduction.
+        The region: absolute ranges along dims that are split, those of the target's input along core dims and for a reduction.
     read : callable
         ``read(ref, box)`` returns the block of a source or of an earlier stage's array.
 
@@ -32,28 +35,57 @@ def evaluate_stage(graph: StageGraph, box: Box, read: Read, fft: str | None = No
         The target's named results, or the partial state of its reduction.
     """
     wanted, _ = demands(graph, box)
+    kernels = {step.node: step.kernel for step in graph.steps}
     held: dict[tuple[str, Part], dict[str, Array]] = {}
     cache: dict[tuple[Ref, Part], Array] = {}
 
     def value(ref: Ref, part: Box) -> Array:
-        if (ref.node, part_of(part)) in held:
-            return held[ref.node, part_of(part)][ref.output]
+        if ref.node in kernels:
+            return held[ref.node, part_of(source_box(kernels[ref.node], ref.output, part))][ref.output]
         if (ref, part_of(part)) not in cache:
             cache[ref, part_of(part)] = read(ref, part)
         return cache[ref, part_of(part)]
 
     for step in graph.steps:
         for key in sorted(wanted[step.node]):
-            part = dict(key)
-            ends = step is graph.target and reduces(step)
-            blocks = []
-            for ref, port in zip(step.inputs, step.kernel.inputs, strict=True):
-                if not isinstance(ref, Ref) or not isinstance(port, Port):
-                    blocks.append(ref)
-                    continue
-                inner = part if ends else input_box(step.kernel, port, part)
-                blocks.append(value(ref, {dim: r for dim, r in inner.items() if dim in port.dims}))
-            if ends:
-                return partial(step.kernel, blocks, part, fft)
-            held[step.node, key] = evaluate(step.kernel, blocks, part, fft)
+            found = _node(step, dict(key), value, fft)
+            if step is graph.target and reduces(step):
+                assert isinstance(found, tuple)
+                return found
+            assert isinstance(found, dict)
+            held[step.node, key] = found
     return held[graph.target.node, part_of(box)]
+
+
+def _selected(step: Step, part: Box, value: Read) -> dict[str, Array]:
+    """Return what a selection takes of the ranges that it reads, put one after the other."""
+    (ref,), ranges = step.inputs, needed(step.kernel, part)
+    assert isinstance(ref, Ref)
+
+    def read(box: Box) -> Array:
+        return value(ref, unnamed(step.kernel, box))
+
+    xp = namespace(read({dim: parts[0] for dim, parts in ranges.items()}))
+    return {"": take(xp, step.kernel, joined(xp, tuple(ranges), tuple(ranges.values()), read), part)}
+
+
+def _node(step: Step, part: Box, value: Read, fft: str | None) -> dict[str, Array] | tuple[Array, ...]:
+    """Return the results of a node on a box of it, or the state of a reduction."""
+    kernel = step.kernel
+    ends = isinstance(kernel.operator, Reduce)
+    if is_split(step, part):
+        (ref,), (port,) = step.inputs, kernel.inputs
+        assert isinstance(ref, Ref) and isinstance(port, Port) and step.halo is not None
+        outer = input_box(kernel, port, {dim: span for dim, span in part.items() if dim not in kernel.core})
+
+        def near(core: Box) -> Array:
+            return value(ref, {**outer, **core})
+
+        return (partial_box if ends else evaluate_part)(kernel, near, part, step.halo, fft)
+    if isinstance(kernel.operator, Select):
+        return _selected(step, part, value)
+    blocks = [
+        value(ref, input_box(kernel, port, part)) if isinstance(ref, Ref) and isinstance(port, Port) else ref
+        for ref, port in zip(step.inputs, kernel.inputs, strict=True)
+    ]
+    return (partial if ends else evaluate)(kernel, blocks, part, fft)

@@ -99,7 +99,8 @@ def execute(
         raise click.UsageError("--scheduler names a cluster, --workers starts one: give one of them.")
     from scatflow.cli.progress import progress
 
-    where = {"memory": options["memory"], "region": {**(region or {}), **lengths(options["region"])}, "device": options["device"]}
+    where = {"memory": options["memory"], "region": {**(region or {}), **lengths(options["region"])}, "device": options["device"],
+             "strategy": options["strategy"], "tol": options["tol"]}  # fmt: skip
     # Schedulers end a job by SIGTERM: like Ctrl-C, it closes the ledger and the job can be resumed.
     with heeding(signal.SIGTERM), _client(options) as client:
         if explain:
@@ -124,7 +125,7 @@ def _client(options: Mapping[str, Any]) -> Iterator[Any]:
 
     with contextlib.ExitStack() as stack:
         if options["workers"]:
-            yield stack.enter_context(cluster.local(options["workers"], options["threads"]))
+            yield stack.enter_context(cluster.local(options["workers"], options["threads"], options["memory"]))
             return
         try:
             client = stack.enter_context(cluster.connect(options["scheduler"]))

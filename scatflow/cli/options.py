@@ -15,6 +15,10 @@ MEMORY = click.option("--memory", metavar="BYTES", help='Per worker, for example
 DEVICE = click.option(
     "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="cpu", show_default=True, help="Where kernels run."
 )  # fmt: skip
+STRATEGY = click.option(
+    "--strategy", type=click.Choice(["batch", "halo", "pyramid"]), help="Core dims whole in every task, in parts with a halo, or octave by octave; default whole where that fits."
+)  # fmt: skip
+TOL = click.option("--tol", type=float, help="Tolerance of halos; default 3e-5 in single and 3e-7 in double precision.")
 ALLOW_DRIFT = click.option(
     "--allow-drift", is_flag=True, help="Use operators that are not installed in the version stated; the record tells."
 )  # fmt: skip
@@ -24,7 +28,7 @@ SWEEP = click.option("--sweep", is_flag=True, help="Take every value of paramete
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what ``run`` and ``data`` share: where to compute, and what to do with a store that is there."""
     for option in reversed((
-        PARAMETERS, REGION, MEMORY, DEVICE,
+        PARAMETERS, REGION, MEMORY, DEVICE, STRATEGY, TOL,
         click.option("--scheduler", metavar="ADDRESS", help="Scheduler of a running cluster."),
         click.option("--workers", type=click.IntRange(1), help="Start this many local worker processes."),
         click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads per local worker."),

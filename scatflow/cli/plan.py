@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from scatflow.cli.job import opened
-from scatflow.cli.options import ALLOW_DRIFT, DEVICE, MEMORY, PARAMETERS, REGION, SWEEP
+from scatflow.cli.options import ALLOW_DRIFT, DEVICE, MEMORY, PARAMETERS, REGION, STRATEGY, SWEEP, TOL
 from scatflow.cli.words import lengths
 
 
@@ -23,6 +23,8 @@ from scatflow.cli.words import lengths
 @REGION
 @MEMORY
 @DEVICE
+@STRATEGY
+@TOL
 @click.option("--threads", type=click.IntRange(1), help="Threads per worker.")
 @click.option("--workers", type=click.IntRange(1), help="Worker processes, for the wall time.")
 @click.option("--calibrate", is_flag=True, help="Measure this machine on the plan's stages first, and keep the rates.")
@@ -35,6 +37,8 @@ def plan(
     region: Sequence[str],
     memory: str | None,
     device: str,
+    strategy: Any,
+    tol: float | None,
     threads: int | None,
     workers: int | None,
     calibrate: bool,
@@ -42,8 +46,9 @@ def plan(
 ) -> None:
     """Explain what running PIPELINE would do; nothing is read but labels."""
     made = opened(pipeline, parameters, sweep, allow_drift).plan(
-        memory=memory, threads=threads, workers=workers, region=lengths(region), device=device, measure=calibrate
-    )
+        memory=memory, threads=threads, workers=workers, region=lengths(region), device=device,
+        strategy=strategy, tol=tol, measure=calibrate,
+    )  # fmt: skip
     if as_json:
         document = {"plan": made.hash, "tasks": made.tasks, "stages": made.table()}
         document["seconds"] = None if made.time is None else asdict(made.time)

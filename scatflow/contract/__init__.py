@@ -12,6 +12,8 @@ from scatflow.contract.operator import (
     Core,
     Dims,
     Extended,
+    Extension,
+    Index,
     Operator,
     Pointwise,
     Program,
@@ -27,7 +29,7 @@ from scatflow.contract.source import FilterFamily, Filters, Source, family, sour
 from scatflow.contract.wiring import Ref, Wire, wire
 
 __all__ = [
-    "API", "QUANTITY_ATTRS", "Average", "Boundary", "Cells", "Composite", "Core", "Declared", "Dims", "Extended", "FilterFamily", "Filters", "Info", "Operator",
+    "API", "QUANTITY_ATTRS", "Average", "Boundary", "Cells", "Composite", "Core", "Declared", "Dims", "Extended", "Extension", "FilterFamily", "Filters", "Index", "Info", "Operator",
     "Pointwise", "Program", "Reduce", "Ref", "Reference", "Select", "Signature", "Source", "Whole", "Window", "Wire", "canonical_json", "digest", "family",
     "install_family_lookup", "joined", "operator", "param", "parts_of", "shared_attrs", "source", "stack", "wire",
 ]  # fmt: skip

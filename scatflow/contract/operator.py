@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator
@@ -18,6 +19,7 @@ from scatflow.contract.declared import Declared, check_version, param
 from scatflow.contract.joining import joined
 from scatflow.contract.reference import Reference
 from scatflow.contract.signature import Signature
+from scatflow.contract.wiring import Ref, Wire
 from scatflow.errors import ChunkError, NotDifferentiableError
 from scatflow.spec import ArraySpec, Cost, Place
 
@@ -112,6 +114,10 @@ class Operator(Declared):
 
     dtype: Literal["float32", "float64"] | None = param(None, "Precision to compute in; default the input's own.")
 
+    def arity(self) -> int:
+        """Return the number of inputs; default that of their names."""
+        return len(self.inputs)
+
     def resolve(self, *specs: Any) -> Operator:
         """Return the operator with choices that depend on the input's labels made; default itself.
 
@@ -201,14 +207,26 @@ class Core(Operator):
     )
 
 
+@dataclass(frozen=True)
+class Extension:
+    """Positions ``start`` to ``stop`` of an axis that goes on beyond its ends by a boundary rule."""
+
+    start: int
+    stop: int
+    rule: Boundary
+
+
+Index = int | slice | tuple[int, ...] | Extension
+
+
 class Select(Operator):
     """Takes samples by position along dims: no kernel, so a region reads only what it needs.
 
     Labels are turned into positions by :meth:`resolve`, at graph time.
     """
 
-    def indexers(self, *specs: ArraySpec) -> Mapping[str, int | slice | tuple[int, ...]]:
-        """Return dim -> position (drops the dim), slice with positive step, or positions; after ``resolve``."""
+    def indexers(self, *specs: ArraySpec) -> Mapping[str, Index]:
+        """Return dim -> position (drops the dim), slice with positive step, positions, or an extension; after ``resolve``."""
         raise _missing(self, "indexers(self, *specs)")
 
 
@@ -300,6 +318,14 @@ class Window(Extended):
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
         """Compute one extended block."""
         raise _missing(self, "apply(self, xp, *blocks)")
+
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | None:
+        """Wire the same result from operators of shorter reach, whose results are stored in between; default none.
+
+        ``spec`` describes the input in kernel order, ``at`` the extended block of the whole signal, whose core axes have no walls;
+        the boundary rules are named. The result has the dims and shape of this operator's, its labels too.
+        """
+        return None
 
 
 class Reduce(Core):

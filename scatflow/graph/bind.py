@@ -141,7 +141,7 @@ def _with_fraction(named: dict[str, ArraySpec], data: ArraySpec, subject: str) -
 
 
 def _check_count(operator: Operator, inputs: tuple[Any, ...], specs: list[ArraySpec]) -> None:
-    if len(inputs) != len(operator.inputs) or not specs:
+    if len(inputs) != operator.arity() or not specs:
         raise ParameterError(operator.name, "wrong number of inputs", expected=", ".join(operator.inputs), got=len(inputs))
     if len(specs) < len(inputs) and not isinstance(operator, Pointwise):
         raise ParameterError(operator.name, "numbers are accepted only element by element", got=inputs)
@@ -258,13 +258,17 @@ def _support(spec: ArraySpec, kernel: Kernel, role: str, axis: Axis, source: Arr
     edges = np.array(axis.spans())
     span = np.searchsorted(edges[:, 0], centers, side="right") - 1
     coord = source.coords.get(axis.dim)
-    values = np.arange(axis.size) if coord is None else np.asarray(coord.values)
+    values = None if coord is None else np.asarray(coord.values)
     attrs = {} if coord is None else {key: value for key, value in coord.attrs.items() if key == "units"}
     ends = {
         "support_start": ("first", np.maximum(centers - before, edges[span, 0])),
         "support_end": ("last", np.minimum(centers + after, edges[span, 1] - 1)),
     }
     return {
-        name: Coord((axis.dim,), values[index], {**attrs, "long_name": f"{word} coordinate that can change the value"})
+        name: Coord(
+            (axis.dim,),
+            index if values is None else values[index],
+            {**attrs, "long_name": f"{word} coordinate that can change the value"},
+        )
         for name, (word, index) in ends.items()
     }

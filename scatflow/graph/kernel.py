@@ -15,6 +15,8 @@ from scatflow.spec import Axis, Place, within
 
 #: Tolerance at which supports and the reach of NaN are stated.
 REACH_TOLERANCE = 1e-4
+#: Weights of a smoothing that are held at once, about.
+_WEIGHTS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def weight_rows(
     low, high = place.core[role]
     stride = samples.step
     before, after = operator.coverage_reach().get(role, (place.core[role][1] - place.start[role], place.stop[role] - low))
-    count = max(1, (before + after) // stride)
+    count = max(1, min((before + after) // stride, _WEIGHTS // (before + after + 1)))
     for i in range(0, len(samples), count):
         part = samples[i : i + count]
         start, stop = max(place.start[role], part[0] - before), min(place.stop[role], part[-1] + after + 1)

@@ -261,7 +261,7 @@ def _misfits(nodes: Iterable[Node], results: Mapping[str, Ref]) -> Iterable[Prob
         known[node.id] = node
     for node in known.values():
         names = node.value.inputs if isinstance(node.value, Operator) else ()
-        if len(node.inputs) != len(names):
+        if len(node.inputs) != (node.value.arity() if isinstance(node.value, Operator) else 0):
             yield Problem(
                 "ParameterInvalid", node.id, None, "wrong number of inputs", ", ".join(names) or "none", str(len(node.inputs))
             )

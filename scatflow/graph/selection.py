@@ -8,20 +8,31 @@ from typing import Any
 
 import numpy as np
 
-from scatflow.contract import Select
+from scatflow.arrays import copied_index
+from scatflow.contract import Extension, Index, Select
 from scatflow.errors import DimensionError
+from scatflow.graph.halo import intervals, merged, placed
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.labels import check_dtype
 from scatflow.spec import ArraySpec, Coord
 
-Index = int | slice | tuple[int, ...]
 
+def positions(index: Index, size: int, low: int = 0, high: int | None = None) -> Any:
+    """Return the selected positions, or those from number ``low`` to ``high``: a range for slices and single ones, else an array.
 
-def positions(index: Index, size: int) -> Any:
-    """Return the selected positions: a range for slices and single positions, an array otherwise."""
+    -1 stands for a zero beyond the ends of an axis.
+    """
+    if isinstance(index, Extension):
+        stop = index.stop if high is None else index.start + high
+        return copied_index(np.arange(index.start + low, stop, dtype=np.int64), size, index.rule)
     if isinstance(index, slice):
-        return range(*index.indices(size))
-    return range(index, index + 1) if isinstance(index, int) else np.asarray(index, dtype=np.int64)
+        return range(*index.indices(size))[low:high]
+    return range(index, index + 1)[low:high] if isinstance(index, int) else np.asarray(index, dtype=np.int64)[low:high]
+
+
+def count(index: Index, size: int) -> int:
+    """Return how many positions are selected."""
+    return index.stop - index.start if isinstance(index, Extension) else len(positions(index, size))
 
 
 def bind_select(operator: Select, spec: ArraySpec) -> tuple[Kernel, ArraySpec]:
@@ -44,6 +55,8 @@ def _normal(dim: str, index: Any, spec: ArraySpec, subject: str) -> Index:
     size = spec.sizes.get(dim)
     if size is None:
         raise DimensionError(subject, f"the input has no dim {dim!r}", expected=f"dims among {spec.dims}", code="DimensionMissing")
+    if isinstance(index, Extension):
+        return index
     if isinstance(index, slice):
         start, stop, step = index.indices(size)
         if step < 1:
@@ -62,10 +75,11 @@ def _taken(spec: ArraySpec, dim: str, index: Index) -> ArraySpec:
     if isinstance(index, int):
         scalars = {name: _scalar(coord, dim, index) for name, coord in spec.coords.items()}
         return replace(spec.without(dim), coords=scalars)
-    where = positions(index, size)
-    key = index if isinstance(index, slice) else where
     axis = spec.dims.index(dim)
-    shape = tuple(len(where) if i == axis else n for i, n in enumerate(spec.shape))
+    shape = tuple(count(index, size) if i == axis else n for i, n in enumerate(spec.shape))
+    if isinstance(index, Extension):  # what lies beyond the ends has no coordinates
+        return replace(spec.without(dim), dims=spec.dims, shape=shape, chunks=None)
+    key = index if isinstance(index, slice) else positions(index, size)
     return replace(spec, shape=shape, chunks=None, coords={name: coord.take(dim, key) for name, coord in spec.coords.items()})
 
 
@@ -75,31 +89,48 @@ def _scalar(coord: Coord, dim: str, index: int) -> Coord:
     return replace(coord.take(dim, index), dims=tuple(name for name in coord.dims if name != dim))
 
 
-def needed(kernel: Kernel, box: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """Return the input range along every dim that the output box of a selection reads."""
-    ranges = {}
+def needed(kernel: Kernel, box: Mapping[str, tuple[int, int]]) -> dict[str, list[tuple[int, int]]]:
+    """Return the input ranges along every dim that the output box of a selection reads: several where an axis goes on elsewhere."""
+    ranges: dict[str, list[tuple[int, int]]] = {}
     for dim, size in (kernel.sizes or {}).items():
         index = (kernel.indexers or {}).get(dim)
+        low, high = box.get(dim, (0, size if index is None else count(index, size)))
         if index is None:
-            ranges[dim] = box.get(dim, (0, size))
+            ranges[dim] = [(low, high)]
             continue
-        where = positions(index, size)
-        low, high = box.get(dim, (0, len(where)))
-        part = where[low:high]
-        ranges[dim] = (int(min(part)), int(max(part)) + 1) if len(part) else (0, 0)
+        if isinstance(index, Extension):
+            ranges[dim] = _copied(index, size, low, high)
+            continue
+        part = positions(index, size, low, high)
+        ranges[dim] = [(int(min(part)), int(max(part)) + 1) if len(part) else (0, 0)]
     return ranges
 
 
+def _copied(index: Extension, size: int, low: int, high: int) -> list[tuple[int, int]]:
+    """Return the ranges that positions ``low`` to ``high`` of an extended axis copy; only those beyond its ends are looked at one by one."""
+    start, stop = index.start + low, index.start + high
+    parts = [(max(0, start), min(size, stop))]
+    for first, last in ((start, min(0, stop)), (max(size, start), stop)):
+        found = copied_index(np.arange(first, last, dtype=np.int64), size, index.rule)
+        parts += intervals(found) if (found >= 0).any() else []
+    return merged(parts) or [(0, 1)]  # nothing but zeros, whose number and dtype a sample tells
+
+
+def unnamed(kernel: Kernel, box: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Return a box of the input without the dims along which it is the whole."""
+    return {dim: span for dim, span in box.items() if span != (0, (kernel.sizes or {})[dim])}
+
+
 def cut(kernel: Kernel, block: Any) -> Any:
-    """Return, of a whole input, the part that a selection reads."""
+    """Return, of a whole input, the part that a selection reads; all that an extension copies."""
     port = kernel.inputs[0]
     assert isinstance(port, Port)
     ranges = needed(kernel, {})
-    return block[tuple(slice(*ranges[dim]) for dim in port.dims)]
+    return block[tuple(slice(ranges[dim][0][0], ranges[dim][-1][1]) for dim in port.dims)]
 
 
 def take(xp: Any, kernel: Kernel, block: Any, box: Mapping[str, tuple[int, int]]) -> Any:
-    """Select from a block that covers exactly the range :func:`needed` gave for ``box``."""
+    """Select from a block that covers exactly the ranges :func:`needed` gave for ``box``, one after the other."""
     port = kernel.inputs[0]
     assert isinstance(port, Port)
     ranges = needed(kernel, box)
@@ -107,11 +138,13 @@ def take(xp: Any, kernel: Kernel, block: Any, box: Mapping[str, tuple[int, int]]
         index = (kernel.indexers or {}).get(dim)
         if index is None:
             continue
-        where = positions(index, (kernel.sizes or {})[dim])
-        low, high = box.get(dim, (0, len(where)))
-        part = where[low:high]
-        start = ranges[dim][0]
+        size = (kernel.sizes or {})[dim]
+        part = positions(index, size, *box.get(dim, (0, count(index, size))))
+        start = ranges[dim][0][0]
         key: Any
+        if isinstance(index, Extension):
+            block = placed(xp, block, axis, part, ranges[dim])
+            continue
         if isinstance(index, int):
             key = 0
         elif isinstance(part, range):

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from scatflow.contract import Extended, Ref
 from scatflow.graph.bind import Call
+from scatflow.graph.halo import Halo, halo_place
 from scatflow.graph.kernel import Kernel, Port, extended_place
-from scatflow.plan.stage import Box, input_box
+from scatflow.plan.stage import Box, input_box, output_box, source_box
 from scatflow.spec import ArraySpec, itemsize
 
 
@@ -31,8 +32,9 @@ def box_bytes(spec: ArraySpec, box: Box) -> int:
 
 
 def project(
-    steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]], specs: Mapping[Ref, ArraySpec], box: Box
-) -> Projection:
+    steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]], specs: Mapping[Ref, ArraySpec], box: Box,
+    halos: Mapping[str, Halo] | None = None,
+) -> Projection:  # fmt: skip
     """Project a region task of a stage.
 
     Parameters
@@ -45,6 +47,8 @@ def project(
         Spec of every reference of the stage.
     box : mapping
         The region.
+    halos : mapping, optional
+        Node id -> halo, of nodes whose core dims are split.
 
     Notes
     -----
@@ -52,25 +56,41 @@ def project(
     extended block, the declared extra bytes and the untrimmed result exist beside them; the written block exists once
     more in C order.
     """
-    order = list(steps)
-    boxes = _boxes(order, steps, inputs, box)
+    order, halos = list(steps), halos or {}
+    boxes = _boxes(order, steps, inputs, box, halos)
     live = read = 0
     for ref in _outside(order, inputs):
         read += box_bytes(specs[ref], boxes.get(ref.node, box))
-    live, peak, flops = read, read, 0.0
+    if halos:  # stored chunks are decoded whole, of which a region then takes parts
+        live = sum(_chunk_bytes(specs[ref]) for ref in _outside(order, inputs))
+    live, peak, flops = live + read, live + read, 0.0
     parts: dict[str, float] = {}
     for node in order:
         call = steps[node]
-        out = sum(box_bytes(spec, boxes[node]) for spec in call.outputs.values())
-        extra, work, shares = _extra(call, [specs[ref] if isinstance(ref, Ref) else ref for ref in inputs[node]], boxes[node])
+        out = sum(_result_bytes(call, spec, name, boxes[node]) for name, spec in call.outputs.items())
+        extra, work, shares = _extra(
+            call, [specs[ref] if isinstance(ref, Ref) else ref for ref in inputs[node]], boxes[node], halos.get(node)
+        )
         is_target = node == order[-1]
         peak = max(peak, live + extra + out * (2 if is_target else 1))
         live += out
         flops += work
         for name, share in shares.items():
             parts[name] = parts.get(name, 0.0) + share
-    written = sum(box_bytes(spec, box) for spec in steps[order[-1]].outputs.values()) if order else read
+    last = order[-1] if order else ""
+    written = sum(_result_bytes(steps[last], spec, name, box) for name, spec in steps[last].outputs.items()) if order else read
     return Projection(max(peak, live + written), flops, read, written, parts)
+
+
+def _result_bytes(call: Call, spec: ArraySpec, name: str, box: Box) -> int:
+    """Return the bytes of a result of a node on a box of it."""
+    port = next(port for port in call.kernel.outputs if port.name == name)
+    return box_bytes(spec, output_box(call.kernel, port, box))
+
+
+def _chunk_bytes(spec: ArraySpec) -> int:
+    """Return the bytes of the largest stored chunk, 0 where nothing is known of any."""
+    return math.prod(max(sizes, default=0) for sizes in spec.chunks) * itemsize(spec.dtype) if spec.chunks else 0
 
 
 def _outside(order: list[str], inputs: Mapping[str, tuple[Ref | float, ...]]) -> set[Ref]:
@@ -78,19 +98,33 @@ def _outside(order: list[str], inputs: Mapping[str, tuple[Ref | float, ...]]) ->
 
 
 def _boxes(
-    order: list[str], steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]], box: Box
+    order: list[str], steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]], box: Box, halos: Mapping[str, Halo]
 ) -> dict[str, dict[str, tuple[int, int]]]:
-    """Return the box that the region needs of every node and of every reference read."""
+    """Return boxes of the lengths that the region needs of every node and of every reference read."""
     boxes: dict[str, dict[str, tuple[int, int]]] = {order[-1]: dict(box)} if order else {}
     for node in reversed(order):
         kernel = steps[node].kernel
         for ref, port in zip(inputs[node], kernel.inputs, strict=True):
             if isinstance(ref, Ref) and isinstance(port, Port):
-                boxes[ref.node] = input_box(kernel, port, boxes[node])
+                inner = input_box(kernel, port, boxes[node]) | _halo_box(kernel, boxes[node], halos.get(node))
+                made = steps.get(ref.node)
+                boxes[ref.node] = inner if made is None else source_box(made.kernel, ref.output, inner)
     return boxes
 
 
-def _extra(call: Call, specs: list[ArraySpec | float], box: Box) -> tuple[int, float, Mapping[str, float]]:
+def _halo_box(kernel: Kernel, box: Box, halo: Halo | None) -> dict[str, tuple[int, int]]:
+    """Return ranges as long as the block of a split node, but no longer than its axes."""
+    core = {dim: span for dim, span in box.items() if dim in kernel.core}
+    if halo is None or not core or not isinstance(kernel.operator, Extended):
+        return {}
+    place = halo_place(kernel, core, halo)
+    return {
+        axis.dim: (0, min(axis.size, place.stop[role] - place.start[role]))
+        for role, axis in zip(kernel.roles, kernel.axes, strict=True)
+    }
+
+
+def _extra(call: Call, specs: list[ArraySpec | float], box: Box, halo: Halo | None) -> tuple[int, float, Mapping[str, float]]:
     """Return bytes beyond inputs and outputs, flops, and flops by part, of one node on a box."""
     kernel = call.kernel
     blocks = [
@@ -100,7 +134,7 @@ def _extra(call: Call, specs: list[ArraySpec | float], box: Box) -> tuple[int, f
     ]
     inputs = sum(block.nbytes for block in blocks)
     if isinstance(kernel.operator, Extended):
-        blocks = [_extended(kernel, block) for block in blocks]
+        blocks = [_extended(kernel, block, box, halo) for block in blocks]
     cost = kernel.operator.cost(*blocks)
     moved = sum(block.nbytes for block in blocks) if isinstance(kernel.operator, Extended) else 0
     return int(cost.bytes) + moved + inputs // 4, float(cost.flops), cost.parts
@@ -111,8 +145,9 @@ def _block(spec: ArraySpec, port: Port, box: Box) -> ArraySpec:
     return replace(replace(spec, shape=shape, coords={}, chunks=None).transpose(port.kernel_dims), dtype=port.dtype)
 
 
-def _extended(kernel: Kernel, block: ArraySpec) -> ArraySpec:
+def _extended(kernel: Kernel, block: ArraySpec, box: Box, halo: Halo | None) -> ArraySpec:
     ranges = {axis.dim: max(axis.spans(), key=lambda span: span[1] - span[0]) for axis in kernel.axes}
-    place = extended_place(kernel, ranges)
+    core = {dim: span for dim, span in box.items() if dim in kernel.core}
+    place = extended_place(kernel, ranges) if halo is None or not core else halo_place(kernel, core, halo)
     sizes = {axis.dim: place.stop[role] - place.start[role] for role, axis in zip(kernel.roles, kernel.axes, strict=True)}
     return replace(block, shape=tuple(sizes.get(dim, size) for dim, size in block.sizes.items()))

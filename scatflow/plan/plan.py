@@ -2,56 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from scatflow.api import revision_of
 from scatflow.arrays import signature
-from scatflow.contract import Reduce, Ref, Source, digest
-from scatflow.errors import ChunkError, ParameterError, PlanError, near
+from scatflow.contract import Ref, Source, digest
+from scatflow.errors import ParameterError, PlanError, near
 from scatflow.graph.bind import Call
 from scatflow.graph.model import Graph
 from scatflow.graph.sweep import Slab, Sweep, arrange
 from scatflow.graph.validate import Bound
 from scatflow.plan import table
-from scatflow.plan.memory import Projection, box_bytes, project
+from scatflow.plan.expansion import Expanded, canonical_names, expanded
+from scatflow.plan.limits import Limits
+from scatflow.plan.memory import Projection
 from scatflow.plan.rates import Hours, Rates
-from scatflow.plan.regions import Regions, choose, domain, free_dims, inner_chunks
+from scatflow.plan.regions import Regions, inner_chunks
 from scatflow.plan.split import Cut, cut
-from scatflow.plan.stage import Box, StageGraph, Step
-from scatflow.plan.table import RESERVED_BYTES
+from scatflow.plan.stage import Box, StageGraph, Step, output_box
+from scatflow.plan.strategy import Work, lay_out
 from scatflow.spec import ArraySpec
 
 #: Version of the plan's JSON and of everything a ledger is keyed by.
 SCHEMA = 1
 #: Tasks of one job beyond which the plan refuses: pure scheduling overhead would take the better part of an hour.
 MAX_TASKS = 200_000
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the plan may use: bytes and threads per worker, workers, FFT provider, device, and region lengths that are fixed:
-    for all stages by the user, or stage by stage as another plan has them."""
-
-    memory: int = 4 * 2**30
-    threads: int = 1
-    workers: int = 1
-    region: Mapping[str, int] = field(default_factory=dict)
-    fft: str = "scipy"
-    device: str = "cpu"
-    steps: tuple[Mapping[str, int], ...] = ()
-
-    def asked(self, stage: int) -> Mapping[str, int]:
-        """Return the region lengths fixed for a stage."""
-        return self.steps[stage] if stage < len(self.steps) else self.region
-
-    @property
-    def per_task(self) -> int:
-        """Bytes one task may use."""
-        return (self.memory - RESERVED_BYTES) // self.threads
 
 
 @dataclass(frozen=True)
@@ -100,6 +78,14 @@ class Stage:
         """Name of the target node."""
         return self.graph.target.node if self.graph.steps else self.targets[0].ref.node
 
+    def delivered(self, target: Target, box: Box) -> dict[str, tuple[int, int]]:
+        """Return the box of an array that a region of the stage writes; dims that the array lacks are left out."""
+        if not self.graph.steps:
+            return {dim: span for dim, span in box.items() if dim in target.spec.dims}
+        kernel = self.graph.target.kernel
+        port = next(port for port in kernel.outputs if port.name == target.ref.output)
+        return output_box(kernel, port, box)
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -120,12 +106,22 @@ class Plan:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """Node id -> its canonical id: what a node is called does not make another plan."""
-        return self.graph.canonical()[1]
+        return canonical_names(self.graph.canonical()[1], (step.node for stage in self.stages for step in stage.graph.steps))
 
     @property
     def tasks(self) -> int:
         """Number of tasks over all stages."""
         return sum(len(stage.regions) + (len(stage.finals) if stage.finals else 0) for stage in self.stages)
+
+    @property
+    def flops(self) -> float:
+        """Declared floating-point operations of all regions, or bytes read where nothing is declared."""
+        return sum(len(stage.regions) * max(stage.projection.flops, float(stage.projection.read)) for stage in self.stages)
+
+    @property
+    def in_parts(self) -> bool:
+        """Tell whether some stage cuts core dims into parts with a halo."""
+        return any(step.halo is not None for stage in self.stages for step in stage.graph.steps)
 
     @property
     def max_projected_memory(self) -> int:
@@ -164,12 +160,15 @@ class Plan:
 def plan(bound: Bound, limits: Limits | None = None, rates: Rates | None = None, sweep: Sweep | None = None) -> Plan:
     """Turn a dry-run graph into stages with regions, chunks and projected costs.
 
+    Core dims are whole where that fits memory. Else they are cut into parts with a halo, or operators of long reach are
+    replaced by stages of shorter reach, whichever takes fewer operations.
+
     Parameters
     ----------
     bound : Bound
         Outcome of the labelled dry run.
     limits : Limits, optional
-        Memory and threads per worker, fixed region lengths, FFT provider.
+        Memory and threads per worker, fixed region lengths, strategy, FFT provider.
     rates : Rates, optional
         Speeds of the machine, for the time it will take; they change nothing else.
     sweep : Sweep, optional
@@ -178,26 +177,68 @@ def plan(bound: Bound, limits: Limits | None = None, rates: Rates | None = None,
     Raises
     ------
     PlanError
-        A task does not fit memory, or there are too many tasks.
+        A task does not fit memory, the strategy that is asked for cannot serve, or there are too many tasks.
     ParameterError
         A region length is asked for along a dim that there is not, or that is not split.
-    ChunkError
-        A core dim of a source is stored in several chunks and cannot be read as one block within memory.
     """
-    limits = limits or Limits()
-    stages: list[Stage] = []
-    stored: dict[Ref, Target] = {}
-    for number, part in enumerate(cut(bound)):
-        stage = _stage(bound, part, number, limits, stored)
-        stages.append(stage)
-        stored |= {target.ref: target for target in stage.targets}
-    _check_region(limits.region, bound, stages)
-    found = _separated(stages) if sweep is None else _swept(stages, arrange(sweep, bound))
-    made = Plan(bound.graph, bound, found, limits, _fingerprints(bound), rates)
+    made = _chosen(_Request(bound, limits or Limits(), rates, sweep))
     if made.tasks > MAX_TASKS:
         raise PlanError("plan", "too many tasks", expected=f"at most {MAX_TASKS}", got=made.tasks,
                         remedy="Merge input chunks, or set larger regions: region={dim: length}.")  # fmt: skip
     return made
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What a plan is asked for."""
+
+    bound: Bound
+    limits: Limits
+    rates: Rates | None
+    sweep: Sweep | None
+
+    def planned(self, wide: Expanded | None = None) -> Plan:
+        """Return the plan of the graph as it is, or with nodes in stages."""
+        bound, ends = (self.bound, frozenset[str]()) if wide is None else (wide.bound, wide.ends)
+        limits = self.limits if wide is None else replace(self.limits, strategy=None)
+        stages: list[Stage] = []
+        stored: dict[Ref, Target] = {}
+        for number, part in enumerate(cut(bound, ends)):
+            stage = _stage(bound, part, number, limits, stored)
+            stages.append(stage)
+            stored |= {target.ref: target for target in stage.targets}
+        _check_region(limits.region, bound, stages)
+        found = _separated(stages) if self.sweep is None else _swept(stages, arrange(self.sweep, self.bound))
+        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates)
+
+
+def _chosen(request: _Request) -> Plan:
+    limits, whole, failure = request.limits, None, None
+    if limits.strategy != "pyramid":
+        try:
+            whole = request.planned()
+        except PlanError as error:
+            if limits.strategy is not None or error.code != "TaskTooLarge":
+                raise
+            failure = error
+        if whole is not None and (limits.strategy is not None or limits.region or limits.steps or not whole.in_parts):
+            return whole
+    wide = expanded(request.bound)
+    if wide is None and limits.strategy == "pyramid":
+        raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit",
+                        remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
+    try:
+        staged = None if wide is None else request.planned(wide)
+    except PlanError:
+        if failure is None and whole is None:
+            raise
+        staged = None
+    if staged is None or whole is None:
+        if staged is not None or whole is not None:
+            return staged or whole  # type: ignore[return-value]
+        assert failure is not None
+        raise failure
+    return min(whole, staged, key=lambda found: found.flops)
 
 
 def _check_region(asked: Mapping[str, int], bound: Bound, stages: list[Stage]) -> None:
@@ -261,32 +302,13 @@ def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping
     specs |= {Ref(node, name): spec for node in calls for name, spec in calls[node].outputs.items()}
     sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
     arrays = {ref: (stored[ref].path, stored[ref].slab) for ref in part.reads if ref not in sources}
-    where = domain(calls[part.target]) if calls else specs[part.reads[0]]
-    free = free_dims(calls, inputs) if calls else where.dims
-    chunks = _chunks(specs, part.reads, free)
-
-    def projected(box: Box) -> Projection:
-        return project(calls, inputs, specs, box) if calls else _copy(where, box)
-
-    def out_bytes(box: Box) -> int:
-        return projected(box).written if not _is_reduce(calls, part) else projected(box).read
-
-    regions = choose(where, free, chunks, projected, limits.per_task, limits.asked(number), part.target, out_bytes,
-                     _growing(calls))  # fmt: skip
-    steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node]) for node in calls))
-    reduces = _is_reduce(calls, part)
-    finals = _finals(calls[part.target], regions) if reduces else None
-    targets = _targets(bound, part, calls, finals or regions, number)
-    why = _why(free, calls, reduces)
-    first = regions.box(0)
-    kind = "reduce" if reduces else "map"
-    return Stage(number, kind, steps, sources, arrays, targets, regions, projected(first), why, finals)
-
-
-def _growing(calls: Mapping[str, Call]) -> list[str]:
-    """Return the parameters of a stage's operators by which their memory grows, as far as their names tell."""
-    names = dict.fromkeys(name for call in calls.values() for name in type(call.operator).model_fields)
-    return [name for name in ("J", "Q", "L", "order") if name in names]
+    work = Work(part.target, calls, inputs, specs, part.reads)
+    layout = lay_out(work, limits, number)
+    steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node], layout.halos.get(node)) for node in calls))
+    finals = _finals(calls[part.target], layout.regions) if work.reduces else None
+    targets = _targets(bound, part, calls, finals or layout.regions, number)
+    kind = "reduce" if work.reduces else "map"
+    return Stage(number, kind, steps, sources, arrays, targets, layout.regions, layout.projection, layout.why, finals)
 
 
 def _stored_spec(spec: ArraySpec, target: Target | None) -> ArraySpec:
@@ -297,32 +319,6 @@ def _stored_spec(spec: ArraySpec, target: Target | None) -> ArraySpec:
         tuple(min(length, size - i) for i in range(0, size, length)) for size, length in zip(spec.shape, target.chunks, strict=True)
     )
     return replace(spec, chunks=tuple(chunks))
-
-
-def _is_reduce(calls: Mapping[str, Call], part: Cut) -> bool:
-    return part.target in calls and isinstance(calls[part.target].operator, Reduce)
-
-
-def _copy(spec: ArraySpec, box: Box) -> Projection:
-    size = box_bytes(spec, box)
-    return Projection(3 * size, 0.0, size, size, {})
-
-
-def _why(free: tuple[str, ...], calls: Mapping[str, Call], reduces: bool) -> str:
-    core = list(dict.fromkeys(dim for call in calls.values() for dim in call.kernel.core))
-    text = f"core {', '.join(core)} whole" if core else "element by element"
-    return f"{text}; split over {', '.join(free) or 'nothing'}" + ("; partial states in a tree" if reduces else "")
-
-
-def _chunks(specs: Mapping[Ref, ArraySpec], reads: tuple[Ref, ...], free: tuple[str, ...]) -> dict[str, int]:
-    """Return, per free dim, the least common multiple of the stored chunk lengths of everything read."""
-    lengths: dict[str, int] = {}
-    for ref in reads:
-        spec = specs[ref]
-        for dim, sizes in zip(spec.dims, spec.chunks or ((),) * len(spec.dims), strict=True):
-            if dim in free and sizes:
-                lengths[dim] = math.lcm(lengths.get(dim, 1), max(sizes))
-    return lengths
 
 
 def _finals(call: Call, regions: Regions) -> Regions:
@@ -345,14 +341,27 @@ def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Region
         if ref not in names and ref not in used:
             continue
         paths = [name or spec.name or "data" for name in names.get(ref, ())] or [f"_scatflow/work/{number}/{output or 'value'}"]
-        targets += [Target(ref, path, spec, inner_chunks(spec, regions), ref in names) for path in paths]
+        kept = _sampled(calls[part.target], output, regions) if calls else regions
+        targets += [Target(ref, path, spec, inner_chunks(spec, kept), ref in names) for path in paths]
     return tuple(targets)
+
+
+def _sampled(call: Call, output: str, regions: Regions) -> Regions:
+    """Return the regions in samples of a result, of which those of the stage hold a whole number each."""
+    port = next(port for port in call.kernel.outputs if port.name == output)
+    boxes = output_box(call.kernel, port, {dim: (0, size) for dim, size in regions.sizes})
+    steps = output_box(
+        call.kernel, port, {dim: (0, min(step, size)) for (dim, step), (_, size) in zip(regions.steps, regions.sizes, strict=True)}
+    )
+    return Regions(
+        tuple((dim, stop) for dim, (_, stop) in boxes.items()), tuple((dim, max(1, stop)) for dim, (_, stop) in steps.items())
+    )
 
 
 def _stage_json(stage: Stage, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "kind": stage.kind,
-        "steps": [[names[step.node], list(step.kernel.operator.identity()), step.kernel.geometry()] for step in stage.graph.steps],
+        "steps": [[names[step.node], list(step.kernel.operator.identity()), step.geometry()] for step in stage.graph.steps],
         "targets": [
             [t.path, list(t.spec.dims), list(t.spec.shape), t.spec.dtype, list(t.chunks), list(t.slab)] for t in stage.targets
         ],
@@ -360,4 +369,4 @@ def _stage_json(stage: Stage, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-__all__ = ["ChunkError", "Limits", "Plan", "Stage", "Target", "plan"]
+__all__ = ["Limits", "Plan", "Stage", "Target", "plan"]

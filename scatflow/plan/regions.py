@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scatflow.contract import Reduce, Ref, Select
 from scatflow.errors import PlanError
@@ -62,17 +62,26 @@ class Regions:
         return dict(reversed(list(box.items())))
 
 
-def domain(call: Call) -> ArraySpec:
-    """Return the array whose index space the regions of a stage live in: a reduction's input, a map's output."""
+def domain(call: Call, split: Sequence[str] = ()) -> ArraySpec:
+    """Return the array whose index space the regions of a stage live in: a reduction's input, a map's output.
+
+    Along core dims that regions split it is the input of the map, of which results may be samples.
+    """
+    first = call.inputs[0]
     if isinstance(call.operator, Reduce):
-        first = call.inputs[0]
         assert isinstance(first, ArraySpec)
         return first
-    return max(call.outputs.values(), key=lambda spec: len(spec.dims))
+    found = max(call.outputs.values(), key=lambda spec: len(spec.dims))
+    if not set(split) & set(call.kernel.core):
+        return found
+    lengths = {axis.dim: axis.size for axis in call.kernel.axes}
+    return replace(found, shape=tuple(lengths.get(dim, size) for dim, size in found.sizes.items()), coords={}, chunks=None)
 
 
-def free_dims(steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]]) -> tuple[str, ...]:
-    """Return the dims of the domain that no node of the stage needs whole."""
+def free_dims(
+    steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float, ...]], split: Mapping[str, Sequence[str]] | None = None
+) -> tuple[str, ...]:
+    """Return the dims of the domain that no node of the stage needs whole; ``split`` names core dims that a node does not."""
     target = list(steps)[-1]
     alive = {target: {dim: dim for dim in domain(steps[target]).dims}}
     fixed: set[str] = set()
@@ -83,7 +92,7 @@ def free_dims(steps: Mapping[str, Call], inputs: Mapping[str, tuple[Ref | float,
         renames = _renames(call)
         for own, origin in names.items():
             upstream = renames.get(own, own)
-            if own in kernel.core or upstream not in known:
+            if (own in kernel.core and own not in (split or {}).get(node, ())) or upstream not in known:
                 fixed.add(origin)
         for ref, port in zip(inputs[node], kernel.inputs, strict=True):
             if isinstance(ref, Ref) and isinstance(port, Port) and ref.node in steps:
@@ -131,7 +140,7 @@ def choose(
 
     peak = project(box()).peak
     if peak > memory:
-        raise _too_large(subject, peak, memory, steps, chunks, smaller)
+        raise too_large(subject, peak, memory, steps, chunks, smaller)
     growable = [dim for dim in reversed(free) if dim not in (asked or {})]
     for dim in growable:
         while steps[dim] < sizes[dim] and out_bytes(box()) < CRUMB_BYTES:
@@ -144,9 +153,10 @@ def choose(
     return Regions(tuple(sizes.items()), tuple(steps.items()))
 
 
-def _too_large(
+def too_large(
     subject: str, peak: int, memory: int, steps: Mapping[str, int], chunks: Mapping[str, int], smaller: Sequence[str]
 ) -> PlanError:
+    """Return the error of a region that does not fit memory, with the bytes, the limit and what to do."""
     big = {dim: step for dim, step in steps.items() if step > 1 and chunks.get(dim, 1) > 1}
     remedies = []
     if big:
@@ -158,6 +168,7 @@ def _too_large(
     return PlanError(
         f"stage {subject}", "one region task does not fit memory", expected=room,
         got=f"{peak / 2**30:.3g} GiB projected for " + (f"a region of {dict(steps)}" if steps else "the whole, of which no dim is split"), remedy="Remedies: " + "; ".join(remedies) + ".",
+        code="TaskTooLarge",
     )  # fmt: skip
 
 

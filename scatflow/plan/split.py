@@ -18,17 +18,17 @@ class Cut:
     reads: tuple[Ref, ...]
 
 
-def cut(bound: Bound) -> tuple[Cut, ...]:
+def cut(bound: Bound, ends: frozenset[str] = frozenset()) -> tuple[Cut, ...]:
     """Return the stages of a graph in the order in which they can run.
 
-    A stage is named by its target. Targets are the results, every reduction (its partial states end a stage), and
-    every value that two stages would otherwise compute twice.
+    A stage is named by its target. Targets are the results, every reduction (its partial states end a stage), the nodes
+    ``ends``, and every value that two stages would otherwise compute twice.
     """
     graph = bound.graph
     values = {node.id: node.value for node in graph.nodes}
     targets = {ref.node for ref in bound.targets.values()}
     targets |= {node for node, value in values.items() if isinstance(value, Reduce)}
-    targets &= _needed(graph)
+    targets = (targets | ends) & _needed(graph)
     while True:
         stages = [_collect(bound, target, targets) for target in values if target in targets]
         counts: dict[str, int] = {}

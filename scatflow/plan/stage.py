@@ -1,24 +1,41 @@
-"""A stage: the part of a graph that one region task evaluates, as frozen values that travel to workers."""
+"""A stage: the part of a graph that one region task evaluates, as frozen values that travel to workers.
+
+Boxes of a node are ranges of its result along batch dims, and of its *input* along core dims, where results may be sampled
+or several with different strides.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scatflow.contract import Reduce, Ref, Select
+from scatflow.contract import Extended, Reduce, Ref, Select
+from scatflow.graph.halo import Halo, halo_places
+from scatflow.graph.halo import reads as reads_of
 from scatflow.graph.kernel import Kernel, Port
-from scatflow.graph.selection import needed
+from scatflow.graph.selection import needed, unnamed
+from scatflow.spec import within
 
 Box = Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One node of a stage: its kernel and where its inputs come from (numbers stay numbers)."""
+    """One node of a stage: its kernel and where its inputs come from (numbers stay numbers).
+
+    ``halo`` tells how far blocks look beyond their boxes, where regions split core dims of the node.
+    """
 
     node: str
     kernel: Kernel
     inputs: tuple[Ref | float, ...]
+    halo: Halo | None = None
+
+    def geometry(self) -> str:
+        """Return a digest of all that the numbers of a block depend on beside operator and block."""
+        own = self.kernel.geometry()
+        return own if self.halo is None else f"{own}@{self.halo}"
 
 
 @dataclass(frozen=True)
@@ -45,7 +62,8 @@ def part_of(box: Box) -> Part:
 
 
 def demands(graph: StageGraph, box: Box) -> tuple[dict[str, set[Part]], dict[Ref, set[Part]]]:
-    """Return what a region needs: per node the boxes of its output, and the boxes of everything that is read."""
+    """Return what a region needs: per node its boxes, and the boxes of everything that is read."""
+    kernels = {step.node: step.kernel for step in graph.steps}
     wanted: dict[str, set[Part]] = {step.node: set() for step in graph.steps}
     reads: dict[Ref, set[Part]] = {}
     wanted[graph.target.node] = {part_of(box)}
@@ -54,10 +72,54 @@ def demands(graph: StageGraph, box: Box) -> tuple[dict[str, set[Part]], dict[Ref
             for ref, port in zip(step.inputs, step.kernel.inputs, strict=True):
                 if not isinstance(ref, Ref) or not isinstance(port, Port):
                     continue
-                inner = dict(part) if step is graph.target and reduces(step) else input_box(step.kernel, port, dict(part))
-                found = wanted[ref.node] if ref.node in wanted else reads.setdefault(ref, set())
-                found.add(part_of({dim: r for dim, r in inner.items() if dim in port.dims}))
+                for inner in input_boxes(step, port, dict(part)):
+                    if ref.node in wanted:
+                        wanted[ref.node].add(part_of(source_box(kernels[ref.node], ref.output, inner)))
+                    else:
+                        reads.setdefault(ref, set()).add(part_of(inner))
     return wanted, reads
+
+
+def input_boxes(step: Step, port: Port, box: Box) -> list[dict[str, tuple[int, int]]]:
+    """Return the boxes of an input that a box of a node needs: several where its halo goes on at the other end of an axis."""
+    if isinstance(step.kernel.operator, Select):
+        ranges = needed(step.kernel, box)
+        return [unnamed(step.kernel, dict(zip(ranges, part, strict=True))) for part in itertools.product(*ranges.values())]
+    outer = input_box(step.kernel, port, box)
+    if not is_split(step, box):
+        return [outer]
+    assert step.halo is not None
+    core = {dim: span for dim, span in box.items() if dim in step.kernel.core}
+    places = halo_places(step.kernel, core, step.halo)
+    return [{**outer, **inner} for place in places for inner in reads_of(step.kernel, place)]
+
+
+def is_split(step: Step, box: Box) -> bool:
+    """Tell whether a box is a part of the core axes of a node that looks beyond it."""
+    return isinstance(step.kernel.operator, Extended) and any(dim in box for dim in step.kernel.core)
+
+
+def source_box(kernel: Kernel, output: str, box: Box) -> dict[str, tuple[int, int]]:
+    """Return the box of a node that delivers a box of one of its results."""
+    port = next(port for port in kernel.outputs if port.name == output)
+    found = dict(box)
+    for axis in kernel.axes:
+        if axis.dim in box and axis.dim in port.dims and not isinstance(kernel.operator, Reduce):
+            index, (low, high) = port.along(axis), box[axis.dim]
+            found[axis.dim] = (index[low], index[high - 1] + 1) if high > low else (0, 0)
+    return found
+
+
+def output_box(kernel: Kernel, port: Port, box: Box) -> dict[str, tuple[int, int]]:
+    """Return the box of a result that a box of its node delivers; dims that the result lacks are left out."""
+    found = {dim: span for dim, span in box.items() if dim in port.dims}
+    for axis in kernel.axes:
+        if axis.dim in found and not isinstance(kernel.operator, Reduce):
+            index = port.along(axis)
+            part = within(index, *found[axis.dim])
+            first = (part.start - index.start) // index.step
+            found[axis.dim] = (first, first + len(part))
+    return found
 
 
 def reduces(step: Step) -> bool:
@@ -66,10 +128,14 @@ def reduces(step: Step) -> bool:
 
 
 def input_box(kernel: Kernel, port: Port, box: Box) -> dict[str, tuple[int, int]]:
-    """Return the part of an input that an output box needs; dims that are not named are whole."""
-    if isinstance(kernel.operator, Select):
-        ranges, sizes = needed(kernel, box), kernel.sizes or {}
-        return {dim: r for dim, r in ranges.items() if r != (0, sizes[dim])}
+    """Return the part of an input that a box needs, halos aside; dims that are not named are whole."""
+    if isinstance(kernel.operator, Select):  # as long as what it reads; of several ranges the place does not matter here
+        ranges = {
+            dim: (parts[0][0], parts[0][0] + sum(high - low for low, high in parts)) for dim, parts in needed(kernel, box).items()
+        }
+        return unnamed(kernel, ranges)
+    if isinstance(kernel.operator, Reduce):  # its boxes are those of its input
+        return {dim: span for dim, span in box.items() if dim in port.dims and dim not in kernel.core}
     names = dict(box)
     out = kernel.outputs[0].dims
     if len(out) == len(port.dims) and len(kernel.inputs) == 1 and not kernel.core:

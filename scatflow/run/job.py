@@ -260,9 +260,10 @@ class _Runner:
         stage = self.plan.stages[receipt.stage]
         if receipt.part == "partial" or not all(target.result for target in stage.targets):
             return True
-        regions = stage.finals if receipt.part == "final" and stage.finals else stage.regions
-        box = regions.box(receipt.region)
-        blocks = (read(self.root, target.path, box, target.slab) for target in stage.targets)
+        final = receipt.part == "final" and stage.finals is not None
+        box = (stage.finals if final and stage.finals else stage.regions).box(receipt.region)
+        boxes = (box if final else stage.delivered(target, box) for target in stage.targets)
+        blocks = (read(self.root, target.path, part, target.slab) for target, part in zip(stage.targets, boxes, strict=True))
         return tuple(checksum(block) for block in blocks) == receipt.crc
 
 

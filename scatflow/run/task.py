@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scatflow import blocks
-from scatflow.arrays import asnumpy, to_device
+from scatflow.arrays import asnumpy, prepared_cache, to_device
 from scatflow.contract import Ref, digest
 from scatflow.errors import JobError
 from scatflow.plan import Box, Stage
@@ -34,6 +34,7 @@ def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> R
     """Compute region ``number`` of a stage and write it (a map) or its partial state (a reduction)."""
     began = time.perf_counter()
     where = Path(root)
+    prepared_cache().enter((root, stage.number))
     box = stage.regions.box(number)
     inputs = source_fingerprint(stage, box)
 
@@ -57,7 +58,8 @@ def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> R
         results: Mapping[str, Any] = blocks.evaluate_stage(stage.graph, box, fetch, fft)  # type: ignore[assignment]
     else:
         results = {target.ref.output: fetch(target.ref, box) for target in stage.targets}
-    return _write(where, stage, number, box, results, "map", began, inputs)
+    boxes = tuple(stage.delivered(target, box) for target in stage.targets)
+    return _write(where, stage, number, boxes, results, "map", began, inputs)
 
 
 def source_fingerprint(stage: Stage, box: Box) -> str:
@@ -82,14 +84,21 @@ def run_final(root: str, stage: Stage, number: int, partials: tuple[int, ...]) -
     kernel = stage.graph.target.kernel
     state = blocks.combine(kernel, [read_state(where, stage.number, region) for region in partials])
     results = blocks.finalize(kernel, state)
-    return _write(where, stage, number, stage.finals.box(number), results, "final", began)
+    return _write(where, stage, number, (stage.finals.box(number),) * len(stage.targets), results, "final", began)
 
 
 def _write(
-    root: Path, stage: Stage, number: int, box: Box, results: Mapping[str, Any], part: str, began: float, inputs: str = ""
+    root: Path,
+    stage: Stage,
+    number: int,
+    boxes: tuple[Box, ...],
+    results: Mapping[str, Any],
+    part: str,
+    began: float,
+    inputs: str = "",
 ) -> Receipt:
     crcs, size = [], 0
-    for target in stage.targets:
+    for target, box in zip(stage.targets, boxes, strict=True):
         block = asnumpy(results[target.ref.output])
         crcs.append(write(root, target, box, block))
         size += int(block.nbytes)

@@ -14,7 +14,7 @@ from typing import Any
 from scatflow.contract import Reduce
 from scatflow.errors import StoreError
 from scatflow.plan import Box, Plan, Stage, Target
-from scatflow.plan.stage import demands, part_of
+from scatflow.plan.stage import demands, part_of, source_box
 from scatflow.run.task import source_fingerprint
 from scatflow.store import Ledger, Receipt, link, link_state, plan_of, recover, state
 
@@ -29,16 +29,22 @@ def beside(root: Path) -> Path:
     return root.with_name(root.name + ".update")
 
 
-def region_steps(out: str | Path) -> tuple[dict[str, int], ...]:
+def region_steps(out: str | Path, required: bool = True) -> tuple[dict[str, int], ...]:
     """Return the region lengths of every stage of a result, for a plan whose regions shall fit; () where there is none.
 
-    An update that was interrupted while it took the place of the old result is finished first.
+    Without a plan in it a result is an error only where one is ``required``. An update that was interrupted while it took the place of the old result is finished first.
     """
     root = Path(out).absolute()
     recover(beside(root), root)
     if not root.exists():
         return ()
-    return tuple({dim: int(step) for dim, step in stage["regions"][1]} for stage in plan_of(root)["stages"])
+    try:
+        stages = plan_of(root)["stages"]
+    except StoreError:
+        if required:
+            raise
+        return ()
+    return tuple({dim: int(step) for dim, step in stage["regions"][1]} for stage in stages)
 
 
 def check(root: Path, plan: Plan) -> None:
@@ -159,11 +165,11 @@ class _Part:
             if self.stage.kind == "reduce":
                 link_state(old, new, self.stage.number, found.number, number)
             else:
-                _link(old, new, results, self.stage.regions.box(number))
+                _link(old, new, [(target, self.stage.delivered(target, self.stage.regions.box(number))) for target in results])
             yield replace(found.receipt, region=number)
         for number, found in self.finals.items():
             assert self.stage.finals is not None
-            _link(old, new, results, self.stage.finals.box(number))
+            _link(old, new, [(target, self.stage.finals.box(number)) for target in results])
             yield replace(found.receipt, region=number)
 
     def _delivered(self) -> tuple[Any, dict[int, _Found]]:
@@ -177,7 +183,13 @@ class _Part:
         _, reads = demands(self.stage.graph, box)
         for ref, boxes in reads.items():
             if ref in self.stage.arrays:
-                yield from ((makers[ref], dict(piece)) for piece in boxes)
+                maker = parts[makers[ref]].stage
+                yield from ((maker.number, _made(maker, ref.output, dict(piece))) for piece in boxes)
+
+
+def _made(stage: Stage, output: str, box: Box) -> Box:
+    """Return the box of a stage's regions that delivers a box of one of its results."""
+    return source_box(stage.graph.target.kernel, output, box) if stage.graph.steps and stage.finals is None else box
 
 
 def _same_kernels(stage: Stage, before: Mapping[str, Any], names: Mapping[str, str]) -> bool:
@@ -190,7 +202,7 @@ def _same_kernels(stage: Stage, before: Mapping[str, Any], names: Mapping[str, s
         operator, (name, version, parameters) = step.kernel.operator, identity
         same = operator.identity() == (name, version, parameters)
         same |= isinstance(operator, Reduce) and operator.continues((name, version, parameters))
-        if names[step.node] != node or step.kernel.geometry() != geometry or not same:
+        if names[step.node] != node or step.geometry() != geometry or not same:
             return False
     return True
 
@@ -200,6 +212,6 @@ def _same_targets(targets: tuple[Target, ...], before: list[Any]) -> bool:
     return now == [[path, dims, dtype, chunks, slab] for path, dims, _, dtype, chunks, slab in before]
 
 
-def _link(old: Path, new: Path, targets: list[Target], box: Box) -> None:
-    for target in targets:
+def _link(old: Path, new: Path, targets: list[tuple[Target, Box]]) -> None:
+    for target, box in targets:
         link(old, new, target, {dim: span for dim, span in box.items() if dim in target.spec.dims})

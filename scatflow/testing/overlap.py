@@ -13,8 +13,9 @@ import numpy as np
 
 from scatflow.arrays import namespace
 from scatflow.blocks.adjoint import pulled
-from scatflow.blocks.call import call_kernel
-from scatflow.blocks.halo import Box, gather, halo_place, sources
+from scatflow.blocks.call import call_kernel, with_batch
+from scatflow.blocks.halo import gather, reader
+from scatflow.graph.halo import Box, Halo, halo_place, sources
 from scatflow.graph.kernel import Kernel, Port, extended_place
 from scatflow.spec import Place, within
 
@@ -46,14 +47,14 @@ def pull_back(
     """
     total = np.zeros_like(signal)
     for box in boxes:
-        place = extended_place(kernel, {}) if tol is None else halo_place(kernel, box, tol)
+        place = with_batch(kernel, extended_place(kernel, {}) if tol is None else halo_place(kernel, box, Halo(tol)), {})
         total += _spread(kernel, _block_gradient(kernel, signal, cotangents, place), place, signal.shape)
     return total
 
 
 def _block_gradient(kernel: Kernel, signal: np.ndarray, cotangents: Mapping[str, np.ndarray], place: Place) -> np.ndarray:
     xp = namespace(signal)
-    block = gather(xp, kernel, signal, place)
+    block = gather(xp, kernel, reader(kernel, signal), place)
     found = call_kernel(xp, kernel, [block], place)
     given = {port.name: _untrimmed(kernel, port, place, cotangents[port.name], found[port.name]) for port in kernel.outputs}
     cotangent = given if len(given) > 1 else next(iter(given.values()))

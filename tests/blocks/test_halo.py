@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from scatflow.arrays import namespace
 from scatflow.blocks import evaluate
-from scatflow.blocks.halo import evaluate_box, gather, halo_place
+from scatflow.blocks.halo import evaluate_box, gather, reader
 from scatflow.contract import Cells
 from scatflow.contract.cells import cell_edges
 from scatflow.graph import Kernel, bind
+from scatflow.graph.halo import Halo, halo_place
 from scatflow.graph.kernel import extended_place
 from scatflow.labels import spec_of
 from scatflow.spec import Place
@@ -34,7 +35,7 @@ def bound(operator: Any, *shape: int) -> tuple[Kernel, np.ndarray]:
 def test_the_whole_box_is_the_extended_signal(rule: str) -> None:
     kernel, values = bound(Smooth(dims="x", radius=4, boundary=rule), 2, 3, 23)
     place = extended_place(kernel, {})
-    block = gather(namespace(values), kernel, values, place)
+    block = gather(namespace(values), kernel, reader(kernel, values), place)
     mode = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap", "zero": "constant"}[rule]
     widths = [(0, 0), (0, 0), (-place.start["x"], place.stop["x"] - 23)]
     np.testing.assert_array_equal(block, np.pad(values, widths, mode=mode))  # type: ignore[call-overload]
@@ -45,7 +46,10 @@ def test_the_whole_box_is_the_extended_signal(rule: str) -> None:
 def test_boxes_are_the_whole(rule: str, radius: int, stride: int, cuts: list[int]) -> None:
     kernel, values = bound(Smooth(dims="x", radius=radius, stride=stride, boundary=rule), 2, 37)
     edges = sorted({0, 37, *cuts})
-    parts = [evaluate_box(namespace(values), kernel, values, {"x": box}, 1e-6)[""] for box in itertools.pairwise(edges)]
+    parts = [
+        evaluate_box(namespace(values), kernel, reader(kernel, values), {"x": box}, Halo(1e-6))[""]
+        for box in itertools.pairwise(edges)
+    ]
     np.testing.assert_allclose(np.concatenate(parts, axis=-1), evaluate(kernel, [values])[""], atol=1e-13)
 
 
@@ -53,16 +57,18 @@ def test_boxes_of_two_dims_and_of_one_sided_reach() -> None:
     kernel, values = bound(Smooth(dims=("y", "x"), radius=3, stride=2, boundary="zero"), 1, 21, 30)
     whole = evaluate(kernel, [values])[""]
     for y, x in itertools.product(((0, 5), (5, 21)), ((0, 29), (29, 30))):
-        part = evaluate_box(namespace(values), kernel, values, {"y": y, "x": x}, 1e-4)[""]
+        part = evaluate_box(namespace(values), kernel, reader(kernel, values), {"y": y, "x": x}, Halo(1e-4))[""]
         np.testing.assert_allclose(part, whole[:, -(-y[0] // 2) : -(-y[1] // 2), -(-x[0] // 2) : -(-x[1] // 2)], atol=1e-13)
     kernel, values = bound(Bands(dims="x", count=3), 20)
     whole = evaluate(kernel, [values])[""]  # dims as the input's, new ones last
-    np.testing.assert_allclose(evaluate_box(namespace(values), kernel, values, {"x": (7, 9)}, 1e-4)[""].T, whole[7:9], atol=1e-15)
+    np.testing.assert_allclose(
+        evaluate_box(namespace(values), kernel, reader(kernel, values), {"x": (7, 9)}, Halo(1e-4))[""].T, whole[7:9], atol=1e-15
+    )
 
 
 def test_a_halo_larger_than_the_signal_is_the_whole_signal() -> None:
     kernel, _ = bound(Smooth(dims="x", radius=30, boundary="reflect"), 2, 10)
-    place, whole = halo_place(kernel, {"x": (0, 9)}, 1e-4), extended_place(kernel, {})
+    place, whole = halo_place(kernel, {"x": (0, 9)}, Halo(1e-4)), extended_place(kernel, {})
     assert (place.start, place.stop) == (whole.start, whole.stop) and place.core == {"x": (0, 9)}
 
 

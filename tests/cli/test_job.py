@@ -132,9 +132,9 @@ def test_workers_or_a_scheduler_compute(scatflow: Program, pipeline: Path, monke
 
     monkeypatch.setattr(cluster, "local", fake)
     monkeypatch.setattr(cluster, "connect", fake)
-    assert scatflow("run", pipeline, "-o", "a.zarr", "--workers", "3", "--threads", "2").code == 0
+    assert scatflow("run", pipeline, "-o", "a.zarr", "--workers", "3", "--threads", "2", "--memory", "1 GiB").code == 0
     assert scatflow("run", pipeline, "-o", "b.zarr", "--scheduler", "tcp://head:8786").code == 0
-    assert seen == [(3, 2), ("tcp://head:8786",)]
+    assert seen == [(3, 2, "1 GiB"), ("tcp://head:8786",)]
     assert scatflow("run", pipeline, "--workers", "3", "--scheduler", "tcp://head:8786").code == 2
 
 

@@ -143,7 +143,7 @@ def test_the_hash_is_of_what_the_bytes_depend_on(tmp_path: Path) -> None:
 def test_region_lengths_that_would_be_ignored_are_refused() -> None:
     job = Pipeline({"process_graph": {
         "u": {"process_id": "toy_noise", "arguments": {"items": 4, "size": 64}},
-        "s": {"process_id": "toy_smooth", "arguments": {"data": {"from_node": "u"}, "dims": ["x"]}, "result": True},
+        "s": {"process_id": "toy_flip", "arguments": {"data": {"from_node": "u"}, "dims": ["x"]}, "result": True},
     }})  # fmt: skip
     assert job.plan(region={"item": 2}).tasks == 2
     for region, words in (({"x": 8}, "region 'x': this dim is not split"), ({"itme": 2}, "Did you mean 'item'")):

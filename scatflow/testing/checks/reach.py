@@ -13,8 +13,9 @@ import xarray as xr
 from scatflow.arrays import namespace
 from scatflow.blocks.call import named
 from scatflow.blocks.evaluate import pooled
-from scatflow.blocks.halo import evaluate_box, reduce_box
+from scatflow.blocks.halo import evaluate_box, reader, reduce_box
 from scatflow.contract import Extended, Reduce, Window
+from scatflow.graph.halo import Halo
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.testing.case import Case, box_chunks, results, rms
 from scatflow.testing.check import Check, Failure, NotApplicable, check, kinds
@@ -185,7 +186,7 @@ def _joined(case: Case, boxes: list[dict[str, tuple[int, int]]], tol: float) -> 
     if not whole:
         raise NotApplicable("no result keeps the core dims")
     for box in boxes:
-        parts = evaluate_box(namespace(signal), kernel, signal, box, tol)
+        parts = evaluate_box(namespace(signal), kernel, reader(kernel, signal), box, Halo(tol))
         for port in kernel.outputs:
             if port.name in whole and port.name in parts:
                 whole[port.name][_where(port, box)] = parts[port.name]
@@ -208,7 +209,7 @@ def _reduced(case: Case, boxes: list[dict[str, tuple[int, int]]], tol: float) ->
     port = kernel.inputs[0]
     assert isinstance(port, Port)
     signal = pooled(namespace(block), kernel, block, port)
-    states = [reduce_box(namespace(block), kernel, signal, box, tol) for box in boxes]
+    states = [reduce_box(namespace(block), kernel, reader(kernel, signal), box, Halo(tol)) for box in boxes]
     total = states[0]
     for state in states[1:]:
         total = operator.combine(namespace(block), total, state)

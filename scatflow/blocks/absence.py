@@ -1,0 +1,103 @@
+"""Boxes of one core dim whose signal begins late or ends early (U4): the span of valid data is the signal, whoever sees it.
+
+A box cannot tell absence from a gap where NaN reaches the end of its block; only there more of the axis is read, from both of
+its ends until every item has shown a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scatflow.arrays import asnumpy
+from scatflow.blocks import gaps
+from scatflow.graph.halo import Box, Halo, halo_place
+from scatflow.graph.kernel import Kernel
+from scatflow.spec import Place
+
+Array = Any
+Read = Callable[[Box], Array]
+#: Evaluates the items that have their signal in the span of a place: from rows (items, samples) or all at once.
+Evaluate = Callable[[Place, np.ndarray | None], Mapping[str, Array]]
+
+
+def concerns(kernel: Kernel, hole: np.ndarray, place: Place) -> bool:
+    """Tell whether NaN of a block, shape (..., samples), may be absence, and whether that would matter for its core."""
+    if len(kernel.core) != 1:
+        return False
+    (role,) = kernel.roles
+    low, high = place.core[role]
+    inside = hole[..., low - place.start[role] : high - place.start[role]]
+    open_ended = hole[..., 0] | hole[..., -1]
+    if place.start[role] < place.span[role][0] or place.stop[role] > place.span[role][1]:
+        open_ended = hole.any(axis=-1)
+    return bool(np.any(open_ended & ~inside.all(axis=-1)))
+
+
+def evaluate(
+    xp: Any, kernel: Kernel, read: Read, hole: np.ndarray, place: Place, halo: Halo, dense: Evaluate
+) -> Mapping[str, Array]:
+    """Return the results of a box, each item extended at the ends of its own data.
+
+    Parameters
+    ----------
+    xp : Namespace
+        Of the blocks.
+    kernel : Kernel
+        A bound Window over one core dim.
+    read : callable
+        Returns the block of a range of the core dim, in kernel order.
+    hole : ndarray of bool, shape (..., samples)
+        Where the block of the place is NaN.
+    place : Place
+        The box with its halo.
+    halo : Halo
+        How far blocks look beyond their boxes.
+    dense : callable
+        Evaluates items on a place.
+    """
+    (dim,), (role,) = kernel.core, kernel.roles
+    box = {dim: place.core[role]}
+    batch = hole.shape[:-1]
+    first, last = _ends(read, dim, place.span[role], hole.reshape(-1, hole.shape[-1]).shape)
+    out: dict[str, Array] = {}
+    for span in sorted(set(zip(first.tolist(), last.tolist(), strict=True))):
+        members = np.flatnonzero((first == span[0]) & (last == span[1]))
+        low, high = max(span[0], box[dim][0]), min(span[1], box[dim][1])
+        if low >= high:  # nothing of these items lies in the box
+            continue
+        near = halo_place(kernel, {dim: (low, high)}, halo, {dim: span})
+        for name, value in dense(replace(near, batch=place.batch, items=place.items), members).items():
+            rows = xp.reshape(value, (len(members), *value.shape[len(batch) :]))
+            out.setdefault(name, gaps.blank(xp, kernel, name, rows, len(first), box))
+            gaps.put(kernel, out[name], name, rows, members, {dim: (low, high)}, box)
+    if not out:
+        return {name: xp.full_like(value, xp.nan) for name, value in dense(place, None).items()}
+    return {name: xp.reshape(value, (*batch, *value.shape[1:])) for name, value in out.items()}
+
+
+def _ends(read: Read, dim: str, span: tuple[int, int], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return, per item, the first valid sample of a span and one past the last; the span's end and start where there is none."""
+    items, length = shape
+    first, last = np.full(items, span[1]), np.full(items, span[0])
+    for low in range(span[0], span[1], length):
+        valid = _valid(read, dim, (low, min(low + length, span[1])), items)
+        found = valid.any(axis=1) & (first == span[1])
+        first[found] = low + valid[found].argmax(axis=1)
+        if (first < span[1]).all():
+            break
+    for high in range(span[1], span[0], -length):
+        valid = _valid(read, dim, (max(high - length, span[0]), high), items)
+        found = valid.any(axis=1) & (last == span[0])
+        last[found] = high - valid[found][:, ::-1].argmax(axis=1)
+        if (last > span[0]).all() or not (first < span[1]).any():
+            break
+    return first, last
+
+
+def _valid(read: Read, dim: str, part: tuple[int, int], items: int) -> np.ndarray:
+    valid: np.ndarray = ~np.isnan(asnumpy(read({dim: part}))).reshape(items, -1)
+    return valid

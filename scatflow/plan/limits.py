@@ -1,0 +1,67 @@
+"""What a plan may use and what of it is fixed beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from scatflow.errors import ParameterError, near
+from scatflow.plan.table import RESERVED_BYTES
+
+Strategy = Literal["batch", "halo", "pyramid"]
+#: How core dims may be treated: whole in every task, in parts with a halo, or octave by octave in stages of short reach.
+STRATEGIES: tuple[Strategy, ...] = ("batch", "halo", "pyramid")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the plan may use: bytes and threads per worker, workers, FFT provider, device; and what is fixed.
+
+    ``region`` fixes region lengths for all stages, as a user asks for, ``steps`` stage by stage, as another plan has them.
+    ``strategy`` forces how core dims are treated, ``tol`` the tolerance of halos; by default the plan chooses.
+    """
+
+    memory: int = 4 * 2**30
+    threads: int = 1
+    workers: int = 1
+    region: Mapping[str, int] = field(default_factory=dict)
+    fft: str = "scipy"
+    device: str = "cpu"
+    steps: tuple[Mapping[str, int], ...] = ()
+    strategy: Strategy | None = None
+    tol: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.strategy not in (None, *STRATEGIES):
+            raise ParameterError("strategy", "unknown", expected=" | ".join(STRATEGIES), got=self.strategy,
+                                 remedy=near(str(self.strategy), STRATEGIES))  # fmt: skip
+        if self.tol is not None and not 0 < self.tol < 1:
+            raise ParameterError("tol", "the tolerance of halos lies between 0 and 1", got=self.tol)
+
+    def asked(self, stage: int) -> Mapping[str, int]:
+        """Return the region lengths fixed for a stage."""
+        return self.steps[stage] if stage < len(self.steps) else self.region
+
+    @property
+    def per_task(self) -> int:
+        """Bytes one task may use."""
+        return (self.memory - RESERVED_BYTES) // self.threads
+
+
+def bytes_of(value: int | str) -> int:
+    """Read a number of bytes, or text such as "4 GiB"."""
+    if isinstance(value, int):
+        return value
+    units = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+    text = value.strip().lower()
+    digits = text.rstrip("bkmgti ")
+    unit = units.get(text[len(digits) :].strip())
+    try:
+        return int(float(digits) * (unit or 0)) if unit else _refuse(value)
+    except ValueError:
+        return _refuse(value)
+
+
+def _refuse(value: str) -> int:
+    raise ParameterError("memory", "not a number of bytes", expected='for example "4 GiB"', got=value)

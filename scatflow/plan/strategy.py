@@ -1,0 +1,167 @@
+"""How a stage is cut into regions: core dims whole, or in parts with a halo, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scatflow.contract import Extended, Reduce, Ref
+from scatflow.errors import PlanError
+from scatflow.graph.bind import Call
+from scatflow.graph.halo import Halo
+from scatflow.plan.halo import choose_parts, described, grids, obstacle, split_dims, strides, surroundings, tolerance
+from scatflow.plan.limits import Limits
+from scatflow.plan.memory import Projection, box_bytes, project
+from scatflow.plan.regions import Regions, choose, domain, free_dims
+from scatflow.plan.stage import Box
+from scatflow.spec import ArraySpec
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The regions of a stage, what the first of them needs, halos by node, and why it is so."""
+
+    regions: Regions
+    projection: Projection
+    why: str
+    halos: Mapping[str, Halo] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """The nodes of a stage before it is cut: bound calls in topological order, their inputs, and specs of all references."""
+
+    target: str
+    calls: Mapping[str, Call]
+    inputs: Mapping[str, tuple[Ref | float, ...]]
+    specs: Mapping[Ref, ArraySpec]
+    reads: tuple[Ref, ...]
+
+    @property
+    def reduces(self) -> bool:
+        """Tell whether the stage ends with a reduction."""
+        return self.target in self.calls and isinstance(self.calls[self.target].operator, Reduce)
+
+    def chunks(self, free: Sequence[str]) -> dict[str, int]:
+        """Return, per free dim, the least common multiple of the stored chunk lengths of everything read."""
+        lengths: dict[str, int] = {}
+        for ref in self.reads:
+            spec = self.specs[ref]
+            for dim, sizes in zip(spec.dims, spec.chunks or ((),) * len(spec.dims), strict=True):
+                if dim in free and sizes:
+                    lengths[dim] = math.lcm(lengths.get(dim, 1), max(sizes))
+        return lengths
+
+    def growing(self) -> list[str]:
+        """Return the parameters of the operators by which their memory grows, as far as their names tell."""
+        names = dict.fromkeys(name for call in self.calls.values() for name in type(call.operator).model_fields)
+        return [name for name in ("J", "Q", "L", "order") if name in names]
+
+
+def lay_out(work: Work, limits: Limits, number: int) -> Layout:
+    """Return the regions of a stage.
+
+    Core dims are whole where that fits memory; else, or where a region length or the strategy asks for it, they are
+    split into parts with a halo.
+
+    Raises
+    ------
+    PlanError
+        No task fits memory, or the strategy that is asked for cannot serve the stage.
+    """
+    if not work.calls:
+        return _copied(work, limits, number)
+    asked = limits.asked(number)
+    split = {node: split_dims(call, limits.tol) for node, call in work.calls.items()}
+    cuttable = {dim for dims in split.values() for dim in dims}
+    wanted = limits.strategy == "halo" or (limits.strategy is None and any(dim in cuttable for dim in asked))
+    if wanted and cuttable:
+        return _in_parts(work, limits, asked, split)
+    if limits.strategy == "halo" and any(call.kernel.core for call in work.calls.values()):
+        raise PlanError(f"stage {work.target}", 'the strategy "halo" cannot serve it', got=_obstacles(work, limits.tol),
+                        remedy='Leave the strategy to the plan, or use "batch".', code="StrategyUnfit")  # fmt: skip
+    try:
+        return _whole(work, limits, asked)
+    except PlanError as error:
+        if error.code != "TaskTooLarge" or limits.strategy == "batch":
+            raise
+        if not cuttable:
+            raise _explained(error, _obstacles(work, limits.tol)) from None
+        try:
+            return _in_parts(work, limits, asked, split)
+        except PlanError as smaller:
+            raise _explained(error, f"they would take {smaller.got}") from None
+
+
+def _explained(error: PlanError, reasons: str) -> PlanError:
+    """Return an error that also tells why smaller parts along core dims are no way out."""
+    remedy = f"{error.remedy} Parts with a halo do not serve: {reasons}." if reasons else error.remedy
+    return PlanError(error.subject, error.rule, expected=error.expected, got=error.got, remedy=remedy, code=error.code)
+
+
+def _obstacles(work: Work, tol: float | None) -> str:
+    return "; ".join(reason for call in work.calls.values() if call.kernel.core and (reason := obstacle(call, tol)))
+
+
+def _whole(work: Work, limits: Limits, asked: Mapping[str, int]) -> Layout:
+    """Return regions in which core dims are whole."""
+    target = work.calls[work.target]
+    where, free = domain(target), free_dims(work.calls, work.inputs)
+
+    def projected(box: Box) -> Projection:
+        return project(work.calls, work.inputs, work.specs, box)
+
+    def out_bytes(box: Box) -> int:
+        return projected(box).read if work.reduces else projected(box).written
+
+    regions = choose(where, free, work.chunks(free), projected, limits.per_task, asked, work.target, out_bytes, work.growing())
+    core = list(dict.fromkeys(dim for call in work.calls.values() for dim in call.kernel.core))
+    text = f"batch: core {', '.join(core)} whole" if core else "element by element"
+    why = f"{text}; split over {', '.join(free) or 'nothing'}" + _ending(work)
+    return Layout(regions, projected(regions.box(0)), why)
+
+
+def _in_parts(work: Work, limits: Limits, asked: Mapping[str, int], split: Mapping[str, Sequence[str]]) -> Layout:
+    """Return regions that are parts of core dims."""
+    target = work.calls[work.target]
+    free = free_dims(work.calls, work.inputs, split)
+    where = domain(target, split[work.target])
+    halos = {node: Halo(tolerance(work.calls[node].kernel, limits.tol)) for node, dims in split.items() if set(dims) & set(free)}
+    grid: dict[str, int] = {}
+    for node in halos:
+        steps = {} if node == work.target else strides(work.calls[node].kernel)
+        for dim, unit in grids(work.calls[node]).items():
+            if dim in free:
+                grid[dim] = math.lcm(grid.get(dim, 1), max(1, unit // steps.get(dim, 1)))
+
+    def projected(box: Box) -> Projection:
+        return project(work.calls, work.inputs, work.specs, box, halos)
+
+    regions = choose_parts(where, free, grid, work.chunks(free), projected, limits.per_task, asked,
+                           surroundings(target, halos[work.target]) if work.target in halos else {}, work.target, work.growing())  # fmt: skip
+    box = regions.box(0)
+    said = [described(work.calls[node], limits.tol, box) for node in halos if isinstance(work.calls[node].operator, Extended)]
+    why = f"{'; '.join(said)}; split over {', '.join(free)}" + _ending(work)
+    if work.target in halos:  # nodes before it have boxes of many lengths
+        lengths = tuple((dim, step) for dim, step in regions.steps if dim in split[work.target])
+        halos[work.target] = Halo(halos[work.target].tol, lengths)
+    return Layout(regions, projected(box), why, halos)
+
+
+def _ending(work: Work) -> str:
+    return "; partial states in a tree" if work.reduces else ""
+
+
+def _copied(work: Work, limits: Limits, number: int) -> Layout:
+    """Return the regions of a source that is a result itself."""
+    where = work.specs[work.reads[0]]
+
+    def projected(box: Box) -> Projection:
+        size = box_bytes(where, box)
+        return Projection(3 * size, 0.0, size, size, {})
+
+    regions = choose(where, where.dims, work.chunks(where.dims), projected, limits.per_task, limits.asked(number), work.target,
+                     lambda box: projected(box).written)  # fmt: skip
+    why = f"element by element; split over {', '.join(where.dims) or 'nothing'}"
+    return Layout(regions, projected(regions.box(0)), why)
