@@ -10,9 +10,8 @@ from typing import Any
 
 from scatflow_scattering.tree import Path, Tree
 from scatflow_scattering.walk import Stack
-from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.layout import Grid
-from scatflow_wavelet.smoothing import Low, averaged, low_pass, unsmooth
+from scatflow_wavelet.smoothing import Low, LowPass, averaged, low_pass, unsmooth
 from scatflow_wavelet.spectrum import axes
 
 Array = Any
@@ -68,6 +67,23 @@ class Smoothing(Average):
         whole = xp.zeros((*cotangent.shape[:2], *low.target), dtype=cotangent.dtype, device=cotangent.device)
         whole[(..., *self.keep)] = cotangent
         return unsmooth(xp, whole, low)
+
+
+@dataclass(frozen=True)
+class Named(Smoothing):
+    """Averages of some paths, in results of their own names; the planes of the root may have a low-pass of theirs."""
+
+    named: Mapping[str, tuple[Path, ...]]
+    root: Low | None = None
+
+    def results(self, tree: Tree) -> Mapping[str, tuple[Path, ...]]:
+        """Return the paths of every result by its name."""
+        return self.named
+
+    def apply(self, xp: Any, stack: Stack) -> Array:
+        """Return the low-passed planes at the samples kept."""
+        low = self.root if stack.paths == ((),) and self.root is not None else self.low[stack.exponent]
+        return averaged(xp, stack.planes, stack.half, low)[(..., *self.keep)]
 
 
 @dataclass(frozen=True)
@@ -152,8 +168,12 @@ def by_octave(tree: Tree) -> dict[str, tuple[Path, ...]]:
 
 
 def low_passes(
-    bank: Bank, exponents: Iterable[int], shape: tuple[int, ...], step: int, xp: Any, dtype: str, device: Any = None
-) -> dict[int, Low]:
-    """Return the low-pass from planes on multiples of 2^exponent to multiples of ``step`` (a power of two up to 2^J)."""
-    grids = {e: Grid(tuple(length >> e for length in shape), 2**e) for e in sorted(exponents)}
+    bank: LowPass, exponents: Iterable[int], shape: tuple[int, ...], step: int, xp: Any, dtype: str, device: Any = None,
+    base: int = 0,
+) -> dict[int, Low]:  # fmt: skip
+    """Return the low-pass from planes on multiples of 2^exponent to multiples of ``step`` (a power of two up to 2^J).
+
+    Exponents count from the grid of a root on multiples of 2^base of shape ``shape``; ``step`` counts samples of the signal.
+    """
+    grids = {e: Grid(tuple(length >> e for length in shape), 2 ** (base + e)) for e in sorted(exponents)}
     return {e: low_pass(bank, grid, step, xp, dtype, device) for e, grid in grids.items()}

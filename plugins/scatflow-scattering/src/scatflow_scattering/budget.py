@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scatflow_scattering.scattering import Scattering
 
 
-def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averages: int, samples: int = 1) -> Cost:
+def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averages: int, samples: int = 1, base: int = 0) -> Cost:
     """Return the cost of walking a tree over ``count`` periodic planes.
 
     Parameters
@@ -32,6 +32,8 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
         Transforms of real planes per path that the averages need (1 for a low-pass, 0 for a mean).
     samples : int, optional
         Samples of what is made of a plane, as given to the walk.
+    base : int, optional
+        The planes lie on multiples of 2^base samples of the signal.
 
     Returns
     -------
@@ -42,7 +44,8 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
     stored, building, work = 0, 0, {}
     for (first, source, target), numbers in tree.edges.items():
         m = size >> (target * ndim)
-        grid, bank, factor = Grid(tuple(length >> source for length in shape), 2**source), tree.banks[first], 2 ** (target - source)
+        grid, bank = Grid(tuple(length >> source for length in shape), 2 ** (base + source)), tree.banks[first]
+        factor = 2 ** (target - source)
         bands = sum(stored_bytes(bank, n, grid, factor, real) for n in numbers)
         stored, building = stored + bands, max(building, building_bytes(bank, math.prod(grid.shape), bands))
         for n in numbers:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from scatflow.arrays import real_dtype
-from scatflow.contract import operator
+from scatflow.contract import Ref, Wire, operator
 from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_scattering.averages import Average, Mean, Smoothing, Total, Unaveraged, by_octave, low_passes
@@ -134,6 +134,12 @@ class Scattering(Profiled):
         result = result.with_attrs(long_name=f"{kind} of {what}" if what else kind, standard_name=None)
         result = result.with_dtype(real_dtype(spec.dtype))
         return result if self.normalize is None else result.with_attrs(units="1", normalization=NORMALIZATION)
+
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | None:
+        """Wire levels of a few octaves, where there are enough octaves."""
+        from scatflow_scattering.cascade import cascade
+
+        return cascade(self, ref, spec, at)
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the operator as a whole per role."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -76,35 +76,59 @@ def scatter(xp: Any, block: Array, ndim: int, tree: Tree, bands: Mapping[Key, Mu
     counted from the first of the block, whose size depends on the core shape alone, so that threads and workers
     cannot change a bit of the result.
     """
+    return scatter_all(xp, block, ndim, tree, bands, (average,))
+
+
+def scatter_all(
+    xp: Any, block: Array, ndim: int, tree: Tree, bands: Mapping[Key, Multipliers], averages: Sequence[Average]
+) -> dict[str, Array]:
+    """Return the results of several averages, of different names, from one walk; see :func:`scatter`."""
     batch, core = block.shape[: block.ndim - ndim], block.shape[block.ndim - ndim :]
     items = xp.reshape(block, (math.prod(batch), *core))
-    results = average.results(tree)
-    places, out = _Places(results), {}
-    for name, paths in results.items():
-        kind = block.dtype if paths == ((),) and isinstance(average, Unaveraged) else _real_dtype(xp, block)
-        out[name] = xp.empty(
-            (items.shape[0], len(paths), *average.shape_of(tree.exponent(paths[0]))), dtype=kind, device=block.device
-        )
+    readers = [_Reader.of(xp, items, tree, average) for average in averages]
     # Threads share the groups of items, or the branches of the tree where there are few; the stacks are the same either way.
     found, threads = list(groups(items.shape[0], core)), getattr(xp, "threads", 1)
     outer, inner = (threads, 1) if len(found) >= threads else (1, threads)
-    rooms = Rooms()
+    rooms, samples = Rooms(), max(average.samples() for average in averages)
 
     def read(group: slice, branch: Callable[[], Iterator[Stack]]) -> None:
         for stack in branch():
-            runs = places.runs(stack.paths)
-            if runs:
-                values = _read(xp, average, stack)
-            for name, mine, theirs in runs:
-                out[name][group, theirs, ...] = values[:, mine, ...]
+            for reader in readers:
+                reader.take(xp, group, stack)
 
     def walk(group: slice) -> None:
-        root, below = branches(xp, items[group, ...], tree, bands, average.samples(), rooms)
+        root, below = branches(xp, items[group, ...], tree, bands, samples, rooms)
         read(group, root)
         in_threads(inner, [partial(read, group, branch) for branch in below])
 
     in_threads(outer, [partial(walk, group) for group in found])
-    return {name: xp.reshape(value, (*batch, *value.shape[1:])) for name, value in out.items()}
+    return {name: xp.reshape(value, (*batch, *value.shape[1:])) for reader in readers for name, value in reader.out.items()}
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """One average on its way through the tree: where the paths lie, and its results."""
+
+    average: Average
+    places: _Places
+    out: dict[str, Array]
+
+    @classmethod
+    def of(cls, xp: Any, items: Array, tree: Tree, average: Average) -> _Reader:
+        results, out = average.results(tree), {}
+        for name, paths in results.items():
+            kind = items.dtype if paths == ((),) and isinstance(average, Unaveraged) else _real_dtype(xp, items)
+            shape = (items.shape[0], len(paths), *average.shape_of(tree.exponent(paths[0])))
+            out[name] = xp.empty(shape, dtype=kind, device=items.device)
+        return cls(average, _Places(results), out)
+
+    def take(self, xp: Any, group: slice, stack: Stack) -> None:
+        """Write what the planes of a stack that are wanted become."""
+        runs = self.places.runs(stack.paths)
+        if runs:
+            values = _read(xp, self.average, stack)
+        for name, mine, theirs in runs:
+            self.out[name][group, theirs, ...] = values[:, mine, ...]
 
 
 def _real_dtype(xp: Any, block: Array) -> Any:

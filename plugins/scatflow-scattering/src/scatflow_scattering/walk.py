@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from scatflow_scattering.tree import Key, Path, Tree
-from scatflow_wavelet.filtering import Multipliers, moduli, multipliers
+from scatflow_wavelet.filtering import Bands, Multipliers, moduli, multipliers
 from scatflow_wavelet.groups import parts
 from scatflow_wavelet.layout import Grid
 from scatflow_wavelet.spectrum import axes, half_spectrum, whole_spectrum
@@ -80,7 +80,9 @@ class Node:
         return self._stack.half()[:, self._index, ...]
 
 
-def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None) -> dict[Key, Multipliers]:
+def filters(
+    tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any = None, base: int = 0, root: Bands | None = None
+) -> dict[Key, Multipliers]:
     """Return every filter of the tree for blocks of one shape.
 
     Parameters
@@ -91,6 +93,10 @@ def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any
         Core shape of the blocks; every length a multiple of 2^J.
     xp, dtype, device
         Library, real dtype and device of the values.
+    base : int, optional
+        The root lies on multiples of 2^base samples of the signal; exponents of the tree count from there.
+    root : Bands, optional
+        Filters for the root, from whose grid no other plane then goes on.
 
     Returns
     -------
@@ -99,8 +105,9 @@ def filters(tree: Tree, shape: tuple[int, ...], xp: Any, dtype: str, device: Any
     """
     result = {}
     for (first, source, target), numbers in tree.edges.items():
-        grid = Grid(tuple(length >> source for length in shape), 2**source)
-        result[first, source, target] = multipliers(tree.banks[first], numbers, grid, 2 ** (target - source), xp, dtype, device)
+        grid = Grid(tuple(length >> source for length in shape), 2 ** (base + source))
+        bank = tree.banks[first] if source or root is None else root
+        result[first, source, target] = multipliers(bank, numbers, grid, 2 ** (target - source), xp, dtype, device)
     return result
 
 

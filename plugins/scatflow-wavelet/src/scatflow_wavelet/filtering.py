@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,18 +42,25 @@ class Runs(NamedTuple):
     values: np.ndarray
 
 
+class Bands(Protocol):
+    """What gives band-pass filters: a bank, or one changed."""
+
+    def band_multiplier(self, n: int, grid: Grid) -> Multiplier:
+        """Return the multiplier of band n on a grid, FFT order."""
+
+
 #: Filters with the same grids, ready to be applied to blocks of one library.
 Multipliers = Tiled | Runs
 
 
 def multipliers(
-    bank: Bank, numbers: Sequence[int], grid: Grid, factor: int, xp: Any, dtype: str, device: Any = None
+    bank: Bands, numbers: Sequence[int], grid: Grid, factor: int, xp: Any, dtype: str, device: Any = None
 ) -> Multipliers:
     """Prepare bands on a grid, to be decimated by ``factor``.
 
     Parameters
     ----------
-    bank : Bank
+    bank : Bank or Bands
         The filters.
     numbers : sequence of int
         Which bands.

@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from scatflow.arrays import is_numpy
-from scatflow_wavelet.bank import Bank, cast
-from scatflow_wavelet.layout import Grid
+from scatflow_wavelet.bank import cast
+from scatflow_wavelet.layout import Grid, Multiplier
 from scatflow_wavelet.spectrum import NEGLIGIBLE, Array, axes, conjugate, fit, gather, gather_plan, half_spectrum
 
 #: Taps per sample of the plane, over log2 of its length, up to which sums are faster than transforms (measured: 6 to 9).
 _WORTH = 6
+
+
+class LowPass(Protocol):
+    """What gives a low-pass: a bank, or a smoothing of its own."""
+
+    def low_multiplier(self, grid: Grid) -> Multiplier:
+        """Return the multiplier on a grid, FFT order."""
+
+    def low_along(self, axis: int, n: int, step: int) -> Multiplier | None:
+        """Return the multiplier along one axis, None where that on all of them is no product."""
 
 
 class Taps(NamedTuple):
@@ -46,13 +56,13 @@ class Low(NamedTuple):
     taps: tuple[Taps, ...]
 
 
-def low_pass(bank: Bank, grid: Grid, step: int, xp: Any, dtype: str, device: Any = None) -> Low:
+def low_pass(bank: LowPass, grid: Grid, step: int, xp: Any, dtype: str, device: Any = None) -> Low:
     """Prepare the low-pass of a plane on ``grid``, sampled every ``step`` samples of the array.
 
     Parameters
     ----------
-    bank : Bank
-        The filters.
+    bank : Bank or LowPass
+        The filter.
     grid : Grid
         Grid of the plane.
     step : int
@@ -93,7 +103,7 @@ def low_pass(bank: Bank, grid: Grid, step: int, xp: Any, dtype: str, device: Any
     )
 
 
-def _taps(bank: Bank, grid: Grid, step: int, dtype: str) -> tuple[Taps, ...]:
+def _taps(bank: LowPass, grid: Grid, step: int, dtype: str) -> tuple[Taps, ...]:
     """Return the low-pass as sums along each axis; nothing where it is no product, or reaches so far that transforms win."""
     found = []
     for axis, n in enumerate(grid.shape):

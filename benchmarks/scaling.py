@@ -1,0 +1,189 @@
+"""Scattering of fields larger than memory: throughput against the size of the field, the number of workers and J.
+
+    python benchmarks/scaling.py                          # 0.25 and 1 GiB, J = 4 and 8, two workers
+    python benchmarks/scaling.py --sizes 32768 --J 4      # more rows, merged into the result file
+    python benchmarks/scaling.py --quick                  # 1024^2, nothing written
+    python benchmarks/scaling.py --table                  # the table of earlier runs
+
+A field of float32 is made on disk in chunks of 1024^2 (waves of all lengths and noise), and a job computes order 2, L = 8 on workers of
+one thread and a fixed memory limit. The rate is samples of the field per second and worker, reading and writing included. In core is
+the same kernel on 2048^2 samples of that field in memory, by as many processes at the same time as there are workers, filters built
+beforehand. Memory is the largest resident size of any worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import shutil
+import statistics
+import threading
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import xarray as xr
+import zarr
+
+import scatflow as sf
+from scatflow import cluster
+from scatflow.blocks import evaluate
+from scatflow.graph import bind
+from scatflow.run.calibrate import machine
+from scatflow.spec import ArraySpec
+from scatflow_scattering.scattering import Scattering
+
+SCHEMA = 1
+RESULTS = Path(__file__).parent / "results" / "scaling.json"
+CHUNK, IN_CORE, REPEATS = 1024, 2048, 3
+
+
+def block_of(rows: range, columns: range) -> np.ndarray:
+    """Return a part of the endless field: waves with amplitudes like their length, and noise that position fixes."""
+    rng = np.random.default_rng(0)
+    out = np.random.default_rng([1, rows.start, columns.start]).standard_normal((len(rows), len(columns)), dtype=np.float32)
+    for k in range(12):
+        angle, phase = rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi)
+        wave = 2 * np.pi / 2.0 ** (k + 2)
+        y, x = wave * np.sin(angle) * np.asarray(rows)[:, None], wave * np.cos(angle) * np.asarray(columns)
+        out += np.float32(2.0 ** (k / 2 - 2)) * np.cos(y + x + phase).astype(np.float32)
+    return out
+
+
+def make(path: Path, size: int) -> None:
+    """Write the field, unless it is there."""
+    if path.exists():
+        return
+    empty = xr.Dataset({"u": (("y", "x"), np.empty((0, 0), "float32"))})
+    empty.to_zarr(path, encoding={"u": {"chunks": (min(CHUNK, size),) * 2}}, consolidated=False)
+    array = zarr.open_array(path / "u", mode="r+")
+    array.resize((size, size))
+    for i in range(0, size, CHUNK):
+        for j in range(0, size, CHUNK):
+            array[i : i + CHUNK, j : j + CHUNK] = block_of(range(i, min(i + CHUNK, size)), range(j, min(j + CHUNK, size)))
+
+
+def seconds_in_core(parameters: dict[str, Any]) -> float:
+    """Return the median time of a call on a field in memory, filters built beforehand."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    kernel = bind(Scattering(dims=("y", "x"), **parameters), ArraySpec(("y", "x"), (IN_CORE, IN_CORE), "float32")).kernel
+    data = block_of(range(IN_CORE), range(IN_CORE))
+    evaluate(kernel, [data])
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        evaluate(kernel, [data])
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def in_core(parameters: dict[str, Any], workers: int) -> float:
+    """Return the rate in core: samples per second of each of so many processes that run at the same time."""
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        return IN_CORE**2 / statistics.mean(pool.map(seconds_in_core, [parameters] * workers, chunksize=1))
+
+
+class Watch:
+    """Largest resident size of the child processes of this one, by what is going on."""
+
+    def __init__(self) -> None:
+        self.now, self.peak, self._stop = "start", 0, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.1):
+            for process in psutil.Process().children(recursive=True):
+                try:
+                    self.peak = max(self.peak, process.memory_info().rss)
+                except psutil.Error:
+                    continue
+
+    def stop(self) -> int:
+        """End and return the bytes."""
+        self._stop.set()
+        self._thread.join()
+        return self.peak
+
+
+def job_of(path: Path, parameters: dict[str, Any]) -> sf.Pipeline:
+    """Return the pipeline."""
+    return sf.Pipeline({"process_graph": {
+        "u": {"process_id": "open_zarr", "arguments": {"path": str(path), "variable": "u"}},
+        "s": {"process_id": "scattering", "arguments": {"data": {"from_node": "u"}, "dims": ["y", "x"], **parameters}, "result": True},
+    }})  # fmt: skip
+
+
+def measure(folder: Path, size: int, parameters: dict[str, Any], workers: int, memory: str, strategy: str | None) -> dict[str, Any]:
+    """Return one row: a job on a field of a size, and the rate in core in the same minutes."""
+    source, out = folder / f"field-{size}.zarr", folder / f"out-{size}.zarr"
+    make(source, size)
+    rate = in_core(parameters, workers)
+    with cluster.local(workers=workers, memory=memory) as client:
+        plan = job_of(source, parameters).plan(client=client, strategy=strategy)
+        watch, began = Watch(), time.perf_counter()
+        job_of(source, parameters).run(out, client=client, strategy=strategy, overwrite=True)
+        wall, peak = time.perf_counter() - began, watch.stop()
+    shutil.rmtree(out)
+    kinds = sorted({word for stage in plan.stages for word in ("batch", "halo") if word in stage.why})
+    return {
+        "size": size, "GiB": size**2 * 4 / 2**30, **parameters, "workers": workers, "memory": memory,
+        "strategy": "pyramid" if len(plan.stages) > 1 else "+".join(kinds), "tasks": plan.tasks, "wall": wall,
+        "rate": size**2 / wall / workers, "in_core": rate, "ratio": size**2 / wall / workers / rate,
+        "projected": plan.max_projected_memory, "rss": peak, "date": date.today().isoformat(), "machine": machine(),
+        "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(),
+    }  # fmt: skip
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return rows as a table of Markdown."""
+    lines = ["| field | J | workers | strategy | tasks | wall, s | Msamples/s and worker | of the rate in core | worker RSS, MiB (limit) |",
+             "|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    for row in sorted(rows, key=lambda row: (row["J"], row["workers"], row["size"])):
+        lines.append(
+            f"| {row['size']}² ({row['GiB']:.3g} GiB) | {row['J']} | {row['workers']} | {row['strategy']} | {row['tasks']} | {row['wall']:.0f} | "
+            f"{row['rate'] / 1e6:.2f} | {row['ratio']:.2f} | {row['rss'] / 2**20:.0f} ({row['memory']}) |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[8192, 16384], help="lengths of a side")
+    parser.add_argument("--J", type=int, nargs="+", default=[4, 8])
+    parser.add_argument("--workers", type=int, nargs="+", default=[2])
+    parser.add_argument("--memory", default="1.5 GiB", help="limit of a worker")
+    parser.add_argument("--strategy", choices=["halo", "pyramid"])
+    parser.add_argument("--folder", type=Path, default=Path("scaling-data"), help="where fields and results are written")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    known = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    if options.table:
+        print(table(known))
+        return
+    if options.quick:
+        options.sizes, options.J = [1024], [4]
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for size in options.sizes:
+        for J in options.J:
+            for workers in options.workers:
+                row = measure(options.folder, size, {"J": J, "L": 8}, workers, options.memory, options.strategy)
+                same = ("size", "J", "workers", "memory", "strategy")
+                known = [old for old in known if any(old[key] != row[key] for key in same)] + [row]
+                print(table([row]).splitlines()[-1], flush=True)
+                if not options.quick:
+                    RESULTS.write_text(json.dumps({"schema": SCHEMA, "rows": known}, indent=1) + "\n")
+    if options.quick:
+        shutil.rmtree(options.folder)
+
+
+if __name__ == "__main__":
+    main()

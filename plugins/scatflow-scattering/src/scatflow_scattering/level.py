@@ -1,0 +1,181 @@
+"""One level of a long scattering transform as an operator: a few octaves, and what the next level goes on with.
+
+Not for users: ``scattering`` wires levels by :mod:`scatflow_scattering.cascade` where its own reach exceeds a block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from scatflow.contract import Window, operator, param
+from scatflow.spec import ArraySpec, Cost, Place, itemsize
+from scatflow_scattering.averages import Named, low_passes
+from scatflow_scattering.budget import tree_cost
+from scatflow_scattering.levels import Gaussian, Level, Sharpened
+from scatflow_scattering.parameters import TreeParameters
+from scatflow_scattering.transform import scatter_all
+from scatflow_scattering.tree import Path, Tree
+from scatflow_scattering.walk import filters
+from scatflow_wavelet.bank import Bank
+
+Array = Any
+
+
+@operator("scattering_level", version=1, signature="(y?,x)->(part,y?,x)", boundaries=("periodic",))
+class ScatteringLevel(TreeParameters, Window):
+    """Paths of a few octaves below planes of a periodic signal, which a Gaussian has smoothed and sampled.
+
+    Results: ``average``, paths of these octaves on a dim ``part``; and, unless the level is the last, what the next ones
+    take: ``field``, the planes themselves, and ``order1``, ... with a dim ``planesN`` for paths to which N wavelets led in all.
+    """
+
+    level: Level = param(doc="Octaves, grids and Gaussians.")
+    above: int = param(0, "Wavelets that led to the planes.", ge=0)
+    T: float | None = param(None, "Averaging scale of the last low-pass in samples of the signal, default 2^J.")
+
+    def averaging(self) -> float | None:
+        """Return T, or None for 2^J."""
+        return self.T
+
+    def tree_of(self, ndim: int) -> Tree:
+        """Return the paths below a plane, by bands of the whole bank, that go through octaves of the level."""
+        return _tree(self.replace(dims=None, sampling=None, boundary=None), ndim)
+
+    def averaged(self, ndim: int) -> tuple[Path, ...]:
+        """Return the paths of the result ``average``: those that begin here."""
+        return tuple(path for path in self.tree_of(ndim).paths if path or self.above == self.level.low == 0)
+
+    def passed(self, ndim: int) -> dict[str, tuple[Path, ...]]:
+        """Return, by result, the paths whose planes the next levels need."""
+        if self.level.last:
+            return {}
+        paths = self.tree_of(ndim).paths
+        found = {f"order{m}": tuple(p for p in paths if len(p) == m) for m in range(1, self.order - self.above)}
+        return {"field": ((),)} | {name: some for name, some in found.items() if some}
+
+    def output(self, *specs: ArraySpec) -> Mapping[str, ArraySpec]:
+        """Declare the results: no coordinates, which those of the whole transform have."""
+        (spec,) = specs
+        ready = self.resolve(spec)
+        names = ready.dims or ()
+        bare = replace(spec, coords={}, attrs={})
+        results = {"average": ready._sampled(bare, names, ready._steps()[0], "part", len(ready.averaged(len(names))))}
+        for name, paths in ready.passed(len(names)).items():
+            dim = None if name == "field" else f"planes{self.above + len(paths[0])}"
+            results[name] = ready._sampled(bare, names, ready._steps()[1], dim, len(paths))
+        return results
+
+    @staticmethod
+    def _sampled(spec: ArraySpec, names: tuple[str, ...], step: int, dim: str | None, count: int) -> ArraySpec:
+        for name in names:
+            spec = spec.strided(name, step)
+        return spec if dim is None else spec.with_dim(dim, count, at=len(spec.dims) - len(names))
+
+    def _steps(self) -> tuple[int, int]:
+        """Return the steps of averages and of what is passed on, in samples of the planes."""
+        level = self.level
+        window = self.J if level.last else level.window_exponent
+        return 2 ** (window - level.exponent), 2 ** max(0, level.field_exponent - level.exponent)
+
+    def align(self) -> Mapping[str, int]:
+        """Return where blocks start: at multiples of the coarsest grid."""
+        coarsest = self.J if self.level.last else max(self.level.high, self.level.window_exponent)
+        return dict.fromkeys(self.signature.roles, 2 ** (coarsest - self.level.exponent))
+
+    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
+        """Return none: the signal is periodic, and as long as a multiple of the coarsest grid."""
+        return dict.fromkeys(at.size, (0, 0))
+
+    def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
+        """Return the tabulated reach of the level's filters, in samples of the planes."""
+        ndim = len(self.dims or self.signature.roles)
+        level, layout = self.level, self.bank(ndim).layout
+        banks = [self.bank(ndim, k) for k in range(self.above + 1, self.order + 1)]
+        width = Gaussian.of(self.bank(ndim)).blur / layout.T  # of the low-pass of averaging scale 1
+        scale = layout.T if level.last else level.window_blur / width
+        near = replace(layout, J=level.high, T=max(2.0**level.high, scale), voices=max((bank.voices for bank in banks), default=1))
+        # The table is of banks that end at octave J with bands no narrower than their low-pass, as those of a longer bank may be.
+        narrowest = min(
+            (band.sigma for bank in banks for band in bank.bands if band.j < level.high or level.last), default=math.inf
+        )
+        longer = max(1.0, 1 / (narrowest * width * 2.0**level.high))
+        reach = math.ceil(longer * self.family().reach(near, self.order - self.above, tol) / 2**level.exponent)
+        roles = self.signature.roles
+        return dict.fromkeys(roles[len(roles) - ndim :], (reach, reach))
+
+    def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
+        """Build filters and low-passes for one block shape."""
+        ndim, level, shape = len(block.shape), self.level, block.shape
+        tree, first = self.tree_of(ndim), self.bank(ndim, min(self.above + 1, max(1, self.order)))
+        root = Sharpened(first, level.blur) if level.blur else None
+        exponents = {tree.exponent(path) for path in tree.paths if path}
+
+        def low(what: Any, step: int, some: set[int]) -> dict[int, Any]:
+            return low_passes(what, some, shape, step * 2**level.exponent, xp, block.dtype, device, base=level.exponent)
+
+        window, field = self._steps()
+        average = self.bank(ndim) if level.last else Gaussian(level.window_blur, ndim)
+        prepared = {
+            "bands": filters(tree, shape, xp, block.dtype, device, level.exponent, root),
+            "window": low(average, window, exponents | {0} if () in self.averaged(ndim) else exponents),
+        }
+        if not level.last:
+            rest = math.sqrt(level.field_blur**2 - level.blur**2)
+            prepared |= {
+                "field": low(Gaussian(level.field_blur, ndim), field, exponents),
+                "root": low(Gaussian(rest, ndim), field, {0}),
+            }
+        return prepared
+
+    def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Any) -> Mapping[str, Array]:
+        """Compute one block."""
+        (block,), ndim = blocks, len(at.start)
+        shape, whole = tuple(block.shape[block.ndim - ndim :]), (slice(None),) * ndim
+        window, field = self._steps()
+
+        def sizes(step: int) -> tuple[int, ...]:
+            return tuple(n // step for n in shape)
+
+        averages = [Named(prepared["window"], whole, sizes(window), {"average": self.averaged(ndim)})]
+        if not self.level.last:
+            averages.append(Named(prepared["field"], whole, sizes(field), self.passed(ndim), prepared["root"][0]))
+        found = scatter_all(xp, block, ndim, self.tree_of(ndim), prepared["bands"], averages)
+        return {name: value[(..., 0, *whole)] if name == "field" else value for name, value in found.items()}
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare flops, and bytes of filters, planes and untrimmed results."""
+        (spec,) = specs
+        ready = self.resolve(spec)
+        ndim = len(ready.dims or ())
+        shape, count = spec.shape[len(spec.dims) - ndim :], math.prod(spec.shape[: len(spec.dims) - ndim])
+        window, field = ready._steps()
+        kept = len(ready.averaged(ndim)) * math.prod(shape) // window**ndim
+        kept += sum(len(paths) for paths in ready.passed(ndim).values()) * math.prod(shape) // field**ndim
+        tree, samples = ready.tree_of(ndim), math.prod(shape) // field**ndim
+        walked = tree_cost(tree, shape, count, spec.dtype, averages=1, samples=samples, base=self.level.exponent)
+        return Cost(walked.flops, walked.bytes + count * kept * itemsize(spec.dtype), walked.parts)
+
+
+@lru_cache(maxsize=64)
+def _tree(operator: ScatteringLevel, ndim: int) -> Tree:
+    level = operator.level
+    banks = tuple(operator.bank(ndim, k) for k in range(operator.above + 1, operator.order + 1))
+    rows: list[tuple[Path, ...]] = [((),)]
+    for order, bank in enumerate(banks):
+        rows.append(
+            tuple((*path, band.n) for path in rows[-1] for band in bank.bands if _follows(banks, path, order, band.j, level))
+        )
+    # Exponents count from the grid of the planes, so that the oversampling grows by that of the grid.
+    return Tree(banks, tuple(path for row in rows for path in row), operator.oversampling + level.exponent)
+
+
+def _follows(banks: tuple[Bank, ...], path: Path, order: int, octave: int, level: Level) -> bool:
+    last = banks[order - 1].bands[path[-1]].j if path else level.low - 1
+    return last < octave and (octave < level.high or level.last)
+
+
+__all__ = ["ScatteringLevel"]

@@ -1,0 +1,166 @@
+"""How a long transform is cut into levels of a few octaves each: grids and Gaussians between them.
+
+What a level passes on is smoothed by a Gaussian and sampled coarsely; the next one divides its filters by that Gaussian, so
+that nothing is lost but what aliases. A Gaussian of standard deviation s (samples) multiplies frequency w by ``exp(-(s w)^2 / 2)``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.layout import Grid, Multiplier, Real
+
+#: Share of a filter's peak below which what it passes does not count, and below which aliases are kept.
+ALIAS = 1e-8
+#: Octaves of a level by number of core dims.
+OCTAVES = {1: 6, 2: 4}
+#: Part of the last low-pass's width that a Gaussian before it may have.
+_NARROWER = 0.8
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level: octaves ``low <= j < high``, in samples of the whole signal.
+
+    Attributes
+    ----------
+    low, high : int
+        Its octaves.
+    exponent : int
+        Its planes come on multiples of 2^exponent.
+    blur : float
+        Standard deviation of the Gaussian by which they are smoothed; 0 for the signal itself.
+    field_exponent, field_blur : int, float
+        The same for what it passes on to the next level.
+    window_exponent, window_blur : int, float
+        The same for its averages, which only the last low-pass still follows; of the last level, that is applied itself.
+    """
+
+    low: int
+    high: int
+    exponent: int = 0
+    blur: float = 0.0
+    field_exponent: int = 0
+    field_blur: float = 0.0
+    window_exponent: int = 0
+    window_blur: float = 0.0
+
+    @property
+    def last(self) -> bool:
+        """Tell whether no level follows."""
+        return self.field_blur == 0
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A Gaussian as a low-pass that planes are smoothed by: the part of :class:`~scatflow_wavelet.bank.Bank` that this takes."""
+
+    blur: float
+    ndim: int
+
+    @classmethod
+    def of(cls, bank: Bank) -> Gaussian:
+        """Return the low-pass of a bank, where that is a Gaussian."""
+        scale = bank.layout.T
+        one, other = bank.family.profile(bank.layout, np.array([0.0, scale]))
+        return cls(scale / math.sqrt(2 * math.log(one / other)), bank.ndim)
+
+    def low_multiplier(self, grid: Grid) -> Real:
+        """Return the multiplier on a grid, FFT order."""
+        out = np.ones((1,) * self.ndim)
+        for axis, n in enumerate(grid.shape):
+            out = out * self.low_along(axis, n, grid.step).reshape([-1 if k == axis else 1 for k in range(self.ndim)])
+        return out
+
+    def low_along(self, axis: int, n: int, step: int) -> Real:
+        """Return the multiplier along one axis on a grid of n samples."""
+        frequency = 2 * np.pi * np.fft.fftfreq(n) / step
+        return np.asarray(np.exp(-0.5 * (self.blur * frequency) ** 2))
+
+
+@dataclass(frozen=True)
+class Sharpened:
+    """A bank for planes that a Gaussian has smoothed: its filters divided by that."""
+
+    bank: Bank
+    blur: float
+
+    def band_multiplier(self, n: int, grid: Grid) -> Multiplier:
+        """Return the multiplier of band n on a grid, FFT order."""
+        return self._divided(self.bank.band_multiplier(n, grid), grid)
+
+    def low_multiplier(self, grid: Grid) -> Multiplier:
+        """Return the multiplier of the low-pass on a grid, FFT order."""
+        return self._divided(self.bank.low_multiplier(grid), grid)
+
+    def low_along(self, axis: int, n: int, step: int) -> Multiplier | None:
+        """Return the low-pass along one axis, or None where it is no product."""
+        values = self.bank.low_along(axis, n, step)
+        return None if values is None else values / Gaussian(self.blur, 1).low_along(0, n, step)
+
+    def _divided(self, values: Multiplier, grid: Grid) -> Multiplier:
+        return values / Gaussian(self.blur, len(grid.shape)).low_multiplier(grid) if self.blur else values
+
+
+def levels(banks: Sequence[Bank], J: int, oversampling: int, octaves: int) -> tuple[Level, ...]:
+    """Return the levels of a transform, a single one where it is too short to be cut.
+
+    Parameters
+    ----------
+    banks : sequence of Bank
+        Of every order.
+    J, oversampling : int
+        Octaves, and by how many octaves planes are sampled finer than 2^j; at least 1.
+    octaves : int
+        Octaves of a level, at least.
+
+    Examples
+    --------
+    >>> from scatflow_wavelet import Morlet
+    >>> bank = Bank(Morlet(), J=8, voices=8, aspect=(1.0, 1.0))
+    >>> [(level.low, level.high, level.exponent) for level in levels([bank], 8, 1, 4)]
+    [(0, 4, 0), (4, 8, 2)]
+    """
+    finer = max(2, oversampling + 1)
+    cuts = [*range(octaves, J - 1, octaves)] if octaves > finer - 1 else []
+    found: list[Level] = []
+    exponent, blur = 0, 0.0
+    for low, high in zip([0, *cuts], [*cuts, J], strict=True):
+        if high == J:
+            return (*found, Level(low, high, exponent, blur))
+        field = high - finer
+        field_blur = _blur(2.0**field, max(_edge(bank, high) for bank in banks))
+        window, window_blur = _window(banks[0], high)
+        found.append(Level(low, high, exponent, blur, field, field_blur, window, window_blur))
+        exponent, blur = field, field_blur
+    raise AssertionError("the last level ends at J")
+
+
+def _deviations() -> float:
+    return math.sqrt(-2 * math.log(ALIAS))
+
+
+def _edge(bank: Bank, octave: int) -> float:
+    """Return the frequency beyond which bands from an octave on, and the low-pass, pass nothing."""
+    return max((abs(band.xi) + _deviations() * band.sigma for band in bank.bands if band.j >= octave), default=0.0)
+
+
+def _blur(step: float, edge: float) -> float:
+    """Return the Gaussian after which samples of a step have no aliases in frequencies up to an edge."""
+    alias = 2 * math.pi / step - edge
+    return _deviations() / alias if alias > 0 else math.inf
+
+
+def _window(bank: Bank, high: int) -> tuple[int, float]:
+    """Return the coarsest grid, and the Gaussian for it, that averages may have before the last low-pass."""
+    width = Gaussian.of(bank).blur
+    for exponent in range(high, -1, -1):
+        blur = _blur(2.0**exponent, _deviations() / width)
+        if blur <= _NARROWER * width:
+            return exponent, blur
+    return 0, 0.0
