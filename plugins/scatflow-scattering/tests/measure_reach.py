@@ -8,6 +8,7 @@ their rms. For causal filters R counts into the past, and the noise is replaced 
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import numpy as np
@@ -21,17 +22,19 @@ from scatflow_wavelet.morlet import Morlet
 from scatflow_wavelet.wavelet import Wavelet
 
 TOLERANCES = [10.0**-k for k in range(1, 10)]
+#: Log2 of the periodic signal's length over 2^J, by number of dims: it has to hold the longest distance to either side.
+OCTAVES = {1: 6, 2: 5, 3: 4}
 
 
 def changes(
     ndim: int, voices: int, J: int, order: int, distances: np.ndarray, repeats: int = 3, family: WaveletFamily | None = None
 ) -> np.ndarray:
     """Return the relative change per (order, distance); order -1 stands for the wavelet transform."""
-    dims = ("y", "x")[-ndim:]
+    dims = ("z", "y", "x")[-ndim:]
     family = family or Morlet()
     # The table of causal filters is that of equally many bands in all orders.
-    count = {"L": voices} if ndim == 2 else {"Q": (voices, voices if family.causal else 1)}
-    size = 2 ** (J + (6 if ndim == 1 else 5))
+    count = {"L": voices} if ndim > 1 else {"Q": (voices, voices if family.causal else 1)}
+    size = 2 ** (J + OCTAVES[ndim])
     if order < 0:
         operator = Wavelet(dims=dims, J=J, stride=2**J, boundary="periodic", filters=family, **count)
     else:
@@ -43,14 +46,15 @@ def changes(
     far = np.abs(np.arange(size) - center)
     if family.causal:
         far = (center - np.arange(size)) % size
-    apart = far if ndim == 1 else np.maximum(far[:, None], far[None, :])
-    block = np.stack([base, *(np.where(apart <= r, base, other) for r in distances)])
+    apart = functools.reduce(np.maximum, np.ix_(*(far,) * ndim))
     roles = dims
     full = dict.fromkeys(roles, size)
     at = Place(dict.fromkeys(roles, 0), full, dict.fromkeys(roles, (0, size)), full, periodic=dict.fromkeys(roles, True))
-    xp = namespace(block)
+    xp = namespace(base)
     constants = operator.prepare(xp, ArraySpec(roles, (size,) * ndim, "float64"), None)
-    out = operator.apply(xp, block, at=at, **constants)[(..., *(center // 2**J,) * ndim)]
+    blocks = (base, *(np.where(apart <= r, base, other) for r in distances))  # one after the other: volumes are large
+    place = (..., *(center // 2**J,) * ndim)
+    out = np.stack([operator.apply(xp, block, at=at, **constants)[place] for block in blocks])
     if order < 0:
         groups = [[k] for k in range(out.shape[-1])]
     else:
@@ -64,9 +68,9 @@ def changes(
 def main(ndim: int, voices: int, J: int, order: int, family: WaveletFamily) -> None:
     """Print one line of the table per order."""
     unit = 2.0**J / 4
-    longest = 33 if ndim == 2 else 185 if family.causal else 113
-    distances = np.unique(np.rint(np.arange(2, longest, 2 if ndim == 2 else 3) * unit)).astype(int)
-    distances = distances[distances < 2 ** (J + (5 if ndim == 2 else 6) - (0 if family.causal else 1))]
+    longest = 33 if ndim > 1 else 185 if family.causal else 113
+    distances = np.unique(np.rint(np.arange(2, longest, 2 if ndim > 1 else 3) * unit)).astype(int)
+    distances = distances[distances < 2 ** (J + OCTAVES[ndim] - (0 if family.causal else 1))]
     found = changes(ndim, voices, J, order, distances, 60 if family.causal else 3, family)
     worst = np.maximum.accumulate(found, axis=0) if order >= 0 else found.max(axis=0, keepdims=True)
     for m, row in enumerate(worst):

@@ -38,7 +38,7 @@ CONVENTIONS = {
 @operator(
     "scattering_moments",
     version=1,
-    signature="(y?,x)->(path)",
+    signature="(z?,y?,x)->(path)",
     dtypes="fc",
     references=(
         GROUP_INVARIANT_SCATTERING.part("section 4"),

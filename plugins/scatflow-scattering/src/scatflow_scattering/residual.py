@@ -52,7 +52,7 @@ def _below(phi: Scattering, planes: xr.DataArray, dims: tuple[str, ...], order: 
     voices = per_order[min(order, len(per_order)) - 1]
     transform = Wavelet(dims=dims, J=phi.J, Q=voices, L=phi.L, filters=phi.filters, metric=phi.metric, sampling=phi.sampling,
                         boundary="periodic", oversampling=phi.J, paths=({"order": 1},))  # fmt: skip
-    bands = phi.J * (voices if len(dims) == 1 else phi.L)
+    bands = phi.J * transform.voices(len(dims), 1)
     group = max(1, _SAMPLES // (bands * math.prod(planes.sizes[dim] for dim in dims)))
     total = 0.0
     for first in range(0, planes.sizes["item"], group):

@@ -35,7 +35,7 @@ NORMALIZATION = "parent: S[p] over S[parent of p], orders 0 and 1 over |x| * phi
 @operator(
     "scattering",
     version=1,
-    signature="(y?,x)->(path,y?,x)",
+    signature="(z?,y?,x)->(path,z?,y?,x)",
     dtypes="fc",
     differentiable=True,
     references=(GROUP_INVARIANT_SCATTERING, SCATTERING_NETWORKS, DEEP_SCATTERING_SPECTRUM),

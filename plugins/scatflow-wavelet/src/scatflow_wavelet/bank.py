@@ -27,13 +27,13 @@ class Bank:
     J : int
         Octaves.
     voices : int
-        Q in one dim, L in two.
+        Q in one dim, L in two and three.
     T : float, optional
         Averaging scale in samples of the coarsest axis; default 2^J.
     aspect : tuple of float, optional
         Coarsest spacing over each axis's own, in kernel order; its length is the number of dims. Default one dim.
     full_circle : bool, optional
-        Bands with the opposite wave vectors too, the conjugates, as complex signals need; all bands are then divided by
+        Bands with the opposite wave vectors too (in three dims a full sphere), the conjugates, as complex signals need; all bands are then divided by
         sqrt(2), so that norms and frame bounds mean the same for them as half the circle does for real signals.
 
     Notes
@@ -137,7 +137,7 @@ class Bank:
     def bounds(self, grid: Grid, disc: bool = False) -> tuple[float, float]:
         """Return the frame bounds on a grid: ``low ||x||^2 <= ||W x||^2 <= high ||x||^2``.
 
-        ``disc=True`` leaves out frequencies with ``|w| > pi``, the corners of the square.
+        ``disc=True`` leaves out frequencies with ``|w| > pi``, the corners of the square or cube.
         """
         return bounds(self.littlewood_paley(grid), grid, self.aspect, disc)
 
@@ -162,7 +162,8 @@ class Bank:
 
 def _opposite(band: Band, layout: Layout, count: int) -> Band:
     xi, theta = (-band.xi, band.theta) if layout.ndim == 1 else (band.xi, band.theta + math.pi)
-    return replace(band, n=band.n + count, l=band.l + layout.voices, xi=xi, theta=theta)
+    axis = tuple(0.0 - component for component in band.axis)
+    return replace(band, n=band.n + count, l=band.l + layout.voices, xi=xi, theta=theta, axis=axis)
 
 
 def cast(values: Multiplier, dtype: str) -> np.ndarray:

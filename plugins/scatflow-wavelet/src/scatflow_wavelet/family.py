@@ -112,9 +112,15 @@ class WaveletFamily(FilterFamily):
 def check_dims(layout: Layout, subject: str) -> None:
     """Raise ParameterError unless the bank is for one or two core dims."""
     if layout.ndim not in (1, 2):
-        raise ParameterError(f"{subject}.dims", "the family has banks in one and two dims", got=layout.ndim)
+        raise ParameterError(f"{subject}.dims", "the family has banks in one and two dims", got=layout.ndim,
+                             remedy='Use filters="morlet", which has them in three dims too.')  # fmt: skip
 
 
 def direction(theta: float, ndim: int) -> Real:
     """Return the unit wave vector in kernel order: (sin, cos) in two dims, (1,) in one."""
     return np.array([1.0]) if ndim == 1 else np.array([math.sin(theta), math.cos(theta)])
+
+
+def wave(band: Band, ndim: int) -> Real:
+    """Return the unit wave vector of a band in kernel order; its center is ``band.xi`` times this."""
+    return np.asarray(band.axis) if ndim == 3 else direction(band.theta, ndim)

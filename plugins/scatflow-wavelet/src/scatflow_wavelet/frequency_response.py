@@ -66,7 +66,7 @@ def response(bank: Bank, size: int | None = None, step: float = 1.0, unit: str =
     axes = tuple(range(-bank.ndim, 0))
     dims = ("frequency",) if bank.ndim == 1 else ("frequency_y", "frequency_x")
     paths: list[tuple[int, ...]] = [(), *((n,) for n in range(len(bank.bands)))]
-    labels = path_coords([bank], paths, 1, Spacing(bank.aspect, step, unit, False))
+    labels = path_coords([bank], paths, 1, Spacing(bank.aspect, step, unit, (False,) * bank.ndim))
     low, high = bank.bounds(grid)
     bounds = {"lower_bound": low, "upper_bound": high}
     if bank.ndim == 2:

@@ -36,7 +36,7 @@ _SAME_LABEL = 1e-5
 @operator(
     "inverse_wavelet",
     version=1,
-    signature="(y?,x,path)->(y?,x)",
+    signature="(z?,y?,x,path)->(z?,y?,x)",
     dtypes="c",
     linear=True,
     differentiable=True,
@@ -95,6 +95,8 @@ class InverseWavelet(FilterBank, Whole):
     """
 
     T: float | None = param(None, "Averaging scale of the low-pass in samples of the coarsest core axis, default 2^J.", gt=0)
+    beside = (_PATH,)
+
     tol: float = param(1e-6, "Least value of the Littlewood-Paley function for which the bank counts as invertible.", gt=0)
 
     @model_validator(mode="before")
@@ -201,7 +203,7 @@ class InverseWavelet(FilterBank, Whole):
         core = (self.dims or ("x", _PATH))[:-1]
         bank = self.resolve(ArraySpec((*core, _PATH), (1,) * (len(core) + 1), "complex128")).bank(len(core))
         bank = replace(bank, full_circle=isinstance(self.filters, Tight))
-        labels = path_coords([bank], _paths(bank), 1, Spacing(bank.aspect, 1.0, "", False))
+        labels = path_coords([bank], _paths(bank), 1, Spacing(bank.aspect, 1.0, "", (False,) * bank.ndim))
         sizes = {"item": 2, **dict(zip(core, (16, 24)[-len(core) :], strict=True)), _PATH: len(bank.bands) + 1}
         real, imaginary = rng.standard_normal((2, *sizes.values()))
         coords = {name: (coord.dims, coord.values, dict(coord.attrs)) for name, coord in labels.items()}

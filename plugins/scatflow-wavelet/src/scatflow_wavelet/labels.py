@@ -13,6 +13,7 @@ from scatflow.errors import DimensionError, ParameterError
 from scatflow.labels import Sampling, axis_of, label_coord
 from scatflow.spec import ArraySpec, Axis, Coord
 from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.icosahedron import upper
 from scatflow_wavelet.layout import Band
 
 #: How core axes compare: by coordinate, by sample, or by these relative steps in kernel order.
@@ -34,14 +35,14 @@ class Spacing:
         The coarsest step in ``unit``; 1 where samples are counted.
     unit : str
         Unit of the coordinates, UDUNITS; "" where samples are counted.
-    mirrored : bool
-        Exactly one of two core coordinates decreases, so that angles are mirrored.
+    decreasing : tuple of bool
+        Which of the core coordinates decrease, in kernel order: directions turn round along them.
     """
 
     aspect: tuple[float, ...]
     step: float
     unit: str
-    mirrored: bool
+    decreasing: tuple[bool, ...]
 
 
 def core_names(spec: ArraySpec, dims: Sequence[str] | None, sampling: Sampling | None = None) -> tuple[str, ...]:
@@ -74,9 +75,9 @@ def spacing_of(spec: ArraySpec, dims: Sequence[str], metric: Metric, sampling: S
         The metric gives another number of steps than there are core dims, or a step that is not positive.
     """
     axes = [axis_of(spec, dim, sampling) for dim in dims]
-    mirrored = len(axes) == 2 and (axes[0].step < 0) != (axes[1].step < 0)
+    decreasing = tuple(axis.step < 0 for axis in axes)
     if metric == "index":
-        return Spacing((1.0,) * len(axes), 1.0, "", mirrored)
+        return Spacing((1.0,) * len(axes), 1.0, "", decreasing)
     units = {axis.unit for axis in axes}
     if len(units) > 1:
         named = ", ".join(f"{axis.dim}: {axis.unit or '1'}" for axis in axes)
@@ -87,7 +88,7 @@ def spacing_of(spec: ArraySpec, dims: Sequence[str], metric: Metric, sampling: S
     steps = _steps(axes, metric, subject)
     coarsest = max(steps)
     aspect = tuple(1.0 if coarsest / step < 1 + _SAME_STEP else coarsest / step for step in steps)
-    return Spacing(aspect, max(abs(axis.step) for axis in axes), axes[0].unit, mirrored)
+    return Spacing(aspect, max(abs(axis.step) for axis in axes), axes[0].unit, decreasing)
 
 
 def _steps(axes: Sequence[Axis], metric: Metric, subject: str) -> tuple[float, ...]:
@@ -151,18 +152,20 @@ def path_coords(
     -------
     dict of str to Coord
         ``order`` (int8); ``j1, l1, j2, ...`` and in one dim ``n1, n2, ...`` (int16, -1 where unused); ``xi1``,
-        ``sigma1`` in cycles per coordinate unit, ``scale1 = 1 / xi1`` and in two dims ``theta1`` in degrees (float64,
-        NaN where unused).
+        ``sigma1`` in cycles per coordinate unit, ``scale1 = 1 / xi1``, in two dims ``theta1`` in degrees and in three
+        ``ez1, ey1, ex1``, the unit wave vector (float64, NaN where unused).
     """
     orders = np.array([len(path) for path in paths], dtype=np.int8)
     coords = {"order": label_coord(orders, dim, long_name="number of wavelets in the path")}
     for k in range(depth):
         bands = [banks[k].bands[path[k]] if len(path) > k else None for path in paths]
-        coords |= _order_coords(bands, k + 1, spacing, banks[k].ndim, dim)
+        coords |= _order_coords(bands, k + 1, spacing, banks[k], dim)
     return coords
 
 
-def _order_coords(bands: Sequence[Band | None], k: int, spacing: Spacing, ndim: int, dim: str) -> dict[str, Coord]:
+def _order_coords(bands: Sequence[Band | None], k: int, spacing: Spacing, bank: Bank, dim: str) -> dict[str, Coord]:
+    ndim = bank.ndim
+
     def whole(name: str, what: str) -> Coord:
         values = [-1 if band is None else getattr(band, name) for band in bands]
         return label_coord(np.array(values, dtype=np.int16), dim, long_name=f"{what} of wavelet {k}, -1 = unused")
@@ -184,15 +187,29 @@ def _order_coords(bands: Sequence[Band | None], k: int, spacing: Spacing, ndim: 
         coords[name] = label_coord(values, dim, units=units, long_name=f"{what} of wavelet {k}")
     if ndim == 2:
         theta = np.array([math.nan if band is None else math.degrees(band.theta) for band in bands])
-        theta = _mirrored(theta) if spacing.mirrored else theta
+        theta = _turned(theta, spacing.decreasing, bank.full_circle)
         coords[f"theta{k}"] = label_coord(theta, dim, units="degree", long_name=f"direction of the wave vector of wavelet {k}")
+    if ndim == 3:
+        vectors = [(math.nan,) * 3 if band is None else _sensed(band.axis, spacing.decreasing, bank.full_circle) for band in bands]
+        for component, values in zip("zyx", np.reshape(vectors, (-1, 3)).T, strict=True):
+            words = f"unit wave vector of wavelet {k}, component {component}"
+            coords[f"e{component}{k}"] = label_coord(values.copy(), dim, units="1", long_name=words)
     return coords
 
 
-def _mirrored(theta: np.ndarray) -> np.ndarray:
-    """Return directions where one coordinate decreases: a wave and its opposite are one over half a turn, two over a full one."""
-    turn = 360.0 if np.nanmax(theta, initial=0.0) >= 180 else 180.0
-    return (180.0 - theta) % turn
+def _turned(theta: np.ndarray, decreasing: tuple[bool, ...], full: bool) -> np.ndarray:
+    """Return directions in the sense of the coordinates: a wave and its opposite are one over half a turn, two over a full one."""
+    down, left = decreasing
+    if not full:
+        return (180.0 - theta) % 180.0 if down != left else theta
+    theta = -theta if down else theta
+    return ((180.0 - theta) if left else theta) % 360.0
+
+
+def _sensed(axis: tuple[float, ...], decreasing: tuple[bool, ...], full: bool) -> tuple[float, ...]:
+    """Return a unit vector in the sense of the coordinates; of two opposite ones over half a sphere the upper one."""
+    z, y, x = (0.0 - component if turned else component for component, turned in zip(axis, decreasing, strict=True))
+    return (z, y, x) if full else upper((z, y, x))
 
 
 def reciprocal(unit: str) -> str:

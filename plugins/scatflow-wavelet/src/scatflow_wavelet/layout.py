@@ -23,7 +23,7 @@ class Layout:
     J : int
         Octaves; the default averaging scale is 2^J samples.
     voices : int
-        Bands per octave: Q in one dim, the L orientations of [0, pi) in two.
+        Bands per octave: Q in one dim, the L orientations of half a turn in two and of half a sphere in three.
     T : float
         Averaging scale in samples of the coarsest axis.
     aspect : tuple of float
@@ -70,9 +70,11 @@ class Band:
         Bandwidth in the same unit: half the width at exp(-1/2) of the peak, which is the standard deviation of a
         Gaussian.
     theta : float
-        Angle of the wave vector in radians, from the last core axis towards the one before; 0 in one dim.
+        Angle of the wave vector in radians, from the last core axis towards the one before; 0 in one dim, NaN in three.
+    axis : tuple of float
+        Unit wave vector in kernel order in three dims; empty in one and two.
 
-    Of bands over the whole circle, those with the opposite wave vector have ``l`` from ``voices`` on, and in one dim a
+    Of bands over the whole circle (sphere), those with the opposite wave vector have ``l`` from ``voices`` on, and in one dim a
     negative ``xi``.
     """
 
@@ -82,6 +84,7 @@ class Band:
     xi: float
     sigma: float
     theta: float = 0.0
+    axis: tuple[float, ...] = ()
 
 
 def wrap(values: NDArray[Any], first: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -1,7 +1,8 @@
-"""Morlet banks in one and two dims: Gabor functions minus the multiple of their envelope that has the same mean."""
+"""Morlet banks in one to three dims: Gabor functions minus the multiple of their envelope that has the same mean."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from functools import lru_cache
@@ -10,8 +11,9 @@ import numpy as np
 
 from scatflow.contract import family, param
 from scatflow.errors import ParameterError
+from scatflow_wavelet import icosahedron
 from scatflow_wavelet import reach as tables
-from scatflow_wavelet.family import WaveletFamily, check_dims, direction
+from scatflow_wavelet.family import WaveletFamily, direction, wave
 from scatflow_wavelet.layout import Band, Grid, Layout, Real, wrap
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, SCATTERING_NETWORKS
 
@@ -19,10 +21,12 @@ from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, SCATTERING_NET
 _DEVIATIONS = 9.0
 #: Samples evaluated at once: temporaries that stay in the cache make a large bank several times faster.
 _BLOCK = 1 << 15
-#: Width of the finest envelope and of the low-pass in two dims: 0.8 * 2^j samples.
+#: Width of the finest envelope and of the low-pass in two and three dims: 0.8 * 2^j samples.
 _SIGMA = 0.8
-#: Center frequency of the finest octave in two dims, rad/sample.
+#: Center frequency of the finest octave in two and three dims, rad/sample.
 _XI = 3 * math.pi / 4
+#: Width of an envelope along the wave over that across, in three dims.
+_SLANT = 0.5
 #: One dim, cycles per sample: bandwidth of a low-pass of scale 1, least top center, and height at which neighbors cross.
 _SIGMA_LOW, _XI_TOP, _CROSSING = 0.1, 0.35, math.sqrt(0.5)
 
@@ -40,7 +44,12 @@ class Morlet(WaveletFamily):
 
     ``psi(u) = s / (2 pi sigma^2) exp(-(u_par^2 + s^2 u_perp^2) / (2 sigma^2)) (exp(i xi u_par) - kappa)``
 
-    and the low-pass is a Gaussian of width 0.4 T (0.8 * 2^(J-1) for T = 2^J). In one dim the bands are Q per
+    and the low-pass is a Gaussian of width 0.4 T (0.8 * 2^(J-1) for T = 2^J). In three dims l numbers the L axes of
+    symmetry of an icosahedron (6 through its vertices, 10 through faces, 15 through edges; see
+    :func:`scatflow_wavelet.icosahedron.axes`), ``s = 1/2``, and the envelope has the unit integral that it has in two.
+    Its Littlewood-Paley function lies in [1.5e-12, 1.00], [3.2e-5, 1.00] and [6.6e-6, 1.00] for L = 6, 10, 15, J = 3
+    and step 1; up to pi in all directions, without the corners of the cube of frequencies, its least values are 1.6e-4,
+    5.6e-4 and 2.4e-3, and up to the center of the finest octave 7e-3, 1.4e-2 and 5e-2. In one dim the bands are Q per
     octave from ``max(1 / (1 + 2^(3/Q)), 0.35)`` cycles per sample down, of constant Q until the bandwidth reaches
     that of the low-pass (0.1 / 2^J), then Q - 1 more at equal steps; they have unit L1 norm. kappa makes the mean
     of every wavelet exactly zero on the sampled grid.
@@ -62,8 +71,12 @@ class Morlet(WaveletFamily):
     contractive: bool = param(False, "Divide all filters by sqrt(max A), so that the transform is contractive.")
 
     def check(self, layout: Layout, subject: str) -> None:
-        """Raise ParameterError for more than two dims or no voice."""
-        check_dims(layout, subject)
+        """Raise ParameterError for more than three dims, no voice, or other than 6, 10 or 15 axes in three dims."""
+        if layout.ndim > 3:
+            raise ParameterError(f"{subject}.dims", "the family has banks in one, two and three dims", got=layout.ndim)
+        if layout.ndim == 3 and layout.voices not in icosahedron.COUNTS:
+            raise ParameterError(f"{subject}.L", "orientations in three dims are the axes of an icosahedron", got=layout.voices,
+                                 expected="6 (vertices), 10 (faces) or 15 (edges)", remedy="Use L=6, or leave L out.")  # fmt: skip
         if layout.voices < 1:
             voice = "Q" if layout.ndim == 1 else "L"
             raise ParameterError(f"{subject}.{voice}", "at least one is needed", got=layout.voices)
@@ -75,6 +88,13 @@ class Morlet(WaveletFamily):
             return tuple(
                 Band(n, n // layout.voices, n % layout.voices, tau * xi, tau * sigma)
                 for n, (xi, sigma) in enumerate(constant_q(layout.J, layout.voices))
+            )
+        if layout.ndim == 3:
+            axes = icosahedron.axes(layout.voices)
+            return tuple(
+                Band(j * len(axes) + q, j, q, _XI * 2.0**-j, 2.0**-j / _SIGMA, math.nan, axis)
+                for j in range(layout.J)
+                for q, axis in enumerate(axes)
             )
         return tuple(
             Band(j * layout.voices + q, j, q, _XI * 2.0**-j, 2.0**-j / _SIGMA, math.pi * q / layout.voices)
@@ -95,6 +115,9 @@ class Morlet(WaveletFamily):
 
     def low(self, layout: Layout, grid: Grid) -> Real:
         """Return the multiplier of the low-pass on a grid; its value at 0 is 1 for step 1, so averages are means."""
+        if layout.ndim == 3:  # a box of the finest low-pass has 1e8 samples, its three sides have 1500
+            along = (self.low_along(layout, axis, n, grid.step) for axis, n in enumerate(grid.shape))
+            return np.asarray(functools.reduce(np.multiply, np.ix_(*along)))
         precision = self._width(layout) ** 2 * np.eye(layout.ndim)
         center = np.zeros(layout.ndim)
         mass = _at_zero(layout.aspect, center, precision)
@@ -217,7 +240,10 @@ def _shape(layout: Layout, band: Band) -> tuple[Real, Real]:
     """Return center and precision matrix of a band in frequency, in kernel order."""
     if layout.ndim == 1:
         return np.array([band.xi]), np.array([[band.sigma**-2]])
-    along = direction(band.theta, 2)
+    along = wave(band, layout.ndim)
+    if layout.ndim == 3:
+        across = np.eye(3) - np.outer(along, along)
+        return band.xi * along, (np.outer(along, along) + across / _SLANT**2) / band.sigma**2
     across = np.array([along[1], -along[0]])
     slant = 4 / layout.voices
     # In space the envelope is wider across the wave by 1/slant, so in frequency it is narrower by slant.
@@ -246,15 +272,20 @@ def _l1_norm(band: Band) -> float:
 @lru_cache(maxsize=64)
 def _contractive_gain(layout: Layout) -> float:
     """Return 1 / sqrt(max A), searched on a polar grid: A varies over a fraction of an octave and of pi / L."""
-    # 12 radii per octave and voice and 4 angles per orientation miss the largest value by less than the margin of 1e-3.
+    # 12 radii per octave and voice and 4 angles per orientation miss the largest value by less than the margin of 1e-3; in
+    # three dims A is largest along axes of symmetry.
     bands = Morlet().bands(layout)
-    radius = math.pi * 2.0 ** -np.arange(-0.5, layout.J + 2, 1 / 12 if layout.ndim == 2 else 1 / (12 * layout.voices))
+    radius = math.pi * 2.0 ** -np.arange(-0.5, layout.J + 2, 1 / (12 * layout.voices) if layout.ndim == 1 else 1 / 12)
     if layout.ndim == 1 and bands:  # the bands at equal steps crowd near zero, on a linear scale
         least = bands[-1].sigma
         top = max(band.xi for band in bands if band.sigma < 2 * least or band.n == len(bands) - 1)
         radius = np.concatenate([radius, np.arange(0, top, least / 8)])
-    angle = np.arange(4 * layout.voices if layout.ndim == 2 else 1) * math.pi / max(1, 4 * layout.voices)
-    points = np.array([r * direction(a, layout.ndim) for r in radius for a in angle])
+    if layout.ndim == 3:
+        directions = [np.asarray(axis) for count in icosahedron.COUNTS for axis in icosahedron.axes(count)]
+    else:
+        angle = np.arange(4 * layout.voices if layout.ndim == 2 else 1) * math.pi / max(1, 4 * layout.voices)
+        directions = [direction(a, layout.ndim) for a in angle]
+    points = np.array([r * unit for r in radius for unit in directions])
     total = _sum_at(points, layout, np.zeros(layout.ndim), Morlet._width(layout) ** 2 * np.eye(layout.ndim)) ** 2
     for band in bands:
         center, precision = _shape(layout, band)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from scatflow.arrays import namespace
 from scatflow.errors import ParameterError
+from scatflow_wavelet.icosahedron import COUNTS
 
 _PATH = "path"
 
@@ -113,6 +114,10 @@ def _order(bands: xr.DataArray) -> np.ndarray:
     order, j, l = (bands.coords[name].values for name in ("order", "j1", "l1"))  # noqa: E741 - the names of the labels
     if "n1" in bands.coords:
         return np.lexsort((bands.coords["n1"].values, order))
-    full = bool(np.nanmax(bands.coords["theta1"].values, initial=0.0) >= 180)
-    voices = (int(l.max()) + 1) // (1 + full)
+    count = int(l.max()) + 1
+    if "theta1" in bands.coords:
+        full = bool(np.nanmax(bands.coords["theta1"].values, initial=0.0) >= 180)
+    else:
+        full = count not in COUNTS
+    voices = count // (1 + full)
     return np.lexsort((l % voices, j, l // voices, order))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
 
 from scatflow.contract import Core, Filters, param
 from scatflow.errors import ParameterError
@@ -26,20 +28,26 @@ from scatflow_wavelet.morlet import Morlet
 CAUSAL_TOLERANCE = 1e-8
 #: Default extension per side, in averaging scales, by number of core dims. Low-passes reach differently far: the
 #: one-dimensional Gaussian has a standard deviation of 1.6 T, the two-dimensional one of 0.4 T.
-DEFAULT_PAD = {1: 5.0, 2: 2.0}
+DEFAULT_PAD = {1: 5.0, 2: 2.0, 3: 2.0}
+#: Default orientations by number of core dims; in one dim there are none, and the number is a matter of record.
+DEFAULT_L = {1: 8, 2: 8, 3: 6}
 
 
 class FilterBank(Core):
-    """Base of operators whose filters are a bank over one or two core dims."""
+    """Base of operators whose filters are a bank over one to three core dims."""
 
     #: Follows the conventions of a complete family.
     follows: ClassVar[bool] = False
+    #: Core dims that are no axes of the bank.
+    beside: ClassVar[tuple[str, ...]] = ()
 
     J: int = param(3, "Octaves; scales run from 1 to 2^J samples of the coarsest core axis.", ge=0, le=30)
     Q: int | tuple[int, ...] = param(
         1, "Bands per octave in one dim: one number for the first order (1 for the next), or one per order."
     )
-    L: int = param(8, "Orientations in two dims, over half a turn.", ge=1)
+    L: int | None = param(
+        None, "Orientations: over half a turn in two dims, default 8; in three the axes of an icosahedron, 6 (default), 10 or 15.", ge=1
+    )
     filters: Filters = param(
         Morlet(), 'Filter family: a name such as "morlet", "tight" or "gammatone", or a spec with its parameters.'
     )
@@ -49,10 +57,20 @@ class FilterBank(Core):
         "core dims in kernel order.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_orientations(cls, values: Any) -> Any:
+        """Fill in the default of L where dims are named: what an operator is then does not depend on defaults."""
+        named = values.get("dims") if isinstance(values, Mapping) and values.get("L") is None else None
+        if not isinstance(named, (str, tuple, list)):
+            return values
+        count = 1 if isinstance(named, str) else len([dim for dim in named if dim not in cls.beside])
+        return {**values, "L": DEFAULT_L[count]} if count in DEFAULT_L else values
+
     def voices(self, ndim: int, order: int) -> int:
-        """Return Q of an order (from 1) in one dim, L in two."""
-        if ndim == 2:
-            return self.L
+        """Return Q of an order (from 1) in one dim, L in two and three."""
+        if ndim > 1:
+            return DEFAULT_L.get(ndim, 1) if self.L is None else self.L
         per_order = (self.Q, 1) if isinstance(self.Q, int) else self.Q
         return per_order[min(order, len(per_order)) - 1]
 
@@ -128,7 +146,7 @@ class BankParameters(FilterBank):
 
     oversampling: int = param(1, "Octaves by which intermediate planes are sampled finer than critical.", ge=0, le=30)
     pad: float | None = param(
-        None, "Extension per side in averaging scales; default 2 in two dims, 5 in one, the whole reach before the first sample "
+        None, "Extension per side in averaging scales; default 2 in two and three dims, 5 in one, the whole reach before the first sample "
         "for causal filters; none where periodic is exact.", ge=0,
     )  # fmt: skip
 

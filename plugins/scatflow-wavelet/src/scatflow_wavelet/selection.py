@@ -51,9 +51,10 @@ def select(
     for wanted in selection:
         for name in wanted:
             if name not in names:
+                spatial = f"Directions are chosen by their number: {', '.join(names[2::2])}."
                 raise ParameterError(
                     f"{subject}.paths", f"there is no integer label {name!r}", expected=", ".join(names),
-                    remedy=near(name, names),
+                    remedy=spatial if ndim == 3 and name.startswith(("theta", "e")) else near(name, names),
                 )  # fmt: skip
     sets = [{name: {v} if isinstance(v, int) else set(v) for name, v in wanted.items()} for wanted in selection]
     found = [path for path in paths if any(all(_label(path, name) in values for name, values in wanted.items()) for wanted in sets)]

@@ -29,7 +29,7 @@ Array = Any
 @operator(
     "wavelet",
     version=1,
-    signature="(y?,x)->(path,y?,x)",
+    signature="(z?,y?,x)->(path,z?,y?,x)",
     dtypes="fc",
     linear=True,
     differentiable=True,
