@@ -15,7 +15,7 @@ from scatflow_wavelet.kymatio import Kymatio
 from scatflow_wavelet.tight import Tight
 from scatflow_wavelet.wavelet import Wavelet
 
-PLANE, LINE = ("y", "x"), ("x",)
+VOLUME, PLANE, LINE = ("z", "y", "x"), ("y", "x"), ("x",)
 CASES = [
     (Scattering(dims=PLANE, J=3, L=8), (2, 128, 128)),
     (Scattering(dims=PLANE, J=3), (8, 64, 64)),
@@ -35,6 +35,11 @@ CASES = [
     (Wavelet(dims=LINE, J=6, Q=4, filters=Gammatone()), (2, 16384)),
     (Scattering(dims=PLANE, J=5, L=8, filters=Kymatio()), (1, 320, 320)),
     (Scattering(dims=LINE, J=6, Q=8, filters=Kymatio()), (2, 16384)),
+    (Scattering(dims=VOLUME, J=3, boundary="periodic"), (1, 48, 48, 32)),
+    (Scattering(dims=VOLUME, J=1, L=15, stride=1), (2, 24, 16, 20)),
+    (Scattering(dims=VOLUME, J=2, L=10, order=1, oversampling=2), (1, 32, 32, 32)),
+    (Wavelet(dims=VOLUME, J=2, boundary="periodic"), (1, 32, 32, 32)),
+    (Wavelet(dims=VOLUME, J=2, stride="octave"), (2, 20, 20, 20)),
 ]
 
 
@@ -51,6 +56,7 @@ COMPLEX_CASES = [
     (Wavelet(dims=PLANE, J=4, L=4, stride=16), (8, 128, 128)),
     (Wavelet(dims=LINE, J=8, Q=8), (2, 16384)),
     (Wavelet(dims=LINE, J=6, Q=4, filters=Gammatone()), (2, 16384)),
+    (Scattering(dims=VOLUME, J=2), (1, 32, 24, 32)),
 ]
 
 

@@ -33,11 +33,12 @@ def close(left: np.ndarray, right: np.ndarray, tolerance: float) -> None:
 
 @st.composite
 def cases(draw):
-    ndim = draw(st.sampled_from([1, 2]))
-    family = draw(st.sampled_from([Morlet(), Tight(), Gammatone()][: 3 if ndim == 1 else 2]))
-    bank = Bank(family, J=3, voices=draw(st.integers(2, 4)), aspect=(1.0, draw(st.sampled_from([1.0, 2.0])))[-ndim:])
+    ndim = draw(st.sampled_from([1, 2, 3]))
+    family = draw(st.sampled_from([Morlet(), Tight(), Gammatone()][: 4 - ndim]))
+    aspect = (1.0, 1.5, draw(st.sampled_from([1.0, 2.0])))[-ndim:]
+    bank = Bank(family, J=3, voices=6 if ndim == 3 else draw(st.integers(2, 4)), aspect=aspect)
     exponent, target = draw(st.sampled_from([(0, 0), (0, 1), (0, 3), (1, 2), (2, 2)]))
-    shape = tuple(8 * draw(st.integers(2, 5)) >> exponent for _ in range(ndim))
+    shape = tuple(8 * draw(st.integers(2 - ndim // 3, 5 - ndim // 3 * 2)) >> exponent for _ in range(ndim))
     numbers = draw(st.lists(st.integers(0, len(bank.bands) - 1), min_size=1, max_size=4, unique=True))
     return bank, sorted(numbers), Grid(shape, 2**exponent), 2 ** (target - exponent)
 
@@ -67,14 +68,14 @@ def test_bands_and_their_adjoint(case, dtype, seed):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    ndim=st.sampled_from([1, 2]), family=st.sampled_from([Morlet(), Tight(), Gammatone()]), exponent=st.integers(0, 3),
-    octave=st.integers(0, 3), scale=st.sampled_from([2.0, 8.0, 20.0]), sizes=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    ndim=st.sampled_from([1, 2, 3]), family=st.sampled_from([Morlet(), Tight(), Gammatone()]), exponent=st.integers(0, 3),
+    octave=st.integers(0, 3), scale=st.sampled_from([2.0, 8.0, 20.0]), sizes=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)),
     dtype=st.sampled_from(["float32", "float64"]), seed=st.integers(0, 2**32 - 1),
 )  # fmt: skip
 def test_averages(ndim, family, exponent, octave, scale, sizes, dtype, seed):
-    if ndim == 2 and family.causal:
+    if ndim == 3 or (ndim == 2 and family.causal):
         family = Morlet()
-    bank = Bank(family, J=3, voices=2, T=scale, aspect=(1.0, 1.5)[-ndim:])
+    bank = Bank(family, J=3, voices=6 if ndim == 3 else 2, T=scale, aspect=(2.0, 1.0, 1.5)[-ndim:])
     grid = Grid(tuple(8 * n >> exponent for n in sizes[:ndim]), 2**exponent)
     planes = np.random.default_rng(seed).standard_normal((2, 3, *grid.shape)).astype(dtype)
     low = low_pass(bank, grid, 2**octave, HOST, dtype)

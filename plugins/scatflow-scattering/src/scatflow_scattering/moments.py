@@ -263,6 +263,7 @@ class ScatteringMoments(TreeParameters, Average):
         yield cls(dims=("x",), J=2, Q=2, normalize="ensemble")
         yield cls(dims=("y", "x"), J=2, L=2, tree="all", covariance=True)
         yield cls(dims=("y", "x"), J=2, L=3, order=1, boundary="periodic", metric="index", normalize="each")
+        yield cls(dims=("z", "y", "x"), J=1, order=1, boundary="periodic")
 
 
 def _restored(operator: tuple[Any, ...], complex_input: bool) -> ScatteringMoments:

@@ -244,7 +244,7 @@ class Scattering(Profiled):
 
     @classmethod
     def examples(cls) -> Iterator[Self]:
-        """Yield small instances in one and two dims."""
+        """Yield small instances in one to three dims."""
         yield cls(dims=("x",), J=3, Q=2)
         yield cls(dims=("y", "x"), J=1, L=3, tree="all")
         yield cls(dims=("y", "x"), J=2, L=3, filters=Tight(), stride=3, boundary="periodic", metric="index")
@@ -254,6 +254,7 @@ class Scattering(Profiled):
         yield cls(dims=("x",), J=2, T="global", filters=Kymatio())
         yield cls(dims=("y", "x"), J=1, L=3, filters=Kymatio(), metric="index")
         yield cls(dims=("x",), J=2, T=0)
+        yield cls(dims=("z", "y", "x"), J=1, L=6, paths=({"l1": (0, 3)}, {"order": 0}))
         yield cls(dims=("x",), J=2, normalize="parent", paths=({"order": (1, 2)},))
 
 

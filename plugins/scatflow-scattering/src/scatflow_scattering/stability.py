@@ -22,12 +22,13 @@ from scatflow_scattering.representation import Dims, columns, deformed, dims_of,
 from scatflow_wavelet import Grid
 from scatflow_wavelet.deform import Deform
 from scatflow_wavelet.displacement import Family
+from scatflow_wavelet.family import wave
 from scatflow_wavelet.wavelet import Wavelet
 
 #: Largest ratio to the gradient that counts as stable.
 CONSTANT = 10.0
 #: Log2 of the longest axis on which a report takes the norm of a commutator, by number of core dims.
-LARGEST = {1: 9, 2: 6}
+LARGEST = {1: 9, 2: 6, 3: 4}
 
 
 def commutator(
@@ -102,7 +103,7 @@ def wavelet_stability(
         raise ParameterError(
             "wavelet_stability", "every band is cut off by the sampling", got=f"J={wavelet.J}", remedy="Use a larger J."
         )
-    waves = xr.concat([gabor(dirac, core, band.xi, band.theta) for band in ready.bands], "path")
+    waves = xr.concat([gabor(dirac, core, band.xi, wave(band, len(core))) for band in ready.bands], "path")
     ratios = {}
     for name, atoms in {"bands": bands, "waves": waves}.items():
         moved = deformed(atoms, core, family, size, **parameters)

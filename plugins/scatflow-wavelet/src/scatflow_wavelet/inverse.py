@@ -189,12 +189,13 @@ class InverseWavelet(FilterBank, Whole):
 
     @classmethod
     def examples(cls) -> Iterator[Self]:
-        """Yield small instances in one and two dims."""
+        """Yield small instances in one to three dims."""
         yield cls(dims=("x",), J=3, Q=2)
         yield cls(dims=("y", "x"), J=2, L=2)
         yield cls(dims=("x",), J=2, Q=2, filters=Tight())
         yield cls(dims=("y", "x"), J=2, L=3, filters=Tight())
         yield cls(dims=("x",), J=2, filters=Gammatone(), metric="index", T=3.0)
+        yield cls(dims=("z", "y", "x"), J=1, L=15)
 
     def sample_inputs(self, rng: Any) -> tuple[Any, ...]:
         """Return noise with the labels of the bank, for the tight family of that for complex signals."""
@@ -204,7 +205,7 @@ class InverseWavelet(FilterBank, Whole):
         bank = self.resolve(ArraySpec((*core, _PATH), (1,) * (len(core) + 1), "complex128")).bank(len(core))
         bank = replace(bank, full_circle=isinstance(self.filters, Tight))
         labels = path_coords([bank], _paths(bank), 1, Spacing(bank.aspect, 1.0, "", (False,) * bank.ndim))
-        sizes = {"item": 2, **dict(zip(core, (16, 24)[-len(core) :], strict=True)), _PATH: len(bank.bands) + 1}
+        sizes = {"item": 2, **dict(zip(core, (8, 16, 24)[-len(core) :], strict=True)), _PATH: len(bank.bands) + 1}
         real, imaginary = rng.standard_normal((2, *sizes.values()))
         coords = {name: (coord.dims, coord.values, dict(coord.attrs)) for name, coord in labels.items()}
         return (xr.DataArray(real + 1j * imaginary, dims=tuple(sizes), coords=coords, attrs={"units": "m s-1"}),)

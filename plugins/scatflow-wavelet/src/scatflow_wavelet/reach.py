@@ -3,7 +3,7 @@
 White noise was replaced by other noise beyond a distance of one output sample; the reach at a tolerance is the least
 distance for which the rms change of the coefficients of no order exceeds that share of their rms
 (``plugins/scatflow-scattering/tests/measure_reach.py``). In units of 2^J it hardly depends on J; the tables hold the
-largest values over J = 2, 3 in two dims and J = 4 .. 7 in one (gammatones: J = 1 .. 6), rounded up. The sum of the radii of the filters along a
+largest values over J = 1, 2, 3 in three dims, J = 2, 3 in two and J = 4 .. 7 in one (gammatones: J = 1 .. 6), rounded up. The sum of the radii of the filters along a
 path is about twice as much.
 """
 
@@ -15,12 +15,12 @@ from scatflow_wavelet.layout import Layout
 
 Row = tuple[float, ...]
 
-#: Columns of the tables: tolerances 1e-1, 1e-2, ..., 1e-9.
-_LOW_2D: Row = (0.85, 1.15, 1.40, 1.65, 1.90, 2.05, 2.20, 2.35, 2.50)
+#: Columns of the tables: tolerances 1e-1, 1e-2, ..., 1e-9. The low-pass is the same in two and three dims.
+_LOW_PLANE: Row = (0.85, 1.15, 1.40, 1.65, 1.90, 2.05, 2.20, 2.35, 2.50)
 _LOW_1D: Row = (3.30, 4.80, 5.90, 6.65, 7.55, 8.25, 9.00, 9.65, 10.20)
 #: Rows: bands alone, then orders 1, 2, ...; two dims, up to 4 orientations and 8.
 _MORLET_4: tuple[Row, ...] = (
-    _LOW_2D,
+    _LOW_PLANE,
     (0.85, 1.20, 1.65, 2.05, 2.35, 2.60, 2.90, 3.15, 3.35),
     (0.95, 1.50, 1.95, 2.30, 2.65, 2.90, 3.20, 3.40, 3.65),
 )
@@ -28,6 +28,12 @@ _MORLET_8: tuple[Row, ...] = (
     (1.60, 2.35, 2.85, 3.30, 3.75, 4.05, 4.40, 4.70, 5.00),
     (1.60, 2.35, 2.85, 3.30, 3.75, 4.05, 4.45, 4.75, 5.10),
     (1.60, 2.40, 3.05, 3.75, 4.20, 4.65, 5.05, 5.45, 5.80),
+)
+#: Three dims: envelopes are the same for all numbers of axes.
+_MORLET_3D: tuple[Row, ...] = (
+    (1.70, 2.45, 2.90, 3.35, 3.80, 4.15, 4.50, 4.80, 5.10),
+    (1.70, 2.45, 2.90, 3.35, 3.80, 4.15, 4.55, 4.90, 5.25),
+    (1.70, 2.55, 3.20, 3.75, 4.30, 4.75, 5.20, 5.60, 5.95),
 )
 #: One dim, one band per octave and more.
 _MORLET_Q1: tuple[Row, ...] = (
@@ -79,13 +85,15 @@ def morlet(layout: Layout, order: int, tol: float) -> float:
     >>> morlet(Layout(4, 8, 16.0, (1.0, 1.0)), 2, 1e-4) / 2**4
     3.75
     """
-    low = _LOW_1D if layout.ndim == 1 else _LOW_2D
+    low = _LOW_1D if layout.ndim == 1 else _LOW_PLANE
     smoothing = _at(low, tol)
     if order == 0:
         return smoothing * layout.T
     k = max(order, 0)
     if layout.ndim == 1:
         reach = _row(_MORLET_Q1 if layout.voices == 1 else _MORLET_Q, k, tol)
+    elif layout.ndim == 3:
+        reach = _row(_MORLET_3D, k, tol)
     else:
         narrow, wide = _row(_MORLET_4, k, tol), _row(_MORLET_8, k, tol)
         # Above 4 orientations envelopes widen across the wave like L, and the wavelets come to outreach the low-pass.

@@ -194,12 +194,13 @@ class Wavelet(BankParameters, Window):
 
     @classmethod
     def examples(cls) -> Iterator[Self]:
-        """Yield small instances in one and two dims."""
+        """Yield small instances in one to three dims."""
         yield cls(dims=("x",), J=3, Q=2)
         yield cls(dims=("y", "x"), J=2, L=4, stride=2)
         yield cls(dims=("y", "x"), J=2, L=3, stride="octave", paths=({"order": 1},))
         yield cls(dims=("x",), J=2, Q=2, filters=Gammatone(), stride=2, metric="index")
         yield cls(dims=("x",), J=2, stride="octave", scaling="energy", boundary="periodic")
+        yield cls(dims=("z", "y", "x"), J=1, stride=2)
 
 
 def _keep(levels: tuple[Level, ...], at: Place) -> dict[str, tuple[slice, ...]]:
