@@ -27,8 +27,8 @@ ENOUGH = 30
 TOUCHED = 1e-2
 #: Share of touched outputs that is worth a word.
 MANY = 0.5
-#: What is priced: orientations in two dims, bands per octave in one.
-PRICED: dict[int, tuple[str, tuple[int, ...]]] = {1: ("Q", (1, 8, 12)), 2: ("L", (4, 6, 8))}
+#: What is priced: orientations in two and three dims, bands per octave in one.
+PRICED: dict[int, tuple[str, tuple[int, ...]]] = {1: ("Q", (1, 8, 12)), 2: ("L", (4, 6, 8)), 3: ("L", (6, 10, 15))}
 #: The operator that is advised on, and dims that are realizations by their name.
 OPERATOR, REALIZATION = "scattering", "realization"
 

@@ -57,12 +57,12 @@ def _boundary(value: Any, arguments: Arguments) -> str:
     return f"{' and '.join(rules)} boundaries" if len(rules) == 1 else f"boundaries {', '.join(value)}"
 
 
-def _core(count: int, words: str) -> Callable[[Any, Arguments], str]:
-    """Return the phrase of a parameter that counts in so many core dims only."""
+def _core(counts: tuple[int, ...], words: str) -> Callable[[Any, Arguments], str]:
+    """Return the phrase of a parameter that counts in so many core dims only; none where it is left to their number."""
 
     def phrase(value: Any, arguments: Arguments) -> str:
         dims = arguments.get("dims")
-        return "" if dims and len(dims) != count else words.format(_listed(value))
+        return "" if value is None or (dims and len(dims) not in counts) else words.format(_listed(value))
 
     return phrase
 
@@ -70,8 +70,8 @@ def _core(count: int, words: str) -> Callable[[Any, Arguments], str]:
 #: Parameters whose value always matters, in the order in which they are told: value and all arguments -> words.
 _WORDS: Mapping[str, Callable[[Any, Arguments], str]] = {
     "J": lambda value, _: f"J = {value} octaves",
-    "Q": _core(1, "Q = {} bands per octave"),
-    "L": _core(2, "L = {} orientations"),
+    "Q": _core((1,), "Q = {} bands per octave"),
+    "L": _core((2, 3), "L = {} orientations"),
     "order": lambda value, _: f"up to order {value}",
     "filters": _filters,
     "boundary": _boundary,

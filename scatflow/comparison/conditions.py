@@ -49,6 +49,8 @@ def _recorded(attrs: Mapping[str, Any]) -> dict[str, Any]:
     for node in steps[first:]:
         given = node["arguments"]
         found |= {f"{node['process_id']}.{name}": given[name] for name in ARGUMENTS if name in given}
+        if given.get("L", 0) is None:  # left to the number of dims, of which the record does not tell
+            del found[f"{node['process_id']}.L"]
         if given.get("T", 0) is None and "J" in given:  # the default window
             found[f"{node['process_id']}.T"] = f"2^{given['J']}"
     return found

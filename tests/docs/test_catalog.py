@@ -37,7 +37,7 @@ def test_pages_tell_what_a_user_looks_for(writer: ModuleType) -> None:
         "\n$$\n",
         "| `J` |",
         "≥",
-        "| axes | `(y?,x)->(path,y?,x)` |",
+        "| axes | `(z?,y?,x)->(path,z?,y?,x)` |",
         "| cost | about",
         "doi:",
         "also called",

@@ -40,7 +40,7 @@ CASES: dict[str, Case] = {
     "missing dim": (unread, {"dims": "x"}, DimensionError, ["no dim 'x'", "('name', 'time')"]),
     "misspelt dim": (unread, {"dims": "tiem"}, DimensionError, ["no dim 'tiem'", "Did you mean 'time'?"]),
     "duplicated dim": (unread, {"dims": ("time", "time")}, DimensionError, ["named once"]),
-    "too many dims": (lambda: unread((2, 3, 64), ("a", "b", "time")), {}, DimensionError, ["1 or 2", "dims=('b', 'time')"]),
+    "too many dims": (lambda: unread((2, 3, 4, 64), ("a", "b", "c", "time")), {}, DimensionError, ["1 or 2 or 3", "dims=('b', 'c', 'time')"]),
     "uneven": (lambda: unread(time=np.r_[0:63.0, 70]), {"dims": "time"}, DimensionError,
                ["not uniformly spaced", "worst deviation 6.89 at index 62", "1e-6 of a step", 'sampling={"time": "index"}', "Interpolate"]),
     "unsorted": (lambda: unread(time=np.r_[1.0, 0, 2:64]), {"dims": "time"}, DimensionError, ["not monotonic", 'sampling={"time": "index"}']),

@@ -13,7 +13,7 @@ import scatflow as sf
 from scatflow.errors import ChunkError, ParameterError
 from scatflow_scattering.properties import report
 from scatflow_scattering.scattering import Scattering
-from scatflow_scattering.stability import commutator, cropped
+from scatflow_scattering.stability import commutator, cropped, wavelet_stability
 from scatflow_wavelet.icosahedron import COUNTS, axes
 from scatflow_wavelet.wavelet import Wavelet
 
@@ -37,7 +37,9 @@ def morlet(e: tuple[float, ...], j: int, aspect: tuple[float, ...]) -> tuple[Any
 
     def envelope(z: Any, y: Any, x: Any) -> Any:
         along = e[0] * z + e[1] * y + e[2] * x
-        return s**2 / ((2 * math.pi) ** 1.5 * sigma**3) * np.exp(-(along**2 + s**2 * (z**2 + y**2 + x**2 - along**2)) / (2 * sigma**2))
+        return (
+            s**2 / ((2 * math.pi) ** 1.5 * sigma**3) * np.exp(-(along**2 + s**2 * (z**2 + y**2 + x**2 - along**2)) / (2 * sigma**2))
+        )
 
     def wave(z: Any, y: Any, x: Any) -> Any:
         return np.exp(1j * xi * (e[0] * z + e[1] * y + e[2] * x))
@@ -234,11 +236,19 @@ def test_families_without_a_bank_of_volumes(filters):
         sf.ops.scattering(xr.DataArray(np.zeros((8, 9, 10)), dims=VOLUME), dims=VOLUME, J=1, filters=filters)
 
 
-@pytest.mark.parametrize("name", ["contraction", "energy", "translation", "wavelet_stability"])
-def test_properties_are_reported_of_volumes(rng, name):
-    x = xr.DataArray(rng.standard_normal((2, 16, 16, 16)), dims=("t", *VOLUME))
-    found = report(Scattering(dims=VOLUME, J=2, order=1, boundary="periodic"), x, properties=(name,))
-    assert [finding.name for finding in found.findings] == [name] and found.passed
+def test_properties_are_reported_of_volumes(rng):
+    x = xr.DataArray(rng.standard_normal((2, 32, 32, 32)), dims=("t", *VOLUME))
+    phi, names = Scattering(dims=VOLUME, J=2, order=1, boundary="periodic"), ("contraction", "energy", "translation")
+    found = report(phi, x, properties=names)
+    assert tuple(finding.name for finding in found.findings) == names and all(finding.passed for finding in found.findings[:2])
+    with pytest.raises(ParameterError, match="cannot be asked for 'commutator'"):
+        report(phi, x, properties=("commutator",))
+
+
+def test_wavelets_of_volumes_hardly_move_under_deformations(rng):
+    found = wavelet_stability(Wavelet(dims=VOLUME, J=2), xr.DataArray(np.zeros((16, 16, 16)), dims=VOLUME), interpolation="linear")
+    assert found.passed and len(found.details["bands"]) == len(found.details["waves"]) == 12
+    assert max(found.details["bands"][6:]) < max(found.details["waves"])
 
 
 def test_wavelets_of_volumes_nearly_commute_with_deformations(rng):

@@ -299,7 +299,8 @@ def report(
         One to three core dims; default those of the operator, or all.
     properties : sequence of str, optional
         Of contraction, energy, invariance, translation, deformation, commutator, wavelet_stability, rotation. Default: all but
-        translation for representations without a scale J, but the next two for those without a filter bank, and but rotation
+        translation for representations without a scale J, but the next two for those without a filter bank and for volumes,
+        which take hours (:mod:`scatflow_scattering.stability` has both for volumes that are small), and but rotation
         for all but solid harmonic scattering. Of that, powers other than 1 bound no distance and are asked for invariance and
         rotation alone; its means are over the whole field whatever J, so that there is no translation.
     **parameters
@@ -346,7 +347,7 @@ def _questions(phi: Any, signals: xr.DataArray, dims: Dims, parameters: Mapping[
         return every if is_homogeneous(phi) else {name: every[name] for name in ("invariance", "rotation")}
     if hasattr(phi, "J"):
         every["translation"] = functools.partial(translation, phi, like=signals, dims=dims)
-    if isinstance(phi, BankParameters):
+    if isinstance(phi, BankParameters) and len(dims_of(phi, signals, dims)) < 3:  # volumes take hours to deform band by band
         wavelet = Wavelet(**{key: getattr(phi, key) for key in BankParameters.model_fields if key != "dtype"})
         every["commutator"] = lambda: commutator(*cropped(wavelet, signals, dims), **parameters)
         every["wavelet_stability"] = functools.partial(wavelet_stability, wavelet, signals, dims=dims, **parameters)

@@ -69,14 +69,14 @@ class Scattering(Profiled):
     -------
     DataArray or DataTree
         Input dims with core dims sampled every ``stride``, and ``path`` last with coordinates ``order``,
-        ``j1``, ``l1``, ``xi1``, ``sigma1``, ``scale1``, ... (and ``n1`` in one dim, ``theta1`` in two); input precision
-        and units, since the transform is homogeneous of degree 1 (units 1 for ratios). For T=0 one array per octave j of
+        ``j1``, ``l1``, ``xi1``, ``sigma1``, ``scale1``, ... (and ``n1`` in one dim, ``theta1`` in two, the
+        unit wave vector ``ez1, ey1, ex1`` in three); input precision and units, since the transform is homogeneous of degree 1 (units 1 for ratios). For T=0 one array per octave j of
         the last wavelet, ``j0``, ``j1``, ..., sampled every ``2^max(0, j - oversampling)``, and ``order0``.
 
     Notes
     -----
     Complex input has wavelets of all directions in the first order: those with ``l1`` from L (Q) on have the opposite
-    wave vector (``theta1`` from 180 on, in one dim a negative ``xi1``), and first-order bands are divided by sqrt(2),
+    wave vector (``theta1`` from 180 on, in one dim a negative ``xi1``, in three the opposite ``ez1, ey1, ex1``), and first-order bands are divided by sqrt(2),
     which keeps norms. Its order 0 is ``|x * phi|``, so that results are real and, but for order 0 of real input, not
     negative (with a low-pass that is not negative, as that of all families but "tight"). Logarithms are ``ln`` of the result, or of the result plus a small number where there is silence.
 

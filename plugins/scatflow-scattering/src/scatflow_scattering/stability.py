@@ -103,7 +103,7 @@ def wavelet_stability(
         raise ParameterError(
             "wavelet_stability", "every band is cut off by the sampling", got=f"J={wavelet.J}", remedy="Use a larger J."
         )
-    waves = xr.concat([gabor(dirac, core, band.xi, wave(band, len(core))) for band in ready.bands], "path")
+    waves = xr.concat([gabor(dirac, core, band.xi, wave(band, len(core)).tolist()) for band in ready.bands], "path")
     ratios = {}
     for name, atoms in {"bands": bands, "waves": waves}.items():
         moved = deformed(atoms, core, family, size, **parameters)

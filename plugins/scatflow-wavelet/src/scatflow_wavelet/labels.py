@@ -153,7 +153,8 @@ def path_coords(
     dict of str to Coord
         ``order`` (int8); ``j1, l1, j2, ...`` and in one dim ``n1, n2, ...`` (int16, -1 where unused); ``xi1``,
         ``sigma1`` in cycles per coordinate unit, ``scale1 = 1 / xi1``, in two dims ``theta1`` in degrees and in three
-        ``ez1, ey1, ex1``, the unit wave vector (float64, NaN where unused).
+        ``ez1, ey1, ex1``, the unit wave vector along the core dims in kernel order (float64, NaN where unused). Directions are
+        those in coordinate space; over half a sphere the first component of a vector that is not zero is positive.
     """
     orders = np.array([len(path) for path in paths], dtype=np.int8)
     coords = {"order": label_coord(orders, dim, long_name="number of wavelets in the path")}

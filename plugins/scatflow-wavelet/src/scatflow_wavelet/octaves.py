@@ -114,10 +114,7 @@ def _order(bands: xr.DataArray) -> np.ndarray:
     order, j, l = (bands.coords[name].values for name in ("order", "j1", "l1"))  # noqa: E741 - the names of the labels
     if "n1" in bands.coords:
         return np.lexsort((bands.coords["n1"].values, order))
-    count = int(l.max()) + 1
-    if "theta1" in bands.coords:
-        full = bool(np.nanmax(bands.coords["theta1"].values, initial=0.0) >= 180)
-    else:
-        full = count not in COUNTS
+    count, theta = int(l.max()) + 1, bands.coords.get("theta1")
+    full = count not in COUNTS if theta is None else bool(np.nanmax(theta.values, initial=0.0) >= 180)
     voices = count // (1 + full)
     return np.lexsort((l % voices, j, l // voices, order))

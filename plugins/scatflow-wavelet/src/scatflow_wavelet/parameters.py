@@ -46,7 +46,9 @@ class FilterBank(Core):
         1, "Bands per octave in one dim: one number for the first order (1 for the next), or one per order."
     )
     L: int | None = param(
-        None, "Orientations: over half a turn in two dims, default 8; in three the axes of an icosahedron, 6 (default), 10 or 15.", ge=1
+        None,
+        "Orientations: over half a turn in two dims, default 8; in three the axes of an icosahedron, 6 (default), 10 or 15.",
+        ge=1,
     )
     filters: Filters = param(
         Morlet(), 'Filter family: a name such as "morlet", "tight" or "gammatone", or a spec with its parameters.'

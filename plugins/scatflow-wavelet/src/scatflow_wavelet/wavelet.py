@@ -51,7 +51,7 @@ class Wavelet(BankParameters, Window):
         ``2^max(0, j - oversampling)`` and gives one result per octave, ``j0``, ``j1``, ..., and ``low``.
     scaling : {"energy"}, optional
         Multiply by the root of the number of samples that one of the result stands for: by the root of the stride in one
-        dim, by the stride in two. Plain sums of squares then estimate those at stride 1. Default none.
+        dim, by the stride in two, by the power 3/2 of it in three. Plain sums of squares then estimate those at stride 1. Default none.
     paths : mapping or list of mappings, optional
         Labels of the bands wanted; the low-pass has ``order=0``.
 
@@ -59,12 +59,13 @@ class Wavelet(BankParameters, Window):
     -------
     DataArray or Dataset
         Complex, in the units of the input; dim ``path`` with coordinates ``order`` (0 for the low-pass, 1 for
-        bands), ``j1``, ``l1``, ``xi1``, ``sigma1``, ``scale1`` and ``n1`` (one dim) or ``theta1`` (two dims).
+        bands), ``j1``, ``l1``, ``xi1``, ``sigma1``, ``scale1`` and ``n1`` (one dim), ``theta1`` (two dims) or the unit
+        wave vector ``ez1``, ``ey1``, ``ex1`` (three dims).
 
     Notes
     -----
     Complex input has bands of all directions: those with ``l1`` from L (Q) on have the opposite wave vector (``theta1``
-    from 180 on, in one dim a negative ``xi1``), and bands are divided by sqrt(2). Of periodic data, ``sum |W x|^2`` then
+    from 180 on, in one dim a negative ``xi1``, in three the opposite ``ez1, ey1, ex1``), and bands are divided by sqrt(2). Of periodic data, ``sum |W x|^2`` then
     lies between the same frame bounds times ``sum |x|^2`` as for real data; for the tight bank it is equal, to 1e-10 in
     double precision. With ``stride="octave"`` and ``scaling="energy"`` it still is for the tight bank, since no
     band overlaps with its own aliases there (in one dim with ``oversampling`` of at least 1, for the low-pass).
