@@ -92,6 +92,8 @@ def test_costs_are_those_of_the_operator() -> None:
     once, twice = (sf.advise(field((count, 128, 96)), dims=("y", "x"), over=(), L=4) for count in (4, 8))
     assert once.J == twice.J == 3 and once.costs["L"].values.tolist() == [4]
     assert float(twice.costs["flops"][0]) == pytest.approx(2 * float(once.costs["flops"][0]))
+    volume = sf.advise(np.zeros((20, 16, 24), "float32"), dims=None)
+    assert volume.costs["L"].values.tolist() == [6, 10, 15] and (np.diff(volume.costs["paths"]) > 0).all()
     short = sf.advise(np.zeros(70))
     assert short.J == 1 and (short.costs["paths"].values > 1).all()
 

@@ -168,6 +168,8 @@ def test_what_means_something_else_is_refused_by_name(rng: np.random.Generator) 
     ):
         with pytest.raises(ParameterError, match=words):
             sf.compare(a, moments(data, **changes))
+    default, eight = (moments(data, L=L, J=1) for L in (None, 8))  # filled in where dims are named
+    assert sf.compare(default, eight).sizes["path"] == 9
     with pytest.raises(ParameterError, match=r"units: m/s in a, km/s in b"):
         sf.compare(a, moments(data.assign_attrs(units="km/s")))
     with pytest.raises(ParameterError, match=r"preparation: \[\] in a, \[\"detrend\"\] in b"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scatflow.errors import DimensionError, ParameterError
-from scatflow.spec import ArraySpec, Coord
+from scatflow.spec import ArraySpec, Coord, Place
 from scatflow_scattering.scattering import Scattering
 from scatflow_wavelet.tight import Tight
 
@@ -150,7 +150,6 @@ def test_resolution_keeps_equal_steps_unwritten():
 
 
 def _whole(n):
-    from scatflow.spec import Place
 
     size = {"y": n, "x": n}
     return Place({"y": 0, "x": 0}, size, {"y": (0, n), "x": (0, n)}, size)
@@ -160,7 +159,7 @@ def test_extension():
     from dataclasses import replace
 
     operator = Scattering(dims=("y", "x"), J=3)
-    assert operator.align() == {"y": 8, "x": 8}
+    assert operator.align() == {"z": 8, "y": 8, "x": 8}
     assert operator.margins(_whole(64)) == {"y": (16, 16), "x": (16, 16)}
     assert operator.replace(pad=3.5).margins(_whole(64))["y"] == (28, 28)
     periodic = replace(_whole(64), periodic={"y": True, "x": False})
@@ -169,6 +168,9 @@ def test_extension():
     assert operator.margins(replace(_whole(60), periodic={"y": True, "x": True}))["y"] == (16, 16)
     line = replace(_whole(64), start={"x": 0}, stop={"x": 64}, core={"x": (0, 64)}, size={"x": 64})
     assert Scattering(dims=("x",), J=3).margins(line) == {"x": (40, 40)}
+    sides = {"z": (0, 64), "y": (0, 64), "x": (0, 64)}
+    cube = Place(dict.fromkeys(sides, 0), dict.fromkeys(sides, 64), sides, dict.fromkeys(sides, 64))
+    assert Scattering(dims=("z", "y", "x"), J=3).margins(cube) == dict.fromkeys(sides, (16, 16))
 
 
 def test_coverage_rows_are_shares_of_the_window():

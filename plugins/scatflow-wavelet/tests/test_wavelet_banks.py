@@ -234,7 +234,13 @@ def test_slow_decay_refuses_halos_and_names_what_serves():
 
 @pytest.mark.parametrize(
     ("family", "voices", "aspect", "words"),
-    [(Tight(), 1, SQUARE, "at least 2"), (Morlet(), 0, SQUARE, "at least one"), (Morlet(), 4, (1.0,) * 3, "one and two dims")],
+    [
+        (Tight(), 1, SQUARE, "at least 2"),
+        (Morlet(), 0, SQUARE, "at least one"),
+        (Tight(), 6, (1.0,) * 3, "one and two dims"),
+        (Morlet(), 4, (1.0,) * 3, "6 .vertices., 10 .faces. or 15 .edges."),
+        (Morlet(), 6, (1.0,) * 4, "one, two and three dims"),
+    ],
 )
 def test_banks_that_do_not_exist(family, voices, aspect, words):
     with pytest.raises(ParameterError, match=words):
