@@ -50,7 +50,7 @@ class ScatteringCrop(Select):
         return {dim: slice(*parts) for dim, parts in self.samples.items()}
 
 
-@operator("scattering_window", version=1, signature="(y?,x)->(y?,x)", linear=True, boundaries=("periodic",))
+@operator("scattering_window", version=1, signature="(z?,y?,x)->(z?,y?,x)", linear=True, boundaries=("periodic",))
 class ScatteringWindow(FilterBank, Window):
     """The last low-pass of averages that a Gaussian has smoothed and sampled."""
 

@@ -25,7 +25,7 @@ from scatflow_wavelet.bank import Bank
 Array = Any
 
 
-@operator("scattering_level", version=1, signature="(y?,x)->(part,y?,x)", boundaries=("periodic",))
+@operator("scattering_level", version=1, signature="(z?,y?,x)->(part,z?,y?,x)", boundaries=("periodic",))
 class ScatteringLevel(TreeParameters, Window):
     """Paths of a few octaves below planes of a periodic signal, which a Gaussian has smoothed and sampled.
 

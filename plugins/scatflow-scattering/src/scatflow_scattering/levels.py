@@ -18,7 +18,7 @@ from scatflow_wavelet.layout import Grid, Multiplier, Real
 #: Share of a filter's peak below which what it passes does not count, and below which aliases are kept.
 ALIAS = 1e-8
 #: Octaves of a level by number of core dims.
-OCTAVES = {1: 6, 2: 4}
+OCTAVES = {1: 6, 2: 4, 3: 3}
 #: Part of the last low-pass's width that a Gaussian before it may have.
 _NARROWER = 0.8
 
