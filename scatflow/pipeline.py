@@ -26,7 +26,7 @@ from scatflow.labels import assemble, wrap
 from scatflow.plan import Limits, Plan, Strategy, bytes_of
 from scatflow.plan import plan as make_plan
 from scatflow.registry import registry
-from scatflow.run import calibrate, load_rates, open_result, region_steps, run
+from scatflow.run import Fixed, calibrate, fixed, load_rates, open_result, run
 from scatflow.store import attributes
 
 _Recorded = Mapping[str, tuple[str, ...]]
@@ -301,9 +301,10 @@ class Pipeline:
         the new regions. See :meth:`plan` for memory, threads, region, fft, strategy and tol, and :func:`scatflow.run.run` for the rest and
         for the errors.
         """
+        earlier = fixed(out, required=update) if update or (resume and not region) else Fixed()
         made = self._plan(
-            memory=memory, threads=threads, region=region, client=client, fft=fft, device=device, strategy=strategy, tol=tol,
-            steps=region_steps(out, update) if update or (resume and not region) else (),
+            memory=memory, threads=threads, region=region, client=client, fft=fft, device=device,
+            strategy=strategy or earlier.strategy, tol=tol, steps=earlier.steps,
         )  # fmt: skip
         graph = self._continuing(out) if update else self.graph
         attrs = self._record(provenance(graph, made.bound, fingerprints=made.fingerprints))

@@ -127,13 +127,14 @@ class PreparedCache:
             raise RuntimeError(f"the build of {key!r} asks for itself")
         return flight.future.result()
 
-    def enter(self, scope: Hashable) -> None:
-        """Drop every entry when work of another scope begins: the stages of a job need their memory one after the other."""
+    def enter(self, scope: Hashable) -> bool:
+        """Drop every entry when work of another scope begins, and tell: stages of a job need their memory one after the other."""
         with self._lock:
             if scope == self._scope:
-                return
+                return False
             self._scope = scope
         self.clear()
+        return True
 
     def clear(self) -> None:
         """Drop every entry; builds under way finish for those who wait and are not kept."""

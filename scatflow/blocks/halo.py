@@ -11,7 +11,7 @@ from scatflow.blocks import absence, gaps
 from scatflow.blocks.call import call_kernel, keywords, with_batch
 from scatflow.blocks.window import trimmed
 from scatflow.contract import Reduce, Window
-from scatflow.errors import ChunkError
+from scatflow.errors import ChunkError, DataError
 from scatflow.graph.halo import Box, Halo, halo_places, intervals, joined, placed, sources
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.spec import Place
@@ -100,6 +100,14 @@ def _poisoned(xp: Any, kernel: Kernel, block: Array, place: Place) -> Mapping[st
     return {name: gaps.poison(xp, kernel, name, value, hole, place) for name, value in results.items()}
 
 
+def _refuse_gaps(xp: Any, kernel: Kernel, block: Array) -> None:
+    """Raise DataError for NaN in what is averaged in parts: whether they are gaps or absence, and what fills them, the whole tells."""
+    missing = getattr(kernel.operator, "missing", None)
+    if bool(xp.any(xp.isnan(block))) or (missing is not None and bool(xp.any(block == missing))):
+        raise DataError(f"{kernel.operator.name} input", "NaN in core dims that are averaged in parts", code="GapsInParts",
+                        remedy='Use strategy="batch", with more memory per worker, or fill the gaps.')  # fmt: skip
+
+
 def _dense(xp: Any, kernel: Kernel, block: Array, place: Place) -> Mapping[str, Array]:
     results = call_kernel(xp, kernel, [block], place)
     return {port.name: trimmed(kernel, results[port.name], port, place) for port in kernel.outputs if port.name in results}
@@ -122,6 +130,7 @@ def reduce_box(xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batch:
     for place in halo_places(kernel, box, halo):
         ready = with_batch(kernel, place, batch or {})
         block = gather(xp, kernel, read, ready)
+        _refuse_gaps(xp, kernel, block)
         states.append(operator.chunk(xp, block, **keywords(xp, kernel, [block], ready, "chunk")))
     total = states[0]
     for state in itertools.islice(states, 1, None):

@@ -17,7 +17,7 @@ from scatflow.graph.sweep import Slab, Sweep, arrange
 from scatflow.graph.validate import Bound
 from scatflow.plan import table
 from scatflow.plan.expansion import Expanded, canonical_names, expanded
-from scatflow.plan.limits import Limits
+from scatflow.plan.limits import Limits, Strategy
 from scatflow.plan.memory import Projection
 from scatflow.plan.rates import Hours, Rates
 from scatflow.plan.regions import Regions, inner_chunks
@@ -97,6 +97,7 @@ class Plan:
     limits: Limits
     fingerprints: Mapping[str, str]
     rates: Rates | None = None
+    staged: bool = False
 
     @property
     def hash(self) -> str:
@@ -119,9 +120,11 @@ class Plan:
         return sum(len(stage.regions) * max(stage.projection.flops, float(stage.projection.read)) for stage in self.stages)
 
     @property
-    def in_parts(self) -> bool:
-        """Tell whether some stage cuts core dims into parts with a halo."""
-        return any(step.halo is not None for stage in self.stages for step in stage.graph.steps)
+    def strategy(self) -> Strategy | None:
+        """How core dims are treated where they are not whole; the same strategy makes the same plan again."""
+        if self.staged:
+            return "pyramid"
+        return "halo" if any(step.halo is not None for stage in self.stages for step in stage.graph.steps) else None
 
     @property
     def max_projected_memory(self) -> int:
@@ -138,7 +141,7 @@ class Plan:
             "device": self.limits.device,
             "fingerprints": {self.names[node]: found for node, found in self.fingerprints.items()},
             "stages": [_stage_json(stage, self.names) for stage in self.stages],
-        }
+        } | ({} if self.strategy is None else {"strategy": self.strategy})
 
     def table(self) -> list[dict[str, Any]]:
         """Return one row per stage: strategy and why, regions, tasks, bytes, files, projected peak, flops, time."""
@@ -209,7 +212,7 @@ class _Request:
             stored |= {target.ref: target for target in stage.targets}
         _check_region(limits.region, bound, stages)
         found = _separated(stages) if self.sweep is None else _swept(stages, arrange(self.sweep, self.bound))
-        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates)
+        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates, wide is not None)
 
 
 def _chosen(request: _Request) -> Plan:
@@ -221,7 +224,7 @@ def _chosen(request: _Request) -> Plan:
             if limits.strategy is not None or error.code != "TaskTooLarge":
                 raise
             failure = error
-        if whole is not None and (limits.strategy is not None or limits.region or limits.steps or not whole.in_parts):
+        if whole is not None and (limits.strategy is not None or limits.region or limits.steps or whole.strategy is None):
             return whole
     wide = expanded(request.bound)
     if wide is None and limits.strategy == "pyramid":

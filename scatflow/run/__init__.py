@@ -2,7 +2,7 @@
 
 from scatflow.run.calibrate import calibrate, load_rates
 from scatflow.run.job import run
-from scatflow.run.update import region_steps
+from scatflow.run.update import Fixed, fixed
 from scatflow.store import open_result
 
-__all__ = ["calibrate", "load_rates", "open_result", "region_steps", "run"]
+__all__ = ["Fixed", "calibrate", "fixed", "load_rates", "open_result", "run"]

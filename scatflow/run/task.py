@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import os
 import resource
 import time
@@ -34,7 +36,8 @@ def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> R
     """Compute region ``number`` of a stage and write it (a map) or its partial state (a reduction)."""
     began = time.perf_counter()
     where = Path(root)
-    prepared_cache().enter((root, stage.number))
+    if prepared_cache().enter((root, stage.number)):
+        _give_back()
     box = stage.regions.box(number)
     inputs = source_fingerprint(stage, box)
 
@@ -106,7 +109,23 @@ def _write(
 
 
 def _receipt(stage: int, region: int, part: str, crc: tuple[int, ...], size: int, began: float, inputs: str) -> Receipt:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return Receipt(
-        stage, region, part, crc, size, time.perf_counter() - began, f"{os.uname().nodename}:{os.getpid()}", peak, inputs
+        stage, region, part, crc, size, time.perf_counter() - began, f"{os.uname().nodename}:{os.getpid()}", _peak(), inputs
     )
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, of which the allocator keeps much: the next stage needs blocks of other sizes."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another system, or another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _peak() -> int:
+    """Return the largest resident size of this process so far, in bytes."""
+    with contextlib.suppress(OSError):
+        # Linux: what getrusage tells a process includes that of the one it was forked from.
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

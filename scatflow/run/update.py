@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from scatflow.contract import Reduce
 from scatflow.errors import StoreError
-from scatflow.plan import Box, Plan, Stage, Target
+from scatflow.plan import Box, Plan, Stage, Strategy, Target
 from scatflow.plan.stage import demands, part_of, source_box
 from scatflow.run.task import source_fingerprint
 from scatflow.store import Ledger, Receipt, link, link_state, plan_of, recover, state
@@ -24,27 +24,36 @@ _SAME = {
 }  # fmt: skip
 
 
+class Fixed(NamedTuple):
+    """What of a plan is as in an earlier one."""
+
+    steps: tuple[Mapping[str, int], ...] = ()
+    strategy: Strategy | None = None
+
+
 def beside(root: Path) -> Path:
     """Return where the new result grows until it is complete."""
     return root.with_name(root.name + ".update")
 
 
-def region_steps(out: str | Path, required: bool = True) -> tuple[dict[str, int], ...]:
-    """Return the region lengths of every stage of a result, for a plan whose regions shall fit; () where there is none.
+def fixed(out: str | Path, required: bool = True) -> Fixed:
+    """Return what a plan takes from a result, so that its regions fit: region lengths of every stage, and the strategy.
 
-    Without a plan in it a result is an error only where one is ``required``. An update that was interrupted while it took the place of the old result is finished first.
+    Without a plan in it a result is an error only where one is ``required``. An update that was interrupted while it took the
+    place of the old result is finished first.
     """
     root = Path(out).absolute()
     recover(beside(root), root)
     if not root.exists():
-        return ()
+        return Fixed()
     try:
-        stages = plan_of(root)["stages"]
+        found = plan_of(root)
     except StoreError:
         if required:
             raise
-        return ()
-    return tuple({dim: int(step) for dim, step in stage["regions"][1]} for stage in stages)
+        return Fixed()
+    steps = tuple({dim: int(step) for dim, step in stage["regions"][1]} for stage in found["stages"])
+    return Fixed(steps, found.get("strategy"))
 
 
 def check(root: Path, plan: Plan) -> None:

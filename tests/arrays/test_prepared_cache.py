@@ -175,3 +175,11 @@ def test_process_cache_limit_comes_from_the_environment(monkeypatch):
     assert limit_with({**environment, "SCATFLOW_CACHE_BYTES": "12345"}).stdout.strip() == "12345"
     refused = limit_with({**environment, "SCATFLOW_CACHE_BYTES": "1GiB"})
     assert refused.returncode != 0 and "number of bytes" in refused.stderr
+
+
+def test_a_new_scope_starts_empty() -> None:
+    cache = PreparedCache(1000)
+    assert cache.enter("first stage") and not cache.enter("first stage")
+    cache.get("bank", lambda: {"psi": np.ones(8)})
+    assert not cache.enter("first stage") and cache.nbytes == 64
+    assert cache.enter("second stage") and cache.nbytes == 0

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scatflow import cluster
 from scatflow.errors import DataError, DimensionError, JobError, ParameterError, PlanError
 from scatflow.pipeline import Pipeline
+from scatflow.plan import Strategy
 from scatflow.store import state
 
 RULES = ("reflect", "symmetric", "periodic", "zero")
@@ -122,12 +123,13 @@ def test_two_workers_give_the_bytes_of_one_process(toys: None, tmp_path: Path, r
     np.testing.assert_array_equal(together[name], alone[name])
 
 
-def test_a_resumed_job_keeps_its_regions_whatever_memory_there_is(
-    toys: None, tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("strategy", ["halo", "pyramid"])
+def test_a_resumed_job_keeps_regions_and_strategy_whatever_memory_there_is(
+    toys: None, tmp_path: Path, rng: np.random.Generator, strategy: Strategy
 ) -> None:
-    stored(tmp_path / "in.zarr", rng.standard_normal((64, 64)), (16, 16))
-    one = job(tmp_path / "in.zarr", ("toy_smooth", {"dims": ["y", "x"], "radius": 3}))
-    whole = one.run(tmp_path / "whole.zarr", strategy="halo", memory="8 GiB")
+    stored(tmp_path / "in.zarr", rng.standard_normal((8, 64)), (1, 16))
+    one = job(tmp_path / "in.zarr", ("toy_twice", {"dims": ["x"], "radius": 3, "boundary": "periodic"}))
+    whole = one.run(tmp_path / "whole.zarr", strategy=strategy, memory="8 GiB")
     seen = 0
 
     def stop(event: Any) -> None:
@@ -137,9 +139,9 @@ def test_a_resumed_job_keeps_its_regions_whatever_memory_there_is(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        one.run(tmp_path / "out.zarr", strategy="halo", memory="8 GiB", progress=stop)
+        one.run(tmp_path / "out.zarr", strategy=strategy, memory="8 GiB", progress=stop)
     assert state(tmp_path / "out.zarr")["state"] == "canceled"
-    resumed = one.run(tmp_path / "out.zarr", strategy="halo", memory="1 GiB", resume=True)
+    resumed = one.run(tmp_path / "out.zarr", memory="1 GiB", resume=True)
     (name,) = whole.data_vars
     np.testing.assert_array_equal(resumed[name], whole[name])
 

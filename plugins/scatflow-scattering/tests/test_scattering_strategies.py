@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import scatflow as sf
-from scatflow.errors import PlanError
+from scatflow.errors import JobError, PlanError
 from scatflow_scattering.levels import Gaussian, levels
 from scatflow_wavelet import Bank, Morlet
 
@@ -89,6 +89,25 @@ def test_long_series(tmp_path: Path, rng: np.random.Generator, Q: int) -> None:
     assert error <= 1e-6
     error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "halo", "region": {"time": 8192}}, J=6, Q=Q, dims=["time"])
     assert error <= 1e-6
+
+
+def test_volumes(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = stored(tmp_path / "in.zarr", rng.standard_normal((50, 44, 48)), ("z", "y", "x"), (16, 44, 24))
+    region = {"z": 24, "y": 24, "x": 24}
+    error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "halo", "region": region}, J=1, pad=1)
+    assert error <= 1e-6
+    error, found = compared(path, tmp_path / "out.zarr", {"strategy": "pyramid"}, J=5, order=1, pad=0, boundary="periodic")
+    assert error <= 1e-7 and found.sizes["path"] == 31
+
+
+def test_gaps_in_what_is_averaged_in_parts_are_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    values = field(rng, 128, 128)
+    values[70, 71] = np.nan
+    pipeline = job(stored(tmp_path / "in.zarr", values, ("y", "x"), (64, 64)), "scattering_moments", J=2, L=2)
+    with pytest.raises(JobError, match="NaN in core dims that are averaged in parts"):
+        pipeline.run(tmp_path / "out.zarr", region={"y": 64, "x": 64})
+    with pytest.raises(PlanError, match="fills gaps with the mean of the whole signal"):
+        job(tmp_path / "in.zarr", "scattering_moments", J=2, L=2, nan="mask").plan(strategy="halo")
 
 
 def test_moments_of_parts(tmp_path: Path, rng: np.random.Generator) -> None:

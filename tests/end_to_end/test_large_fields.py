@@ -1,0 +1,55 @@
+"""Fields whose core dims do not fit a worker, on real workers: killed ones cost no byte, and all stay within the projection."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import scatflow as sf
+from scatflow import cluster
+from scatflow.plan.table import RESERVED_BYTES
+from scatflow.store import Ledger
+
+
+def job(path: Path, values: np.ndarray, chunk: int, **arguments: Any) -> sf.Pipeline:
+    """Write a field and return the pipeline that scatters it."""
+    xr.Dataset({"u": (("y", "x"), values)}).to_zarr(path, encoding={"u": {"chunks": (chunk, chunk)}}, consolidated=False)
+    return sf.Pipeline({"process_graph": {
+        "u": {"process_id": "open_zarr", "arguments": {"path": str(path), "variable": "u"}},
+        "s": {"process_id": "scattering", "arguments": {"data": {"from_node": "u"}, **arguments}, "result": True},
+    }})  # fmt: skip
+
+
+def test_a_killed_worker_costs_regions_and_no_byte(tmp_path: Path, rng: np.random.Generator) -> None:
+    pipeline = job(tmp_path / "in.zarr", rng.standard_normal((320, 320)).astype("float32"), 64, J=6, L=3)
+    options: Any = {"strategy": "pyramid", "region": {"y": 64, "x": 64}}
+    alone = pipeline.run(tmp_path / "alone.zarr", **options).scattering.load()
+    with cluster.local(workers=2) as client:
+        waiting = [2, 60]  # in the first stage, and in a later one
+
+        def kill(event: Any) -> None:
+            if event["event"] == "region" and waiting and event["done"] >= waiting[0]:
+                waiting.pop(0)
+                os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+
+        found = pipeline.run(tmp_path / "out.zarr", client=client, progress=kill, verify=True, **options).scattering.load()
+    assert not waiting
+    np.testing.assert_array_equal(found, alone)
+
+
+def test_workers_stay_within_the_projection(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Under a limit that whole cores exceed: every worker's largest resident size against what the plan projects."""
+    pipeline = job(tmp_path / "in.zarr", rng.standard_normal((1536, 1536)).astype("float32"), 256, J=6, L=8)
+    with cluster.local(workers=1, memory="620 MiB") as client:
+        plan = pipeline.plan(client=client)
+        assert len(plan.stages) > 1
+        pipeline.run(tmp_path / "out.zarr", client=client)
+    ledger = Ledger(tmp_path / "out.zarr", plan.hash)
+    ledger.load()
+    peak = max(receipt.peak for receipt in ledger.receipts.values())
+    assert peak <= RESERVED_BYTES + plan.max_projected_memory <= 620 * 2**20
