@@ -60,7 +60,7 @@ def test_parts_are_the_whole_in_two_dims(toys: None, tmp_path: Path, rng: np.ran
     st.sampled_from(RULES), st.integers(0, 9), st.integers(0, 6), st.integers(1, 4), st.integers(1, 4), st.integers(1, 30),
     st.integers(1, 40), st.integers(1, 37),
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_chains_of_windows_are_the_whole(
     module_toys: None, tmp_path_factory: pytest.TempPathFactory, rule: str, radius: int, second: int, stride: int, again: int,
     region: int, size: int, chunk: int,

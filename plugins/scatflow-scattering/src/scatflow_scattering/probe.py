@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -42,7 +43,7 @@ def scale_free(like: xr.DataArray, dims: tuple[str, ...], count: int = 8, seed: 
 
 
 def gabor(
-    like: xr.DataArray, dims: tuple[str, ...], frequency: float, theta: float = 0.0, width: float | None = None
+    like: xr.DataArray, dims: tuple[str, ...], frequency: float, along: Sequence[float] | None = None, width: float | None = None
 ) -> xr.DataArray:
     """Return a wave under a Gaussian in the middle.
 
@@ -53,9 +54,9 @@ def gabor(
     dims : tuple of str
         Core dims.
     frequency : float
-        Radians per sample, along the last dim or, in two dims, at ``theta`` from x towards y.
-    theta : float
-        Radians.
+        Radians per sample.
+    along : sequence of float, optional
+        Unit wave vector in the order of ``dims``; default along the last of them.
     width : float, optional
         Standard deviation in samples; default a sixteenth of the shortest axis.
 
@@ -72,7 +73,7 @@ def gabor(
     shape = [like.sizes[dim] for dim in dims]
     sigma = min(shape) / 16 if width is None else width
     v = np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in shape), indexing="ij")
-    along = v[-1] if len(v) == 1 else math.cos(theta) * v[-1] + math.sin(theta) * v[-2]
-    values = np.exp(-sum(axis**2 for axis in v) / (2 * sigma**2)) * np.cos(frequency * along)
+    phase = frequency * (v[-1] if along is None else sum(part * axis for part, axis in zip(along, v, strict=True)))
+    values = np.exp(-sum(axis**2 for axis in v) / (2 * sigma**2)) * np.cos(phase)
     coords = {dim: like.coords[dim] for dim in dims if dim in like.coords}
     return xr.DataArray(values, dims=dims, coords=coords)
