@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import os
 import resource
 import time
@@ -116,7 +115,6 @@ def _receipt(stage: int, region: int, part: str, crc: tuple[int, ...], size: int
 
 def _give_back() -> None:
     """Return freed memory to the system, of which the allocator keeps much: the next stage needs blocks of other sizes."""
-    gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # another system, or another C library
         ctypes.CDLL(None).malloc_trim(0)
 
