@@ -4,7 +4,8 @@
 #   make test       the suite CI runs                     make bench       quick run of all benchmarks
 #   make test-all   long tests, or AREA=faults, scale, …  make wheels      all wheels into dist/wheels
 #   make test-gpu   tests that need a device              make dist        wheels installed and tested elsewhere
-#   make lint       style and types                       make clean       remove what was built
+#   make bench-gpu  scattering on a device and on the CPU  make clean       remove what was built
+#   make lint       style and types
 #
 # Another interpreter:          make test PYTHON=python3.13 VENV=.venv-3.13
 # The optional FFT libraries:   make -B install EXTRAS=all,finance,test,docs,peers,fft
@@ -26,7 +27,7 @@ STAMP := $(VENV)/.installed
 BACKEND := hatchling editables
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-gpu lint format docs catalog bench wheels dist clean
+.PHONY: help install demo test test-all test-gpu bench-gpu lint format docs catalog bench wheels dist clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -55,6 +56,11 @@ test-all: install
 test-gpu: install
 	@if $(BIN)/python -c 'import cupy; assert cupy.cuda.runtime.getDeviceCount()' 2>/dev/null; then \
 		$(BIN)/python -m pytest -m gpu $(PYTEST_ARGS); \
+	else echo "not run: no GPU"; fi
+
+bench-gpu: install
+	@if $(BIN)/python -c 'import cupy; assert cupy.cuda.runtime.getDeviceCount()' 2>/dev/null; then \
+		$(BIN)/python benchmarks/scattering_device.py; \
 	else echo "not run: no GPU"; fi
 
 lint: install
