@@ -48,6 +48,11 @@ class Limits:
         """Bytes one task may use."""
         return (self.memory - RESERVED_BYTES) // self.threads
 
+    @property
+    def per_part(self) -> int:
+        """Bytes of a task whose size the plan is free to choose: workers are stopped at 95 % of their memory, whatever they hold."""
+        return (self.memory - self.memory // 10 - RESERVED_BYTES) // self.threads
+
 
 def bytes_of(value: int | str) -> int:
     """Read a number of bytes, or text such as "4 GiB"."""

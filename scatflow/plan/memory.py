@@ -13,6 +13,9 @@ from scatflow.graph.kernel import Kernel, Port, extended_place
 from scatflow.plan.stage import Box, input_box, output_box, source_box
 from scatflow.spec import ArraySpec, itemsize
 
+#: Stored chunks that are decoded at the same time for one read, as the store is set up.
+DECODED = 4
+
 
 @dataclass(frozen=True)
 class Projection:
@@ -61,8 +64,8 @@ def project(
     live = read = 0
     for ref in _outside(order, inputs):
         read += box_bytes(specs[ref], boxes.get(ref.node, box))
-    if halos:  # stored chunks are decoded whole, of which a region then takes parts
-        live = sum(_chunk_bytes(specs[ref]) for ref in _outside(order, inputs))
+    if halos:  # stored chunks are decoded whole, several at a time, of which a region then takes parts
+        live = sum(min(DECODED * _chunk_bytes(specs[ref]), specs[ref].nbytes) for ref in _outside(order, inputs))
     live, peak, flops = live + read, live + read, 0.0
     parts: dict[str, float] = {}
     for node in order:
@@ -137,6 +140,8 @@ def _extra(call: Call, specs: list[ArraySpec | float], box: Box, halo: Halo | No
         blocks = [_extended(kernel, block, box, halo) for block in blocks]
     cost = kernel.operator.cost(*blocks)
     moved = sum(block.nbytes for block in blocks) if isinstance(kernel.operator, Extended) else 0
+    if halo is not None and any(dim in box for dim in kernel.core):
+        moved *= 3  # at the ends of axes what is read comes in pieces, which are joined, then put in order along every axis
     return int(cost.bytes) + moved + inputs // 4, float(cost.flops), cost.parts
 
 

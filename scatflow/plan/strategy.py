@@ -138,7 +138,7 @@ def _in_parts(work: Work, limits: Limits, asked: Mapping[str, int], split: Mappi
     def projected(box: Box) -> Projection:
         return project(work.calls, work.inputs, work.specs, box, halos)
 
-    regions = choose_parts(where, free, grid, work.chunks(free), projected, limits.per_task, asked,
+    regions = choose_parts(where, free, grid, work.chunks(free), projected, limits.per_part, asked,
                            surroundings(target, halos[work.target]) if work.target in halos else {}, work.target, work.growing())  # fmt: skip
     box = regions.box(0)
     said = [described(work.calls[node], limits.tol, box) for node in halos if isinstance(work.calls[node].operator, Extended)]
