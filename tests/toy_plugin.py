@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scatflow.hookspecs import hookimpl
 
-OPERATORS = ("Smooth", "Bands", "Mean", "Divide", "Flip", "Every", "Anomaly", "Greedy", "Ends", "Twice")
+OPERATORS = ("Smooth", "Bands", "Mean", "Divide", "Flip", "Every", "Anomaly", "Greedy", "Ends", "Twice", "Far")
 
 
 @hookimpl
@@ -20,6 +20,7 @@ def scatflow_operators() -> dict[str, str]:
         "toy_greedy",
         "toy_ends",
         "toy_twice",
+        "toy_far",
     )
     return {name: f"toys:{cls}" for name, cls in zip(names, OPERATORS, strict=True)}
 

@@ -88,6 +88,14 @@ class Bands(Window):
         return xp.stack([xp.roll(x, -(2**i), axis=-1) - x for i in range(self.count)], axis=-2)
 
 
+@operator("toy_far", version=1, signature="(y?,x)->(y?,x)", linear=True)
+class Far(Smooth):
+    """A mean that sees farther than the signal is extended: beyond the margin comes the other end."""
+
+    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
+        return dict.fromkeys(at.core, (2, 2))
+
+
 @operator("toy_twice", version=1, signature="(x)->(x)", linear=True, boundaries=("periodic",))
 class Twice(Window):
     """The mean over 2·radius + 1 samples of that mean: in stages, one after the other."""

@@ -1,7 +1,7 @@
 """Boxes of one core dim whose signal begins late or ends early (U4): the span of valid data is the signal, whoever sees it.
 
-A box cannot tell absence from a gap where NaN reaches the end of its block; only there more of the axis is read, from both of
-its ends until every item has shown a number.
+A box cannot tell absence from a gap where NaN reaches the end of its block, nor where the other end is at which its block goes
+on; only there more of the axis is read, from both of its ends until every item has shown a number.
 """
 
 from __future__ import annotations
@@ -14,26 +14,35 @@ import numpy as np
 
 from scatflow.arrays import asnumpy
 from scatflow.blocks import gaps
+from scatflow.contract import Extended
 from scatflow.graph.halo import Box, Halo, halo_place
-from scatflow.graph.kernel import Kernel
+from scatflow.graph.kernel import Kernel, extended_place
 from scatflow.spec import Place
 
 Array = Any
+#: Returns the block of a box of the core axes, in kernel order.
 Read = Callable[[Box], Array]
 #: Evaluates the items that have their signal in the span of a place: from rows (items, samples) or all at once.
 Evaluate = Callable[[Place, np.ndarray | None], Mapping[str, Array]]
 
 
 def concerns(kernel: Kernel, hole: np.ndarray, place: Place) -> bool:
-    """Tell whether NaN of a block, shape (..., samples), may be absence, and whether that would matter for its core."""
-    if len(kernel.core) != 1:
+    """Tell whether absence may change the results of a box, given where its block, shape (..., samples), is NaN.
+
+    It may where NaN reaches an end of the block, and where the block goes on at the other end of the signal: where that is,
+    only the other end tells.
+    """
+    assert isinstance(kernel.operator, Extended)
+    if len(kernel.core) != 1 or not kernel.operator.has_absence():
         return False
-    (role,) = kernel.roles
-    low, high = place.core[role]
+    (role,), (axis,) = kernel.roles, kernel.axes
+    (low, high), span = place.core[role], place.span[role]
+    whole = extended_place(kernel, {axis.dim: span})
+    if place.start[role] < whole.start[role] or place.stop[role] > whole.stop[role]:
+        return True
     inside = hole[..., low - place.start[role] : high - place.start[role]]
-    open_ended = hole[..., 0] | hole[..., -1]
-    if place.start[role] < place.span[role][0] or place.stop[role] > place.span[role][1]:
-        open_ended = hole.any(axis=-1)
+    beyond = place.start[role] < span[0] or place.stop[role] > span[1]
+    open_ended = hole.any(axis=-1) if beyond else hole[..., 0] | hole[..., -1]
     return bool(np.any(open_ended & ~inside.all(axis=-1)))
 
 

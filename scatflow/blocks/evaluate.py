@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scatflow.arrays import namespace
+from scatflow.blocks.absence import Read
 from scatflow.blocks.call import call_kernel, keywords, method_for, named, with_batch
-from scatflow.blocks.halo import Read, evaluate_box, reduce_box
+from scatflow.blocks.halo import evaluate_box, reduce_box
 from scatflow.blocks.window import reduce_spans, spans, windowed
 from scatflow.contract import Extended, Reduce, Select, Whole, Window
 from scatflow.errors import DtypeError

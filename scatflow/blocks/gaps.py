@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from scatflow.arrays import asnumpy, extend
-from scatflow.contract import Window
+from scatflow.contract import Extended, Window
 from scatflow.errors import ChunkError, DataError, ParameterError
 from scatflow.graph.kernel import REACH_TOLERANCE, Kernel, Port, extended_place, trim, weight_rows
 from scatflow.spec import Place, within
@@ -28,7 +28,7 @@ FRACTION = "valid_fraction"
 def evaluate(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense) -> Mapping[str, Array]:
     """Evaluate a span that holds NaN: ``dense`` is called on blocks without any."""
     assert isinstance(kernel.operator, Window)
-    if len(kernel.core) != 1 or kernel.operator.exact_margins():
+    if len(kernel.core) != 1 or not kernel.operator.has_absence():
         return _policy(xp, kernel, block, ranges, dense)
     items = xp.reshape(block, (-1, block.shape[-1]))
     batch = block.ndim - 1
@@ -87,6 +87,13 @@ def _samples(kernel: Kernel, name: str, ranges: Ranges) -> range:
     part = within(index, *ranges[axis.dim])
     first = (part.start - index.start) // index.step
     return range(first, first + len(part))
+
+
+def marked(xp: Any, kernel: Kernel, block: Array) -> Array:
+    """Return a block with NaN where the sentinel of missing values stands."""
+    assert isinstance(kernel.operator, Extended)
+    missing = kernel.operator.missing
+    return block if missing is None else xp.where(block == missing, xp.asarray(xp.nan, dtype=block.dtype), block)
 
 
 def blank(xp: Any, kernel: Kernel, name: str, value: Array, count: int, ranges: Ranges) -> Array:
@@ -181,7 +188,10 @@ def _at_outputs(kernel: Kernel, hole: Array, ranges: Ranges) -> Array:
 
 
 def poison(xp: Any, kernel: Kernel, name: str, value: Array, hole: Array, place: Place) -> Array:
-    """Set to NaN every result of an extended block that a NaN of it can reach within the tabulated depth."""
+    """Set to NaN every result of an extended block that a NaN of it can reach within the tabulated depth.
+
+    Kernels take the block as periodic, so what reaches beyond one end of it comes in at the other.
+    """
     operator = kernel.operator
     assert isinstance(operator, Window)
     try:
@@ -194,9 +204,10 @@ def poison(xp: Any, kernel: Kernel, name: str, value: Array, hole: Array, place:
         where = count.ndim - len(kernel.roles) + offset
         index = port.along(axis)
         samples = np.asarray(place.samples(role, index.step, index.start)) - place.start[role]
-        before, after = depth[role]
-        top = count.shape[where]
-        low, high = np.clip(samples - before, 0, top), np.clip(samples + after + 1, 0, top)
+        n, head = count.shape[where], (slice(None),) * where
+        before, after = (min(reach, n) for reach in depth[role])
+        count = xp.concat([count[(*head, slice(n - before, None), ...)], count, count[(*head, slice(0, after), ...)]], axis=where)
+        low, high = samples, np.minimum(samples + before + after + 1, n + before + after)
         total = xp.cumulative_sum(count, axis=where, include_initial=True)
         count = xp.take(total, xp.asarray(high, device=count.device), axis=where)
         count = count - xp.take(total, xp.asarray(low, device=count.device), axis=where)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from scatflow.arrays import asnumpy
 from scatflow.blocks import absence, gaps
+from scatflow.blocks.absence import Read
 from scatflow.blocks.call import call_kernel, keywords, with_batch
-from scatflow.blocks.window import trimmed
-from scatflow.contract import Reduce, Window
-from scatflow.errors import ChunkError, DataError
-from scatflow.graph.halo import Box, Halo, halo_places, intervals, joined, placed, sources
-from scatflow.graph.kernel import Kernel, Port
+from scatflow.blocks.window import join, trimmed
+from scatflow.contract import Reduce
+from scatflow.errors import DataError
+from scatflow.graph.halo import Box, Halo, halo_places, intervals, joined, parts, placed, sources
+from scatflow.graph.kernel import Kernel
 from scatflow.spec import Place
 
 Array = Any
-#: Returns the block of a box of the core axes, in kernel order.
-Read = Callable[[Box], Array]
 
 
 def reader(kernel: Kernel, signal: Array) -> Read:
@@ -31,8 +30,8 @@ def gather(xp: Any, kernel: Kernel, read: Read, place: Place) -> Array:
     index = sources(kernel, place)
     ranges = [intervals(along) for along in index]
     block = joined(xp, kernel.core, ranges, read)
-    for axis, (along, parts) in enumerate(zip(index, ranges, strict=True), block.ndim - len(index)):
-        block = placed(xp, block, axis, along, parts)
+    for axis, (along, read_ranges) in enumerate(zip(index, ranges, strict=True), block.ndim - len(index)):
+        block = placed(xp, block, axis, along, read_ranges)
     return block
 
 
@@ -54,47 +53,41 @@ def evaluate_box(xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batc
     batch : mapping, optional
         Absolute ranges of the batch axes.
     """
+
+    def marked(part: Box) -> Array:
+        return gaps.marked(xp, kernel, read(part))
+
     pieces = []
     for place in halo_places(kernel, box, halo):
         ready = with_batch(kernel, place, batch or {})
-        block = _absent(xp, kernel, gather(xp, kernel, read, ready))
-        pieces.append((ready, _present(xp, kernel, read, block, ready, halo)))
+        pieces.append(_present(xp, kernel, marked, gather(xp, kernel, marked, ready), ready, halo))
     if len(pieces) == 1:
-        return dict(pieces[0][1])
-    return {port.name: _in_order(xp, kernel, port, pieces) for port in kernel.outputs if port.name in pieces[0][1]}
+        return dict(pieces[0])
+    boxes = [part for part, _ in parts(kernel, box)]
+    return {port.name: join(xp, kernel, port, boxes, [piece[port.name] for piece in pieces]) for port in kernel.outputs}
 
 
 def _present(xp: Any, kernel: Kernel, read: Read, block: Array, place: Place, halo: Halo) -> Mapping[str, Array]:
     """Evaluate a block with its halo, each item extended where its own data begin and end."""
-    hole = xp.isnan(block)
-    if not bool(xp.any(hole)):
-        return _dense(xp, kernel, block, place)
-    if not absence.concerns(kernel, asnumpy(hole), place):
+    hole = asnumpy(xp.isnan(block))
+    if not absence.concerns(kernel, hole, place):
         return _poisoned(xp, kernel, block, place)
 
     def members(near: Place, rows: Any | None) -> Mapping[str, Array]:
-        part = _absent(xp, kernel, gather(xp, kernel, read, near))
+        part = gather(xp, kernel, read, near)
         if rows is None:
             return _poisoned(xp, kernel, part, near)
         items = xp.take(xp.reshape(part, (-1, part.shape[-1])), xp.asarray(rows, device=part.device), axis=0)
         return _poisoned(xp, kernel, gaps.batched(xp, items, part.ndim - 1), near)
 
-    def marked(part: Box) -> Array:
-        return _absent(xp, kernel, read(part))
-
-    return absence.evaluate(xp, kernel, marked, asnumpy(hole), place, halo, members)
-
-
-def _absent(xp: Any, kernel: Kernel, block: Array) -> Array:
-    """Return a block with NaN where the sentinel of missing values stands."""
-    assert isinstance(kernel.operator, Window)
-    missing = kernel.operator.missing
-    return block if missing is None else xp.where(block == missing, xp.asarray(xp.nan, dtype=block.dtype), block)
+    return absence.evaluate(xp, kernel, read, hole, place, halo, members)
 
 
 def _poisoned(xp: Any, kernel: Kernel, block: Array, place: Place) -> Mapping[str, Array]:
     """Evaluate a block in which NaN are gaps: each becomes one of every result that it can reach."""
     hole = xp.isnan(block)
+    if not bool(xp.any(hole)):
+        return _dense(xp, kernel, block, place)
     gaps.refuse(kernel, asnumpy(hole), [place.start[role] for role in kernel.roles])
     results = _dense(xp, kernel, xp.where(hole, xp.zeros_like(block), block), place)
     return {name: gaps.poison(xp, kernel, name, value, hole, place) for name, value in results.items()}
@@ -102,8 +95,7 @@ def _poisoned(xp: Any, kernel: Kernel, block: Array, place: Place) -> Mapping[st
 
 def _refuse_gaps(xp: Any, kernel: Kernel, block: Array) -> None:
     """Raise DataError for NaN in what is averaged in parts: whether they are gaps or absence, and what fills them, the whole tells."""
-    missing = getattr(kernel.operator, "missing", None)
-    if bool(xp.any(xp.isnan(block))) or (missing is not None and bool(xp.any(block == missing))):
+    if bool(xp.any(xp.isnan(block))):
         raise DataError(f"{kernel.operator.name} input", "NaN in core dims that are averaged in parts", code="GapsInParts",
                         remedy='Use strategy="batch", with more memory per worker, or fill the gaps.')  # fmt: skip
 
@@ -111,15 +103,6 @@ def _refuse_gaps(xp: Any, kernel: Kernel, block: Array) -> None:
 def _dense(xp: Any, kernel: Kernel, block: Array, place: Place) -> Mapping[str, Array]:
     results = call_kernel(xp, kernel, [block], place)
     return {port.name: trimmed(kernel, results[port.name], port, place) for port in kernel.outputs if port.name in results}
-
-
-def _in_order(xp: Any, kernel: Kernel, port: Port, pieces: Sequence[tuple[Place, Mapping[str, Array]]]) -> Array:
-    """Concatenate the pieces between walls along the only axis that has walls."""
-    walled = [axis for axis in kernel.axes if axis.walls]
-    if len(walled) > 1:
-        raise ChunkError(kernel.operator.name, "walls along two core dims at once", got=[axis.dim for axis in walled],
-                         remedy="Transform the segments of one dim separately.")  # fmt: skip
-    return xp.concat([results[port.name] for _, results in pieces], axis=port.kernel_dims.index(walled[0].dim))
 
 
 def reduce_box(xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batch: Box | None = None) -> tuple[Array, ...]:
@@ -130,7 +113,7 @@ def reduce_box(xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batch:
     for place in halo_places(kernel, box, halo):
         ready = with_batch(kernel, place, batch or {})
         block = gather(xp, kernel, read, ready)
-        _refuse_gaps(xp, kernel, block)
+        _refuse_gaps(xp, kernel, gaps.marked(xp, kernel, block))
         states.append(operator.chunk(xp, block, **keywords(xp, kernel, [block], ready, "chunk")))
     total = states[0]
     for state in itertools.islice(states, 1, None):

@@ -1,4 +1,4 @@
-"""Evaluation of a fused stage on one region: which part of every node is needed, then each part once."""
+"""Evaluation of a fused stage on one region, from its target back to what is read."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from scatflow.contract import Reduce, Ref, Select
 from scatflow.graph.halo import joined
 from scatflow.graph.kernel import Port
 from scatflow.graph.selection import needed, take, unnamed
-from scatflow.plan.stage import Box, Part, StageGraph, Step, demands, input_box, is_split, part_of, reduces, source_box
+from scatflow.plan.stage import Box, Part, StageGraph, Step, input_box, is_split, part_of, source_box
 
 Array = Any
 Read = Callable[[Ref, Box], Array]
 
 
 def evaluate_stage(graph: StageGraph, box: Box, read: Read, fft: str | None = None) -> dict[str, Array] | tuple[Array, ...]:
-    """Evaluate a region.
+    """Evaluate a region: the target, and of what lies before it each box that is asked for, once.
 
     Parameters
     ----------
@@ -34,27 +34,24 @@ def evaluate_stage(graph: StageGraph, box: Box, read: Read, fft: str | None = No
     dict or tuple
         The target's named results, or the partial state of its reduction.
     """
-    wanted, _ = demands(graph, box)
-    kernels = {step.node: step.kernel for step in graph.steps}
+    steps = {step.node: step for step in graph.steps}
     held: dict[tuple[str, Part], dict[str, Array]] = {}
     cache: dict[tuple[Ref, Part], Array] = {}
 
     def value(ref: Ref, part: Box) -> Array:
-        if ref.node in kernels:
-            return held[ref.node, part_of(source_box(kernels[ref.node], ref.output, part))][ref.output]
-        if (ref, part_of(part)) not in cache:
-            cache[ref, part_of(part)] = read(ref, part)
-        return cache[ref, part_of(part)]
+        if ref.node not in steps:
+            if (ref, part_of(part)) not in cache:
+                cache[ref, part_of(part)] = read(ref, part)
+            return cache[ref, part_of(part)]
+        step = steps[ref.node]
+        whole = source_box(step.kernel, ref.output, part)
+        if (ref.node, part_of(whole)) not in held:
+            found = _node(step, whole, value, fft)
+            assert isinstance(found, dict)  # a reduction ends its stage
+            held[ref.node, part_of(whole)] = found
+        return held[ref.node, part_of(whole)][ref.output]
 
-    for step in graph.steps:
-        for key in sorted(wanted[step.node]):
-            found = _node(step, dict(key), value, fft)
-            if step is graph.target and reduces(step):
-                assert isinstance(found, tuple)
-                return found
-            assert isinstance(found, dict)
-            held[step.node, key] = found
-    return held[graph.target.node, part_of(box)]
+    return _node(graph.target, box, value, fft)
 
 
 def _selected(step: Step, part: Box, value: Read) -> dict[str, Array]:

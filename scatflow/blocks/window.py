@@ -41,15 +41,13 @@ def reduce_spans(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Ranges
 def windowed(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Ranges) -> dict[str, Array]:
     """Evaluate a Window between its walls and put the pieces together."""
     (block,) = blocks
-    operator = kernel.operator
-    assert isinstance(operator, Window)
-    if operator.missing is not None:
-        block = xp.where(block == operator.missing, xp.asarray(xp.nan, dtype=block.dtype), block)
+    assert isinstance(kernel.operator, Window)
+    block = gaps.marked(xp, kernel, block)
     boxes = list(spans(kernel))
     pieces = [_span(xp, kernel, _cut(kernel, block, box), box, batch) for box in boxes]
     if len(pieces) == 1:
         return dict(pieces[0])
-    return {port.name: _join(xp, kernel, port, boxes, [piece[port.name] for piece in pieces]) for port in kernel.outputs}
+    return {port.name: join(xp, kernel, port, boxes, [piece[port.name] for piece in pieces]) for port in kernel.outputs}
 
 
 def _span(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, batch: Ranges) -> Mapping[str, Array]:
@@ -92,7 +90,7 @@ def trimmed(kernel: Kernel, block: Array, port: Port, place: Place) -> Array:
     return block
 
 
-def _join(xp: Any, kernel: Kernel, port: Port, boxes: Sequence[Ranges], pieces: list[Array]) -> Array:
+def join(xp: Any, kernel: Kernel, port: Port, boxes: Sequence[Ranges], pieces: list[Array]) -> Array:
     """Concatenate along the axis with walls; where it was averaged away, weight segments by length."""
     walled = [axis for axis in kernel.axes if axis.walls]
     if len(walled) > 1:

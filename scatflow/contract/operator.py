@@ -281,9 +281,16 @@ class Extended(Core):
         """Tell whether the margins are those of the signal as a whole, to the sample; default no.
 
         It then is extended from edge to edge by just these, neither aligned nor rounded up to a fast length, and has no
-        parts: no walls, and ends without data are gaps like others.
+        parts: no walls, and no absence.
         """
         return False
+
+    def has_absence(self) -> bool:
+        """Tell whether NaN before the first and after the last value of one core dim is absence, with the signal between (U4).
+
+        Else it is a gap like others; default where margins are not exact.
+        """
+        return not self.exact_margins()
 
     def align(self) -> Mapping[str, int]:
         """Return where blocks must start per role: at absolute multiples of this; default 1."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from scatflow import registry as plugins
 from scatflow.contract import Composite, Operator, Ref, Wire
-from scatflow.errors import Problem, ScatflowError, near
+from scatflow.errors import GraphError, Problem, ScatflowError, near
 from scatflow.graph.model import VARIABLE, Node, fresh
 
 #: Most nodes of one graph, before and after inlining.
@@ -70,7 +70,7 @@ class Inlined:
             self.nodes.append(node)
             return []
         try:
-            wiring = _Wiring(node, taken, limit)
+            wiring = _Wiring(node, node.value.expand(*node.inputs), "expand", taken, limit)
             self._became[node.id] = wiring.results()
             return wiring.nodes
         except _Invalid as error:
@@ -134,23 +134,38 @@ def missing_output(ref: Ref, outputs: Mapping[str, Any], node: str | None, argum
     return Problem("ResultUnknown", node, argument, message, expected, remedy=remedy)
 
 
-class _Wiring:
-    """What one composite wires, as nodes: each shared part once."""
+def wired(node: Node, tree: Wire, method: str, taken: set[str]) -> tuple[list[Node], Ref]:
+    """Return what a method of an operator wires in the place of its node, as nodes, and the reference to its result.
 
-    def __init__(self, node: Node, taken: set[str], limit: int) -> None:
-        assert isinstance(node.value, Composite)
+    Raises
+    ------
+    GraphError
+        It wires something that cannot be wired; the text names the method.
+    """
+    wiring = _Wiring(node, tree, method, taken, MAX_NODES)
+    try:
+        (result,) = wiring.results().values()
+    except _Invalid as error:
+        raise GraphError([error.problem]) from None
+    return wiring.nodes, result
+
+
+class _Wiring:
+    """What a method of one operator wires, as nodes: each shared part once."""
+
+    def __init__(self, node: Node, expanded: Any, method: str, taken: set[str], limit: int) -> None:
         self.node = node
         self.nodes: list[Node] = []
-        self._taken, self._limit = taken, limit
+        self._method, self._taken, self._limit = method, taken, limit
         self._made: dict[tuple[int, int], str] = {}
-        self._expanded = node.value.expand(*node.inputs)
+        self._expanded = expanded
 
     def results(self) -> dict[str, Ref]:
         """Return name -> reference of the composite's results."""
         named = self._expanded if isinstance(self._expanded, Mapping) else {"": self._expanded}
         found = {str(name): self._resolved(item) for name, item in named.items()}
         if not found or not all(isinstance(ref, Ref) for ref in found.values()):
-            raise self._invalid("expand must return references or wires", got=repr(self._expanded))
+            raise self._invalid(f"{self._method} must return references or wires", got=repr(self._expanded))
         return {name: ref for name, ref in found.items() if isinstance(ref, Ref)}
 
     def _resolved(self, root: Any) -> Ref | float:
@@ -183,17 +198,17 @@ class _Wiring:
         if isinstance(item, Ref):
             known = {ref.node for ref in self.node.refs}
             if item.node not in known:
-                raise self._invalid(f"expand refers to {item.node!r}, which is not among its inputs", got=repr(item))
+                raise self._invalid(f"{self._method} refers to {item.node!r}, which is not among its inputs", got=repr(item))
             return item
         if isinstance(item, (int, float)) and not isinstance(item, bool):
             return float(item)
-        raise self._invalid("expand wires something that is no reference, wire or number", got=repr(item))
+        raise self._invalid(f"{self._method} wires something that is no reference, wire or number", got=repr(item))
 
     def _add(self, item: Wire) -> str:
         if not isinstance(item.operator, Operator):
-            raise self._invalid("expand wires something that is no operator", got=repr(item.operator))
-        if len(item.inputs) != len(item.operator.inputs):
-            raise self._invalid(f"expand gives {item.operator.name} the wrong number of inputs",
+            raise self._invalid(f"{self._method} wires something that is no operator", got=repr(item.operator))
+        if len(item.inputs) != item.operator.arity():
+            raise self._invalid(f"{self._method} gives {item.operator.name} the wrong number of inputs",
                                 ", ".join(item.operator.inputs), str(len(item.inputs)))  # fmt: skip
         if len(self.nodes) >= self._limit:
             raise _Invalid(too_many(len(self.nodes) + 1, self._limit))
@@ -205,4 +220,4 @@ class _Wiring:
 
     def _invalid(self, message: str, expected: str | None = None, got: str | None = None) -> _Invalid:
         return _Invalid(Problem("OperatorFailed", self.node.id, None, message, expected, got,
-                                "This is a defect of the plugin that provides the composite."))  # fmt: skip
+                                "This is a defect of the plugin that provides the operator."))  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from scatflow.contract import Extended, Reduce
 from scatflow.errors import ChunkError
@@ -167,11 +166,6 @@ def _lengths(
     return sorted(candidates, key=lambda found: math.prod(found.values()))
 
 
-def _even(length: int, unit: int, size: int) -> int:
-    """Return the length of as many parts of an axis that are equal but for the unit: a short last one takes a whole block too."""
-    return _rounded(-(-size // -(-size // length)), unit, size)
-
-
 def _rounded(length: int, unit: int, size: int) -> int:
     """Return a length rounded up to a multiple of ``unit``; the whole axis where that is shorter."""
     return min(-(-max(1, length) // unit) * unit, -(-max(1, size) // unit) * unit)
@@ -195,6 +189,6 @@ def described(call: Call, asked: float | None, box: Box) -> str:
     assert isinstance(operator, Extended)
     tol = tolerance(kernel, asked)
     place = halo_place(kernel, {dim: span for dim, span in box.items() if dim in kernel.core}, Halo(tol))
-    lengths: list[Any] = [place.stop[role] - place.start[role] for role in kernel.roles]
+    lengths = [place.stop[role] - place.start[role] for role in kernel.roles]
     reach = [max(operator.depth(tol).get(role, (0, 0))) for role in kernel.roles]
     return f"halo {' × '.join(map(str, reach))} at {tol:.0e}, block {' × '.join(map(str, lengths))}"

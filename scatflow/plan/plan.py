@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from scatflow.graph.model import Graph
 from scatflow.graph.sweep import Slab, Sweep, arrange
 from scatflow.graph.validate import Bound
 from scatflow.plan import table
-from scatflow.plan.expansion import Expanded, canonical_names, expanded
+from scatflow.plan.expansion import Expanded, Origins, expanded
 from scatflow.plan.limits import Limits, Strategy
 from scatflow.plan.memory import Projection
 from scatflow.plan.rates import Hours, Rates
@@ -97,7 +97,7 @@ class Plan:
     limits: Limits
     fingerprints: Mapping[str, str]
     rates: Rates | None = None
-    staged: bool = False
+    origins: Origins = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -107,7 +107,8 @@ class Plan:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """Node id -> its canonical id: what a node is called does not make another plan."""
-        return canonical_names(self.graph.canonical()[1], (step.node for stage in self.stages for step in stage.graph.steps))
+        names = self.graph.canonical()[1]
+        return {**names, **{node: f"{names[origin]}.{number}" for node, (origin, number) in self.origins.items()}}
 
     @property
     def tasks(self) -> int:
@@ -122,7 +123,7 @@ class Plan:
     @property
     def strategy(self) -> Strategy | None:
         """How core dims are treated where they are not whole; the same strategy makes the same plan again."""
-        if self.staged:
+        if self.origins:
             return "pyramid"
         return "halo" if any(step.halo is not None for stage in self.stages for step in stage.graph.steps) else None
 
@@ -212,36 +213,37 @@ class _Request:
             stored |= {target.ref: target for target in stage.targets}
         _check_region(limits.region, bound, stages)
         found = _separated(stages) if self.sweep is None else _swept(stages, arrange(self.sweep, self.bound))
-        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates, wide is not None)
+        origins = {} if wide is None else wide.origins
+        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates, origins)
 
 
 def _chosen(request: _Request) -> Plan:
-    limits, whole, failure = request.limits, None, None
+    """Return the plan that the strategy asks for; else of those that fit memory the one with the least work, whole cores first."""
+    limits = request.limits
+    found: list[Plan] = []
+    failure: PlanError | None = None
     if limits.strategy != "pyramid":
         try:
-            whole = request.planned()
+            found.append(request.planned())
         except PlanError as error:
             if limits.strategy is not None or error.code != "TaskTooLarge":
                 raise
             failure = error
-        if whole is not None and (limits.strategy is not None or limits.region or limits.steps or whole.strategy is None):
-            return whole
+        if found and (limits.strategy is not None or limits.region or limits.steps or found[0].strategy is None):
+            return found[0]
     wide = expanded(request.bound)
     if wide is None and limits.strategy == "pyramid":
         raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit",
                         remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
-    try:
-        staged = None if wide is None else request.planned(wide)
-    except PlanError:
-        if failure is None and whole is None:
-            raise
-        staged = None
-    if staged is None or whole is None:
-        if staged is not None or whole is not None:
-            return staged or whole  # type: ignore[return-value]
+    if wide is not None:
+        try:
+            found.append(request.planned(wide))
+        except PlanError as error:
+            failure = failure or error
+    if not found:
         assert failure is not None
         raise failure
-    return min(whole, staged, key=lambda found: found.flops)
+    return min(found, key=lambda one: one.flops)
 
 
 def _check_region(asked: Mapping[str, int], bound: Bound, stages: list[Stage]) -> None:

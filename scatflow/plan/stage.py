@@ -122,11 +122,6 @@ def output_box(kernel: Kernel, port: Port, box: Box) -> dict[str, tuple[int, int
     return found
 
 
-def reduces(step: Step) -> bool:
-    """Tell whether a step ends its stage with partial states."""
-    return isinstance(step.kernel.operator, Reduce)
-
-
 def input_box(kernel: Kernel, port: Port, box: Box) -> dict[str, tuple[int, int]]:
     """Return the part of an input that a box needs, halos aside; dims that are not named are whole."""
     if isinstance(kernel.operator, Select):  # as long as what it reads; of several ranges the place does not matter here

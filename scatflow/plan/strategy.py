@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scatflow.contract import Extended, Reduce, Ref
+from scatflow.contract import Reduce, Ref
 from scatflow.errors import PlanError
 from scatflow.graph.bind import Call
 from scatflow.graph.halo import Halo
@@ -141,7 +141,7 @@ def _in_parts(work: Work, limits: Limits, asked: Mapping[str, int], split: Mappi
     regions = choose_parts(where, free, grid, work.chunks(free), projected, limits.per_part, asked,
                            surroundings(target, halos[work.target]) if work.target in halos else {}, work.target, work.growing())  # fmt: skip
     box = regions.box(0)
-    said = [described(work.calls[node], limits.tol, box) for node in halos if isinstance(work.calls[node].operator, Extended)]
+    said = [described(work.calls[node], limits.tol, box) for node in halos]
     why = f"{'; '.join(said)}; split over {', '.join(free)}" + _ending(work)
     if work.target in halos:  # nodes before it have boxes of many lengths
         lengths = tuple((dim, step) for dim, step in regions.steps if dim in split[work.target])

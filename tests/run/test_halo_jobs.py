@@ -92,6 +92,21 @@ def test_absence_and_gaps_are_those_of_the_whole(
     assert np.isfinite(whole).any()
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_absence_passes_through_chains_and_round_the_ends(toys: None, tmp_path: Path, rng: np.random.Generator, rule: str) -> None:
+    """A window behind a window asks for more of the first; a halo longer than the margin goes on where the other end begins."""
+    values = rng.standard_normal((3, 90))
+    values[0, :7], values[1, 84:], values[2, :30] = (np.nan,) * 3
+    stored(tmp_path / "in.zarr", values, (2, 20))
+    first = ("toy_smooth", {"dims": ["x"], "radius": 3, "boundary": rule})
+    one = job(tmp_path / "in.zarr", first, ("toy_smooth", {"dims": ["x"], "radius": 5, "stride": 2, "boundary": rule}))
+    parts, whole = both(one, tmp_path / "out.zarr", region={"x": 16}, strategy="halo")
+    np.testing.assert_allclose(parts, whole, atol=1e-13)
+    far = job(tmp_path / "in.zarr", ("toy_far", {"dims": ["x"], "radius": 9, "boundary": rule}))
+    parts, whole = both(far, tmp_path / "far.zarr", region={"x": 20}, strategy="halo")
+    np.testing.assert_allclose(parts, whole, atol=1e-13)
+
+
 def test_gaps_in_two_dims_reach_as_far_as_declared(toys: None, tmp_path: Path, rng: np.random.Generator) -> None:
     values = rng.standard_normal((40, 40))
     values[11:13, 20], values[39, 0] = np.nan, np.nan
@@ -154,7 +169,7 @@ def test_stages_are_the_operator(toys: None, tmp_path: Path, rng: np.random.Gene
         ("toy_smooth", {"dims": ["x"], "radius": 1}),
     )
     plan = one.plan(strategy="pyramid", region={"x": 16})
-    assert [stage.graph.target.node for stage in plan.stages] == ["s0/0", "s1"] and len(plan.stages[0].regions) == 12
+    assert [stage.graph.target.node for stage in plan.stages] == ["s0.0", "s1"] and len(plan.stages[0].regions) == 12
     assert plan.hash == Pipeline(one.document).plan(strategy="pyramid", region={"x": 16}).hash != one.plan().hash
     found, whole = both(one, tmp_path / "out.zarr", strategy="pyramid", region={"x": 16})
     np.testing.assert_allclose(found, whole, atol=1e-13)
@@ -187,7 +202,7 @@ def test_what_cannot_be_cut_is_refused(toys: None, tmp_path: Path) -> None:
         job(tmp_path / "in.zarr", ("toy_smooth", {"dims": ["x"], "nan": "mask"})).plan(strategy="halo")
     smooth = job(tmp_path / "in.zarr", ("toy_smooth", {"dims": ["x"]}))
     with pytest.raises(ParameterError, match=r"strategy: unknown.*Did you mean 'halo'"):
-        smooth.plan(strategy="hallo")  # type: ignore[arg-type]
+        smooth.plan(strategy="hallo")  # type: ignore[arg-type]  # the mistake that is tested
     for tol in (0.0, 1.0, -1e-4):
         with pytest.raises(ParameterError, match="tol"):
             smooth.plan(tol=tol)

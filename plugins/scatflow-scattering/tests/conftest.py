@@ -39,6 +39,14 @@ class Bench:
         out = operator.apply(block.xp, block.data, at=block.at, **block.constants)
         return self._trim(operator, out, block.at)
 
+    def holds(self, operator: Any, data: np.ndarray, expected: np.ndarray) -> None:
+        """Assert that the kernel gives an untrimmed result: to 1e-10 of its largest value in double precision, 1e-5 in single."""
+        for dtype, tolerance in ((np.float64, 1e-10), (np.float32, 1e-5)):
+            block = self.block(operator, data.astype(dtype))
+            got = operator.apply(block.xp, block.data, at=block.at, **block.constants)
+            assert got.shape == expected.shape and got.dtype == dtype
+            np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
     @staticmethod
     def _place(operator: Any, sizes: tuple[int, ...], periodic: bool) -> Place:
         size = dict(zip(operator.signature.bind(len(sizes)), sizes, strict=True))

@@ -286,3 +286,20 @@ def test_a_declared_period_is_the_boundary() -> None:
     part = sf.ops.scattering(x[:, :160], **KEYWORDS)
     assert part.attrs["boundary"] == "reflect"
     assert sf.ops.scattering(x, **KEYWORDS, boundary="zero").attrs["boundary"] == "zero"
+
+
+def test_a_gap_reaches_round_a_periodic_axis(rng: np.random.Generator) -> None:
+    """Filters of a periodic signal see both ends at once: results at one end are NaN where a gap at the other is in reach."""
+    x = rng.standard_normal(512)
+    x[500] = np.nan
+    found = sf.ops.scattering(xr.DataArray(x, dims="x"), J=3, boundary="periodic", sampling={"x": "index"}, stride=1, order=1)
+    reach = 48  # 5.9 * 2^3 at 1e-4 by the table of order 1 with one band per octave, rounded
+    lost = np.isnan(found.transpose(..., "x").values[0])
+    spoiled = np.flatnonzero(lost)
+    assert spoiled.max() == 511 and lost[0] and not lost[reach + 12 : 440].any()
+    moved = sf.ops.scattering(
+        xr.DataArray(np.roll(x, -256), dims="x"), J=3, boundary="periodic", sampling={"x": "index"}, stride=1, order=1
+    )
+    np.testing.assert_array_equal(
+        np.isnan(np.roll(moved.transpose(..., "x").values, 256, axis=-1)), np.isnan(found.transpose(..., "x").values)
+    )

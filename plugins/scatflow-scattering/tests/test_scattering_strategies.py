@@ -11,7 +11,8 @@ import xarray as xr
 
 import scatflow as sf
 from scatflow.errors import JobError, PlanError
-from scatflow_scattering.levels import Gaussian, levels
+from scatflow_scattering.schedule import levels
+from scatflow_scattering.sharpening import Gaussian
 from scatflow_wavelet import Bank, Morlet
 
 RULES = ("reflect", "symmetric", "periodic", "zero")
@@ -72,6 +73,21 @@ def test_what_levels_serve(tmp_path: Path, rng: np.random.Generator, arguments: 
     path = stored(tmp_path / "in.zarr", field(rng, 200, 256), ("y", "x"), (200, 256))
     error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "pyramid"}, **{"J": 6, "L": 4, **arguments})
     assert error <= 1e-7
+
+
+@pytest.mark.parametrize("region", [None, {"time": 4096}])
+def test_absence_is_a_gap_between_levels(tmp_path: Path, rng: np.random.Generator, region: dict[str, int] | None) -> None:
+    """Series that begin late, end early, or have a hole: octave by octave nothing is finite that is not in the whole, and close."""
+    values = rng.standard_normal((3, 20_011))
+    values[0, :9000], values[1, -200:], values[2, 7000:7003] = (np.nan,) * 3
+    pipeline = job(stored(tmp_path / "in.zarr", values, ("c", "time"), (1, 512)), J=8, dims=["time"])
+    whole = pipeline.run(tmp_path / "whole.zarr", strategy="batch").scattering.values
+    found = pipeline.run(tmp_path / "out.zarr", strategy="pyramid", region=region).scattering.values
+    finite = np.isfinite(found)
+    assert np.isfinite(whole)[finite].all() and finite.sum() > 0.6 * np.isfinite(whole).sum()
+    assert np.abs(found - whole)[finite].max() <= 1e-3 * np.nanmax(np.abs(whole))
+    halo = pipeline.run(tmp_path / "halo.zarr", strategy="halo", region={"time": 4096}).scattering.values
+    np.testing.assert_allclose(halo, whole, rtol=0, atol=1e-7 * np.nanmax(np.abs(whole)))
 
 
 def test_a_scale_as_long_as_the_domain(tmp_path: Path, rng: np.random.Generator) -> None:

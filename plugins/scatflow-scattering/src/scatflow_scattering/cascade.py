@@ -5,125 +5,20 @@ The signal is extended once, to the grid that the whole transform would have, an
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scatflow.contract import Boundary, Extension, Index, Pointwise, Ref, Select, Window, Wire, operator, param, wire
-from scatflow.spec import ArraySpec, Cost, Place
-from scatflow_scattering.averages import low_passes
+from scatflow.contract import Ref, Wire, wire
+from scatflow.spec import ArraySpec, Place
+from scatflow_scattering.between import ScatteringCrop, ScatteringExtension, ScatteringPaths, ScatteringWindow
 from scatflow_scattering.level import ScatteringLevel
-from scatflow_scattering.levels import OCTAVES, Level, Sharpened, levels
+from scatflow_scattering.schedule import OCTAVES, Level, levels
 from scatflow_scattering.tree import Path
 from scatflow_wavelet.morlet import Morlet
-from scatflow_wavelet.parameters import FilterBank
-from scatflow_wavelet.smoothing import averaged
-from scatflow_wavelet.spectrum import half_spectrum
 
 if TYPE_CHECKING:
     from scatflow_scattering.scattering import Scattering
-
-Array = Any
-
-
-@operator("scattering_extension", version=1, signature="()->()", dtypes="f")
-class ScatteringExtension(Select):
-    """The signal on the periodic grid of a transform, beyond its ends by the boundary rules."""
-
-    spans: dict[str, tuple[int, int]] = param(doc="First position and one past the last, per dim.")
-    rules: dict[str, Boundary] = param(doc="Boundary rule per dim.")
-
-    def indexers(self, *specs: ArraySpec) -> Mapping[str, Index]:
-        """Return the extensions."""
-        return {dim: Extension(*span, self.rules[dim]) for dim, span in self.spans.items()}
-
-
-@operator("scattering_crop", version=1, signature="()->()", dtypes="f")
-class ScatteringCrop(Select):
-    """Results inside the signal, of those on its periodic grid."""
-
-    samples: dict[str, tuple[int, int, int]] = param(doc="First, one past the last, and step, per dim.")
-
-    def indexers(self, *specs: ArraySpec) -> Mapping[str, Index]:
-        """Return the slices."""
-        return {dim: slice(*parts) for dim, parts in self.samples.items()}
-
-
-@operator("scattering_window", version=1, signature="(z?,y?,x)->(z?,y?,x)", linear=True, boundaries=("periodic",))
-class ScatteringWindow(FilterBank, Window):
-    """The last low-pass of averages that a Gaussian has smoothed and sampled."""
-
-    exponent: int = param(doc="They lie on multiples of 2^exponent.", ge=0)
-    blur: float = param(doc="Standard deviation of the Gaussian in samples of the signal.", gt=0)
-    T: float | None = param(None, "Averaging scale in samples of the signal, default 2^J.")
-
-    def averaging(self) -> float | None:
-        """Return T, or None for 2^J."""
-        return self.T
-
-    def output(self, *specs: ArraySpec) -> ArraySpec:
-        """Declare averages on multiples of 2^J."""
-        (spec,) = specs
-        for dim in self.core(spec):
-            spec = spec.strided(dim, self._step)
-        return spec
-
-    @property
-    def _step(self) -> int:
-        return int(2 ** (self.J - self.exponent))
-
-    def align(self) -> Mapping[str, int]:
-        """Return where blocks start: on the grid of the result."""
-        return dict.fromkeys(self.signature.roles, self._step)
-
-    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
-        """Return none: the averages are periodic."""
-        return dict.fromkeys(at.size, (0, 0))
-
-    def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
-        """Return the reach of the low-pass in samples of the averages."""
-        ndim = len(self.dims or self.signature.roles)
-        reach = math.ceil(self.family().reach(self.bank(ndim).layout, 0, tol) / 2**self.exponent)
-        return dict.fromkeys(self.signature.roles[-ndim:], (reach, reach))
-
-    def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
-        """Build the low-pass for one block shape."""
-        low = Sharpened(self.bank(len(block.shape)), self.blur)
-        return {"low": low_passes(low, (0,), block.shape, 2**self.J, xp, block.dtype, device, base=self.exponent)[0]}
-
-    def apply(self, xp: Any, *blocks: Array, **prepared: Any) -> Array:
-        """Average one block."""
-        (block,), low = blocks, prepared["low"]
-        return averaged(xp, block, lambda: half_spectrum(xp, block, len(low.target)), low)
-
-    def cost(self, *specs: ArraySpec) -> Cost:
-        """Declare flops of a transform, and bytes of it."""
-        size = math.prod(specs[0].shape)
-        return Cost(5.0 * size * math.log2(max(2, size)), 4 * specs[0].nbytes)
-
-
-@operator("scattering_paths", version=1, signature="(),()->()")
-class ScatteringPaths(Pointwise):
-    """Paths of several arrays, on the last dims of each, put together in the order of a transform."""
-
-    axes: tuple[int, ...] = param(doc="How many of the last dims of every input count paths.")
-    order: tuple[int, ...] = param(doc="For every path of the result, its place among those of the inputs.")
-    dim: str = param("path", "Dim of the result.")
-
-    def arity(self) -> int:
-        """Return how many arrays are put together."""
-        return len(self.axes)
-
-    def output(self, *specs: ArraySpec) -> ArraySpec:
-        """Declare the dims that the inputs share, and that of the paths."""
-        first = specs[0].without(*specs[0].dims[len(specs[0].dims) - self.axes[0] :])
-        return first.with_dim(self.dim, len(self.order))
-
-    def apply(self, xp: Any, *blocks: Array) -> Array:
-        """Put one region together."""
-        flat = [xp.reshape(block, (*block.shape[: block.ndim - n], -1)) for block, n in zip(blocks, self.axes, strict=True)]
-        return xp.take(xp.concat(flat, axis=-1), xp.asarray(self.order, device=blocks[0].device), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -176,7 +71,14 @@ def cascade(transform: Scattering, ref: Ref, spec: ArraySpec, at: Place) -> Wire
 def _can_be_cut(transform: Scattering, spec: ArraySpec) -> bool:
     """Tell whether levels have the numbers of the transform: planes without gaps, Gaussian low-passes, increasing octaves."""
     ndim = len(transform.dims or ())
-    plain = transform.paths is None and transform.tree == "increasing" and transform.normalize is None and transform.T != "global"
+    free = not any(dim == "part" or dim.startswith("planes") for dim in spec.dims)  # names of dims between levels
+    plain = (
+        free
+        and transform.paths is None
+        and transform.tree == "increasing"
+        and transform.normalize is None
+        and transform.T != "global"
+    )
     whole = (
         transform.T != 0
         and transform.conventions().grid == 2**transform.J
@@ -232,6 +134,3 @@ def _inside(transform: Scattering, spec: ArraySpec, spans: Mapping[str, tuple[in
         first, count = -start // grid, -(-spec.sizes[dim] // step)
         found[dim] = (first, first + (count - 1) * (step // grid) + 1, step // grid)
     return found
-
-
-__all__ = ["cascade"]

@@ -15,8 +15,9 @@ from scatflow.contract import Window, operator, param
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_scattering.averages import Named, low_passes
 from scatflow_scattering.budget import tree_cost
-from scatflow_scattering.levels import Gaussian, Level, Sharpened
 from scatflow_scattering.parameters import TreeParameters
+from scatflow_scattering.schedule import Level
+from scatflow_scattering.sharpening import Gaussian, Sharpened
 from scatflow_scattering.transform import scatter_all
 from scatflow_scattering.tree import Path, Tree
 from scatflow_scattering.walk import filters
@@ -89,6 +90,10 @@ class ScatteringLevel(TreeParameters, Window):
     def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
         """Return none: the signal is periodic, and as long as a multiple of the coarsest grid."""
         return dict.fromkeys(at.size, (0, 0))
+
+    def has_absence(self) -> bool:
+        """Return False: on the periodic grid nothing is the end of the signal."""
+        return False
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the level's filters, in samples of the planes."""
@@ -176,6 +181,3 @@ def _tree(operator: ScatteringLevel, ndim: int) -> Tree:
 def _follows(banks: tuple[Bank, ...], path: Path, order: int, octave: int, level: Level) -> bool:
     last = banks[order - 1].bands[path[-1]].j if path else level.low - 1
     return last < octave and (octave < level.high or level.last)
-
-
-__all__ = ["ScatteringLevel"]
