@@ -12,18 +12,16 @@ from scatflow.contract.operator import (
     Core,
     Dims,
     Extended,
-    Extension,
-    Index,
     Operator,
     Pointwise,
     Program,
     Reduce,
-    Select,
     Whole,
     Window,
     operator,
 )
 from scatflow.contract.reference import Reference
+from scatflow.contract.select import Extension, Index, Select
 from scatflow.contract.signature import Signature
 from scatflow.contract.source import FilterFamily, Filters, Source, family, source
 from scatflow.contract.wiring import Ref, Wire, wire

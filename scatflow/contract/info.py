@@ -12,7 +12,8 @@ from pydantic_core import to_json
 
 from scatflow.api import API
 from scatflow.contract.declared import Declared, canonical_json
-from scatflow.contract.operator import Composite, Extended, Operator, Pointwise, Program, Reduce, Select, Whole, Window
+from scatflow.contract.operator import Composite, Extended, Operator, Pointwise, Program, Reduce, Whole, Window
+from scatflow.contract.select import Select
 from scatflow.contract.source import FilterFamily, Source
 from scatflow.errors import ParameterError
 

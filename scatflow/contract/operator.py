@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator
@@ -194,7 +193,7 @@ class Pointwise(Operator):
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
         """Compute one block."""
-        raise _missing(self, "apply(self, xp, *blocks)")
+        raise missing(self, "apply(self, xp, *blocks)")
 
 
 class Core(Operator):
@@ -207,29 +206,6 @@ class Core(Operator):
     )
 
 
-@dataclass(frozen=True)
-class Extension:
-    """Positions ``start`` to ``stop`` of an axis that goes on beyond its ends by a boundary rule."""
-
-    start: int
-    stop: int
-    rule: Boundary
-
-
-Index = int | slice | tuple[int, ...] | Extension
-
-
-class Select(Operator):
-    """Takes samples by position along dims: no kernel, so a region reads only what it needs.
-
-    Labels are turned into positions by :meth:`resolve`, at graph time.
-    """
-
-    def indexers(self, *specs: ArraySpec) -> Mapping[str, Index]:
-        """Return dim -> position (drops the dim), slice with positive step, positions, or an extension; after ``resolve``."""
-        raise _missing(self, "indexers(self, *specs)")
-
-
 class Whole(Core):
     """Core axes arrive unsplit: ``apply(xp, *blocks)``; every other axis is batch."""
 
@@ -239,7 +215,7 @@ class Whole(Core):
 
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
         """Compute one block with whole core axes; several results come as a mapping."""
-        raise _missing(self, "apply(self, xp, *blocks)")
+        raise missing(self, "apply(self, xp, *blocks)")
 
 
 class Extended(Core):
@@ -261,7 +237,7 @@ class Extended(Core):
         Beyond it nothing may change a result by more than ``tol`` times the root mean square of the results. It grows as
         ``tol`` falls; of an operator without a finite reach it raises ChunkError.
         """
-        raise _missing(self, "depth(self, tol) -> {role: (before, after)}")
+        raise missing(self, "depth(self, tol) -> {role: (before, after)}")
 
     def causal(self) -> bool:
         """Tell whether no result depends on later samples; the engine then fills and extends from the past alone."""
@@ -324,7 +300,7 @@ class Window(Extended):
 
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
         """Compute one extended block."""
-        raise _missing(self, "apply(self, xp, *blocks)")
+        raise missing(self, "apply(self, xp, *blocks)")
 
     def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | None:
         """Wire the same result from operators of shorter reach, whose results are stored in between; default none.
@@ -352,7 +328,7 @@ class Reduce(Core):
 
     def chunk(self, xp: Any, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the partial state of one block."""
-        raise _missing(self, "chunk(self, xp, *blocks) -> tuple of arrays")
+        raise missing(self, "chunk(self, xp, *blocks) -> tuple of arrays")
 
     def combine(self, xp: Any, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
         """Merge two states, ``a`` before ``b`` in index order; default element-wise sum."""
@@ -375,7 +351,7 @@ class Composite(Operator):
 
     def expand(self, *refs: Any) -> Any:
         """Wire operators with :func:`scatflow.contract.wire` and return the result."""
-        raise _missing(self, "expand(self, *refs)")
+        raise missing(self, "expand(self, *refs)")
 
 
 class Program(Operator):
@@ -385,7 +361,7 @@ class Program(Operator):
 
     def run(self, ctx: Any, *inputs: Any) -> Any:
         """Drive other operators to a result, checkpointing through ``ctx``."""
-        raise _missing(self, "run(self, ctx, *inputs)")
+        raise missing(self, "run(self, ctx, *inputs)")
 
 
 def _copies(specs: Sequence[ArraySpec], count: int) -> Cost:
@@ -401,7 +377,7 @@ def _widest(dtypes: Iterable[str]) -> str:
     return str(np.result_type(*dtypes))
 
 
-def _missing(operator: Operator, method: str) -> NotImplementedError:
+def missing(operator: Operator, method: str) -> NotImplementedError:
     """Return the error for what the author of a kind has to write."""
-    kind = next(base.__name__ for base in type(operator).__mro__ if base.__module__ == __name__)
+    kind = next(base.__name__ for base in type(operator).__mro__ if base.__module__.startswith("scatflow.contract."))
     return NotImplementedError(f"operator {operator.name!r} is a {kind} and needs the method {method}")
