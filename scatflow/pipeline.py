@@ -204,9 +204,9 @@ class Pipeline:
             FFT provider; default the configured one. Part of the plan's hash.
         device : {"cpu", "gpu", "auto"}
             Where kernels run; ``auto`` takes a GPU where every worker has one.
-        strategy : {"batch", "halo", "pyramid"}, optional
-            Core dims whole in every task, in parts with a halo, or octave by octave in stages of short reach; default whole where
-            that fits memory, else what takes fewer operations.
+        strategy : {"batch", "halo", "pyramid", "pencil"}, optional
+            Core dims whole in every task, in parts with a halo, octave by octave in stages of short reach, or one whole at a
+            time; default whole where that fits memory, else parts or octaves, whichever takes fewer operations.
         tol : float, optional
             Tolerance of halos, relative to the root mean square of the results; default 3e-5 in single and 3e-7 in double
             precision. Part of the plan's hash where it counts.

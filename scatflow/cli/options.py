@@ -16,7 +16,7 @@ DEVICE = click.option(
     "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="cpu", show_default=True, help="Where kernels run."
 )  # fmt: skip
 STRATEGY = click.option(
-    "--strategy", type=click.Choice(["batch", "halo", "pyramid"]), help="Core dims whole in every task, in parts with a halo, or octave by octave; default whole where that fits."
+    "--strategy", type=click.Choice(["batch", "halo", "pyramid", "pencil"]), help="Core dims whole in every task, in parts with a halo, octave by octave, or one whole at a time; default one of the first three, whole where that fits."
 )  # fmt: skip
 TOL = click.option("--tol", type=float, help="Tolerance of halos; default 3e-5 in single and 3e-7 in double precision.")
 ALLOW_DRIFT = click.option(

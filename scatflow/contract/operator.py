@@ -310,6 +310,20 @@ class Window(Extended):
         """
         return None
 
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | Mapping[str, Wire]:
+        """Wire the same result, or results by name, from operators that need one core axis whole at a time.
+
+        Arguments and what results must be as for :meth:`stages`. What one such operator makes is stored where the next one
+        needs another axis whole, so that any field fits of which a line along each axis does.
+
+        Raises
+        ------
+        ChunkError
+            The operator cannot be computed so, with the reason; by default it declares nothing.
+        """
+        raise ChunkError(f"operator {self.name}", "it declares no way to be computed one core axis at a time (no method pencils)",
+                         code="PencilsUnfit")  # fmt: skip
+
 
 class Reduce(Core):
     """Associative reduction: ``chunk`` each block, ``combine`` in index order, ``finalize`` once.

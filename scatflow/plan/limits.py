@@ -9,9 +9,10 @@ from typing import Literal
 from scatflow.errors import ParameterError, near
 from scatflow.plan.table import RESERVED_BYTES
 
-Strategy = Literal["batch", "halo", "pyramid"]
-#: How core dims may be treated: whole in every task, in parts with a halo, or octave by octave in stages of short reach.
-STRATEGIES: tuple[Strategy, ...] = ("batch", "halo", "pyramid")
+Strategy = Literal["batch", "halo", "pyramid", "pencil"]
+#: How core dims may be treated: whole in every task, in parts with a halo, octave by octave in stages of short reach, or one
+#: whole at a time. The plan never takes the last of its own accord.
+STRATEGIES: tuple[Strategy, ...] = ("batch", "halo", "pyramid", "pencil")
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,21 @@ from typing import Any
 from scatflow.api import revision_of
 from scatflow.arrays import signature
 from scatflow.contract import Ref, Source, digest
-from scatflow.errors import ParameterError, PlanError, near
+from scatflow.errors import ParameterError, PlanError, ScatflowError, near
 from scatflow.graph.bind import Call
 from scatflow.graph.model import Graph
 from scatflow.graph.sweep import Slab, Sweep, arrange
 from scatflow.graph.validate import Bound
 from scatflow.plan import table
-from scatflow.plan.expansion import Expanded, Origins, expanded
+from scatflow.plan.expansion import Expanded, Origins, expanded, in_pencils
 from scatflow.plan.limits import Limits, Strategy
 from scatflow.plan.memory import Projection
+from scatflow.plan.pencil import lay_out_pencils, provisional, settled
 from scatflow.plan.rates import Hours, Rates
-from scatflow.plan.regions import Regions, inner_chunks
+from scatflow.plan.regions import Regions, chunked, inner_chunks
 from scatflow.plan.split import Cut, cut
 from scatflow.plan.stage import Box, StageGraph, Step, output_box
-from scatflow.plan.strategy import Work, lay_out
+from scatflow.plan.strategy import Layout, Work, lay_out
 from scatflow.spec import ArraySpec
 
 #: Version of the plan's JSON and of everything a ledger is keyed by.
@@ -124,7 +125,7 @@ class Plan:
     def strategy(self) -> Strategy | None:
         """How core dims are treated where they are not whole; the same strategy makes the same plan again."""
         if self.origins:
-            return "pyramid"
+            return "pencil" if self.limits.strategy == "pencil" else "pyramid"
         return "halo" if any(step.halo is not None for stage in self.stages for step in stage.graph.steps) else None
 
     @property
@@ -207,10 +208,12 @@ class _Request:
         limits = self.limits if wide is None else replace(self.limits, strategy=None)
         stages: list[Stage] = []
         stored: dict[Ref, Target] = {}
+        pencils = wide is not None and wide.pencils
         for number, part in enumerate(cut(bound, ends)):
-            stage = _stage(bound, part, number, limits, stored)
-            stages.append(stage)
-            stored |= {target.ref: target for target in stage.targets}
+            stage = _stage(bound, part, number, limits, stored, lay_out_pencils if pencils else lay_out)
+            stages.append(provisional(stage) if pencils else stage)
+            stored |= {target.ref: target for target in stages[-1].targets}
+        stages = settled(stages) if pencils else stages
         _check_region(limits.region, bound, stages)
         found = _separated(stages) if self.sweep is None else _swept(stages, arrange(self.sweep, self.bound))
         origins = {} if wide is None else wide.origins
@@ -218,6 +221,30 @@ class _Request:
 
 
 def _chosen(request: _Request) -> Plan:
+    """Return the plan that is asked for; where none serves, say whether one axis at a time would."""
+    if request.limits.strategy == "pencil":
+        return request.planned(in_pencils(request.bound))
+    try:
+        return _least(request)
+    except PlanError as error:
+        raise (_advised(error, request) if error.code in ("TaskTooLarge", "StrategyUnfit") else error) from None
+
+
+def _advised(error: PlanError, request: _Request) -> PlanError:
+    """Return an error that names the strategy "pencil" as a remedy, where it has a plan for the same limits."""
+    try:
+        other = replace(request, limits=replace(request.limits, strategy="pencil", region={}, steps=()))
+        found = other.planned(in_pencils(request.bound))
+    except ScatflowError:  # it cannot serve either, for whatever reason
+        return error
+    written = sum(target.spec.nbytes for stage in found.stages for target in stage.targets if not target.result)
+    text = (f'strategy="pencil" has one core axis whole at a time: tasks of at most {found.max_projected_memory / 2**20:.0f} MiB, '
+            f"{written / 2**30:.3g} GiB of work arrays.")  # fmt: skip
+    remedy = f"{error.remedy} {text}" if error.remedy else text
+    return PlanError(error.subject, error.rule, expected=error.expected, got=error.got, remedy=remedy, code=error.code)
+
+
+def _least(request: _Request) -> Plan:
     """Return the plan that the strategy asks for; else of those that fit memory the one with the least work, whole cores first."""
     limits = request.limits
     found: list[Plan] = []
@@ -299,31 +326,23 @@ def _fingerprints(bound: Bound) -> dict[str, str]:
     return {node.id: node.value.fingerprint() for node in sources if isinstance(node.value, Source)}
 
 
-def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping[Ref, Target]) -> Stage:
+def _stage(
+    bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping[Ref, Target], split: Callable[[Work, Limits, int], Layout]
+) -> Stage:
     graph = bound.graph
     calls = {node: bound.calls[node] for node in part.nodes if node in bound.calls}
     inputs = {node: graph.node(node).inputs for node in calls}
-    specs = {ref: _stored_spec(bound.specs[ref.node][ref.output], stored.get(ref)) for ref in part.reads}
+    specs = {ref: chunked(bound.specs[ref.node][ref.output], stored[ref].chunks if ref in stored else None) for ref in part.reads}
     specs |= {Ref(node, name): spec for node in calls for name, spec in calls[node].outputs.items()}
     sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
     arrays = {ref: (stored[ref].path, stored[ref].slab) for ref in part.reads if ref not in sources}
     work = Work(part.target, calls, inputs, specs, part.reads)
-    layout = lay_out(work, limits, number)
+    layout = split(work, limits, number)
     steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node], layout.halos.get(node)) for node in calls))
     finals = _finals(calls[part.target], layout.regions) if work.reduces else None
     targets = _targets(bound, part, calls, finals or layout.regions, number)
     kind = "reduce" if work.reduces else "map"
     return Stage(number, kind, steps, sources, arrays, targets, layout.regions, layout.projection, layout.why, finals)
-
-
-def _stored_spec(spec: ArraySpec, target: Target | None) -> ArraySpec:
-    """Return the spec of what a stage reads, with the chunks in which an earlier stage stored it."""
-    if target is None:
-        return spec
-    chunks = (
-        tuple(min(length, size - i) for i in range(0, size, length)) for size, length in zip(spec.shape, target.chunks, strict=True)
-    )
-    return replace(spec, chunks=tuple(chunks))
 
 
 def _finals(call: Call, regions: Regions) -> Regions:

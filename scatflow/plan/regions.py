@@ -172,6 +172,14 @@ def too_large(
     )  # fmt: skip
 
 
+def chunked(spec: ArraySpec, lengths: Sequence[int] | None) -> ArraySpec:
+    """Return the spec of what a stage reads, with the chunks in which an earlier one stored it, if it did."""
+    if lengths is None:
+        return spec
+    sizes = zip(spec.shape, lengths, strict=True)
+    return replace(spec, chunks=tuple(tuple(min(length, size - i) for i in range(0, size, length)) for size, length in sizes))
+
+
 def inner_chunks(spec: ArraySpec, regions: Regions) -> tuple[int, ...]:
     """Return the stored chunk shape: one region along free dims, other dims split until a chunk is at most 64 MiB."""
     steps = dict(regions.steps)

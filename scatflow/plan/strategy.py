@@ -118,7 +118,7 @@ def _whole(work: Work, limits: Limits, asked: Mapping[str, int]) -> Layout:
     regions = choose(where, free, work.chunks(free), projected, limits.per_task, asked, work.target, out_bytes, work.growing())
     core = list(dict.fromkeys(dim for call in work.calls.values() for dim in call.kernel.core))
     text = f"batch: core {', '.join(core)} whole" if core else "element by element"
-    why = f"{text}; split over {', '.join(free) or 'nothing'}" + _ending(work)
+    why = f"{text}; split over {', '.join(free) or 'nothing'}" + ending(work)
     return Layout(regions, projected(regions.box(0)), why)
 
 
@@ -142,14 +142,15 @@ def _in_parts(work: Work, limits: Limits, asked: Mapping[str, int], split: Mappi
                            surroundings(target, halos[work.target]) if work.target in halos else {}, work.target, work.growing())  # fmt: skip
     box = regions.box(0)
     said = [described(work.calls[node], limits.tol, box) for node in halos]
-    why = f"{'; '.join(said)}; split over {', '.join(free)}" + _ending(work)
+    why = f"{'; '.join(said)}; split over {', '.join(free)}" + ending(work)
     if work.target in halos:  # nodes before it have boxes of many lengths
         lengths = tuple((dim, step) for dim, step in regions.steps if dim in split[work.target])
         halos[work.target] = Halo(halos[work.target].tol, lengths)
     return Layout(regions, projected(box), why, halos)
 
 
-def _ending(work: Work) -> str:
+def ending(work: Work) -> str:
+    """Return what is said of a stage that ends with a reduction."""
     return "; partial states in a tree" if work.reduces else ""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from scatflow.arrays import complex_dtype
 from scatflow_wavelet.family import WaveletFamily
-from scatflow_wavelet.layout import Band, Grid, Layout, Multiplier, Real
+from scatflow_wavelet.layout import Band, Grid, Layout, Multiplier, Part, Real
 from scatflow_wavelet.littlewood_paley import bounds, littlewood_paley, mirrored
 
 
@@ -91,6 +91,36 @@ class Bank:
     def low_multiplier(self, grid: Grid) -> Multiplier:
         """Return the multiplier of the low-pass: float64 or complex128, shape ``grid.shape``, FFT order."""
         return self.gain * self.family.low(self.layout, grid)
+
+    def band_part(self, n: int, grid: Grid, part: Part, opposite: bool = False) -> Real:
+        """Return a part of the multiplier of band ``n``, or of the same band at the negative of every frequency.
+
+        Parameters
+        ----------
+        n : int
+            Number of the band.
+        grid : Grid
+            Where it is applied.
+        part : tuple of (int, int)
+            Range of frequency indices per core axis.
+        opposite : bool, optional
+            Of ``psi(-w)`` instead of ``psi(w)``.
+
+        Raises
+        ------
+        ChunkError
+            The family cannot evaluate parts.
+        """
+        half = len(self.bands) // 2 if self.full_circle else len(self.bands)
+        band = self.bands[n % half]
+        if opposite != (n >= half):
+            band = replace(_opposite(band, self.layout, 0), n=band.n)
+        gain = self.gain / math.sqrt(2) if self.full_circle else self.gain
+        return gain * self.family.band_part(self.layout, band, grid, part)
+
+    def low_part(self, grid: Grid, part: Part) -> Real:
+        """Return a part of the multiplier of the low-pass; see :meth:`band_part`."""
+        return self.gain * self.family.low_part(self.layout, grid, part)
 
     def low_along(self, axis: int, n: int, step: int) -> Multiplier | None:
         """Return the low-pass along one axis on a grid of n samples; the product over all axes is :meth:`low_multiplier`.

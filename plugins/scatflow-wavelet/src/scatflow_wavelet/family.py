@@ -15,7 +15,7 @@ import numpy as np
 
 from scatflow.contract import FilterFamily
 from scatflow.errors import ChunkError, ParameterError
-from scatflow_wavelet.layout import Band, Grid, Layout, Multiplier, Real
+from scatflow_wavelet.layout import Band, Grid, Layout, Multiplier, Part, Real
 from scatflow_wavelet.profile import Profile
 
 
@@ -28,6 +28,8 @@ class WaveletFamily(FilterFamily):
     dense: ClassVar[bool] = False
     #: The family fixes a whole transform, by :meth:`conventions`; operators that do not follow them refuse it.
     complete: ClassVar[bool] = False
+    #: Multipliers can be evaluated for a part of the frequencies, by :meth:`band_part` and :meth:`low_part`.
+    in_parts: ClassVar[bool] = False
 
     def check(self, layout: Layout, subject: str) -> None:
         """Raise ParameterError when the family has no such bank; ``subject`` names the operator."""
@@ -60,6 +62,25 @@ class WaveletFamily(FilterFamily):
     def low(self, layout: Layout, grid: Grid) -> Multiplier:
         """Return the multiplier of the low-pass on a grid: shape ``grid.shape``, unscaled."""
         raise NotImplementedError
+
+    def band_part(self, layout: Layout, band: Band, grid: Grid, part: Part) -> Real:
+        """Return a part of the multiplier of one band, without evaluating the rest; ``band`` may have the opposite wave vector.
+
+        Raises
+        ------
+        ChunkError
+            The family has no formula for parts; the default.
+        """
+        raise self.no_parts()
+
+    def low_part(self, layout: Layout, grid: Grid, part: Part) -> Real:
+        """Return a part of the multiplier of the low-pass; see :meth:`band_part`."""
+        raise self.no_parts()
+
+    def no_parts(self) -> ChunkError:
+        """Return the error of families without :meth:`band_part`."""
+        return ChunkError(f"filters {self.name!r}", "they have no formula for a part of the frequencies, as pencils need it", code="PartsMissing",
+                          remedy='Use filters="morlet" or "tight".')  # fmt: skip
 
     def low_along(self, layout: Layout, axis: int, n: int, step: int) -> Multiplier | None:
         """Return the low-pass along one axis of n samples, where the low-pass is the product of those of its axes.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +56,10 @@ class Grid:
         return tuple(2 * np.pi * a / (n * self.step) for n, a in zip(self.shape, aspect, strict=True))
 
 
+#: Ranges of frequency indices in FFT order, one per core axis in kernel order, each within the length of its axis.
+Part = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True)
 class Band:
     """One band-pass filter of a bank, its numbers in index space.
@@ -85,6 +91,30 @@ class Band:
     sigma: float
     theta: float = 0.0
     axis: tuple[float, ...] = ()
+
+
+def periods(part: Part, first: Sequence[int], last: Sequence[int], shape: tuple[int, ...]) -> Iterator[Part]:
+    """Yield the boxes of unbounded frequency indices that one part of a periodic grid stands for.
+
+    Parameters
+    ----------
+    part : tuple of (int, int)
+        Ranges of frequency indices on the grid.
+    first, last : sequence of int
+        Bounds of what is of interest, both included.
+    shape : tuple of int
+        Lengths of the periodic grid.
+
+    Examples
+    --------
+    >>> list(periods(((1, 3),), (-4,), (6,), (4,)))
+    [((-3, -1),), ((1, 3),), ((5, 7),)]
+    """
+    along = [
+        [(start + turn * n, stop + turn * n) for turn in range(-((stop - 1 - low) // n), (high - start) // n + 1)]
+        for (start, stop), low, high, n in zip(part, first, last, shape, strict=True)
+    ]
+    yield from itertools.product(*along)
 
 
 def wrap(values: NDArray[Any], first: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from scatflow.errors import ParameterError
 from scatflow_wavelet import icosahedron
 from scatflow_wavelet import reach as tables
 from scatflow_wavelet.family import WaveletFamily, direction, wave
-from scatflow_wavelet.layout import Band, Grid, Layout, Real, wrap
+from scatflow_wavelet.layout import Band, Grid, Layout, Part, Real, periods, wrap
 from scatflow_wavelet.references import DEEP_SCATTERING_SPECTRUM, SCATTERING_NETWORKS
 
 #: Gaussians are summed to this many standard deviations: exp(-9^2 / 2) = 2.6e-18 is below float64 resolution.
@@ -68,6 +69,8 @@ class Morlet(WaveletFamily):
     ((1, 64, 64), 1, 1)
     """
 
+    in_parts: ClassVar[bool] = True
+
     contractive: bool = param(False, "Divide all filters by sqrt(max A), so that the transform is contractive.")
 
     def check(self, layout: Layout, subject: str) -> None:
@@ -112,6 +115,21 @@ class Morlet(WaveletFamily):
         if layout.ndim == 1:
             out /= _l1_norm(band)
         return out
+
+    def band_part(self, layout: Layout, band: Band, grid: Grid, part: Part) -> Real:
+        """Return a part of the multiplier of one band on a grid."""
+        center, precision = _shape(layout, band)
+        spacing = grid.spacing(layout.aspect)
+        out = gaussian_part(spacing, grid.shape, center, precision, part)
+        out -= _kappa(layout.aspect, center, precision) * gaussian_part(spacing, grid.shape, 0 * center, precision, part)
+        if all(start == 0 < stop for start, stop in part):
+            out[(0,) * layout.ndim] = 0.0
+        return out
+
+    def low_part(self, layout: Layout, grid: Grid, part: Part) -> Real:
+        """Return a part of the multiplier of the low-pass on a grid."""
+        along = (self.low_along(layout, axis, n, grid.step)[slice(*part[axis])] for axis, n in enumerate(grid.shape))
+        return np.asarray(functools.reduce(np.multiply, np.ix_(*along)))
 
     def low(self, layout: Layout, grid: Grid) -> Real:
         """Return the multiplier of the low-pass on a grid; its value at 0 is 1 for step 1, so averages are means."""
@@ -206,9 +224,7 @@ def gaussian(spacing: tuple[float, ...], shape: tuple[int, ...], center: Real, p
     ndarray of float64, shape ``shape``, in FFT order
     """
     ndim = len(shape)
-    half = _DEVIATIONS * np.sqrt(np.diag(np.linalg.inv(precision)))
-    first = [math.ceil((c - h) / d) for c, h, d in zip(center, half, spacing, strict=True)]
-    last = [math.floor((c + h) / d) for c, h, d in zip(center, half, spacing, strict=True)]
+    first, last = _box(spacing, center, precision)
     offsets = [
         (d * np.arange(a, b + 1) - c).reshape([-1 if i == axis else 1 for i in range(ndim)])
         for axis, (a, b, c, d) in enumerate(zip(first, last, center, spacing, strict=True))
@@ -223,6 +239,34 @@ def gaussian(spacing: tuple[float, ...], shape: tuple[int, ...], center: Real, p
         out[low : low + stop - start] += wrap(values, (0, *first[1:]), (stop - start, *shape[1:]))
         start = stop
     return out
+
+
+def gaussian_part(spacing: tuple[float, ...], shape: tuple[int, ...], center: Real, precision: Real, part: Part) -> Real:
+    """Return a part of what :func:`gaussian` returns: ranges of frequency indices, one per axis."""
+    ndim, lengths = len(shape), [stop - start for start, stop in part]
+    first, last = _box(spacing, center, precision)
+    out = np.zeros(lengths)
+    for box in periods(part, first, last, shape):
+        inside = [(max(start, a), min(stop, b + 1)) for (start, stop), a, b in zip(box, first, last, strict=True)]
+        offsets = [
+            (d * np.arange(low, high) - c).reshape([-1 if i == axis else 1 for i in range(ndim)])
+            for axis, ((low, high), c, d) in enumerate(zip(inside, center, spacing, strict=True))
+        ]
+        where = [low - start for (low, _), (start, _) in zip(inside, box, strict=True)]
+        rows = max(1, _BLOCK // max(1, math.prod(axis.size for axis in offsets[1:])))
+        rest = tuple(slice(w, w + axis.size) for w, axis in zip(where[1:], offsets[1:], strict=True))
+        for i in range(0, offsets[0].shape[0], rows):
+            values = _exponential([offsets[0][i : i + rows], *offsets[1:]], precision)
+            out[(slice(where[0] + i, where[0] + i + values.shape[0]), *rest)] += values
+    return out
+
+
+def _box(spacing: tuple[float, ...], center: Real, precision: Real) -> tuple[list[int], list[int]]:
+    """Return the first and the last frequency index per axis between which a Gaussian is not negligible."""
+    half = _DEVIATIONS * np.sqrt(np.diag(np.linalg.inv(precision)))
+    first = [math.ceil((c - h) / d) for c, h, d in zip(center, half, spacing, strict=True)]
+    last = [math.floor((c + h) / d) for c, h, d in zip(center, half, spacing, strict=True)]
+    return first, last
 
 
 def _exponential(offsets: list[Real], precision: Real) -> Real:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
 from scatflow.contract import family
 from scatflow.errors import ParameterError
 from scatflow_wavelet.family import WaveletFamily, check_dims
-from scatflow_wavelet.layout import Band, Grid, Layout, Real, wrap
+from scatflow_wavelet.layout import Band, Grid, Layout, Part, Real, periods, wrap
 from scatflow_wavelet.references import PARAMETRIC_TEXTURE_MODEL
 
 #: Top center frequency in one dim, rad/sample.
@@ -41,6 +44,8 @@ class Tight(WaveletFamily):
     True
     """
 
+    in_parts: ClassVar[bool] = True
+
     def check(self, layout: Layout, subject: str) -> None:
         """Raise ParameterError for more than two dims, no voice, or a single orientation."""
         check_dims(layout, subject)
@@ -59,8 +64,8 @@ class Tight(WaveletFamily):
 
     def band(self, layout: Layout, band: Band, grid: Grid) -> Real:
         """Return the multiplier of one band on a grid."""
-        if band.n >= layout.voices or (layout.ndim == 1 and band.n):
-            limit = band.xi * 2.0 ** (1 / layout.voices if layout.ndim == 1 else 1)
+        limit = _band_limit(layout, band)
+        if limit is not None:
             return _on_support(layout, grid, limit, lambda omega: _psi(layout, band, omega))
         # The finest bands stay open towards the Nyquist frequency: they are defined on the array's own grid, and
         # a coarser grid sees the sum of the periods of that.
@@ -73,6 +78,22 @@ class Tight(WaveletFamily):
         if layout.J == 0:
             return np.ones(grid.shape)  # no band takes anything away
         return _on_support(layout, grid, _low_limit(layout), lambda omega: _phi(layout, _radius(omega)))
+
+    def band_part(self, layout: Layout, band: Band, grid: Grid, part: Part) -> Real:
+        """Return a part of the multiplier of one band on a grid."""
+        limit = _band_limit(layout, band)
+        if limit is not None:
+            return _part_on_support(layout, grid, limit, lambda omega: _psi(layout, band, omega), part)
+        fine = tuple(n * grid.step for n in grid.shape)
+        boxes = periods(part, (0,) * len(fine), tuple(n - 1 for n in fine), grid.shape)
+        found = [_part_on_square(layout, fine, lambda omega: _psi(layout, band, omega), box) for box in boxes]
+        return np.asarray(functools.reduce(np.add, found))
+
+    def low_part(self, layout: Layout, grid: Grid, part: Part) -> Real:
+        """Return a part of the multiplier of the low-pass on a grid."""
+        if layout.J == 0:
+            return np.ones([stop - start for start, stop in part])
+        return _part_on_support(layout, grid, _low_limit(layout), lambda omega: _phi(layout, _radius(omega)), part)
 
     def profile(self, layout: Layout, distance: Real) -> Real:
         """Return the modulus of the low-pass along one axis, integrated over the other."""
@@ -89,6 +110,13 @@ def _band(n: int, voices: int, center: float, voice: float, theta: float = 0.0) 
     """Return a band whose log-cosine is ``voice`` octaves wide on either side."""
     sigma = 0.5 * center * (2.0 ** (_HALF * voice) - 2.0 ** (-_HALF * voice))
     return Band(n, n // voices, n % voices, center, sigma, theta)
+
+
+def _band_limit(layout: Layout, band: Band) -> float | None:
+    """Return the frequency from which a band is zero; None for the finest ones, which stay open towards the Nyquist frequency."""
+    if band.n < (1 if layout.ndim == 1 else layout.voices):
+        return None
+    return float(abs(band.xi) * 2.0 ** (1 / layout.voices if layout.ndim == 1 else 1))
 
 
 def _low_limit(layout: Layout) -> float:
@@ -156,3 +184,27 @@ def _on_square(layout: Layout, shape: tuple[int, ...], formula: Callable[[list[R
             squares = np.concatenate([0.5 * (head + tail), inner], axis)
         squares = np.roll(squares, -(n // 2), axis)
     return np.asarray(np.sqrt(squares))
+
+
+def _part_on_support(layout: Layout, grid: Grid, limit: float, formula: Callable[[list[Real]], Real], part: Part) -> Real:
+    """Return a part of what :func:`_on_support` returns."""
+    spacing = grid.spacing(layout.aspect)
+    last = [math.floor(limit / d) for d in spacing]
+    out = np.zeros([stop - start for start, stop in part])
+    for box in periods(part, [-n for n in last], last, grid.shape):
+        out += formula(_axes([start for start, _ in box], [stop - 1 for _, stop in box], spacing))
+    return out
+
+
+def _part_on_square(layout: Layout, shape: tuple[int, ...], formula: Callable[[list[Real]], Real], part: Part) -> Real:
+    """Return a part of what :func:`_on_square` returns: at a Nyquist frequency, the root mean square over both of its signs."""
+    signs: list[list[Real]] = []
+    for axis, ((start, stop), n, d) in enumerate(zip(part, shape, Grid(shape).spacing(layout.aspect), strict=True)):
+        index = np.arange(start, stop).reshape([-1 if i == axis else 1 for i in range(len(shape))])
+        index = np.where(2 * index > n, index - n, index)
+        found: list[Real] = [np.asarray(d * index)]
+        if n % 2 == 0 and start <= n // 2 < stop:
+            found.append(np.asarray(d * np.where(2 * index == n, -index, index)))
+        signs.append(found)
+    choices = list(itertools.product(*signs))
+    return np.asarray(np.sqrt(sum(formula(list(omega)) ** 2 for omega in choices) / len(choices)))

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from scatflow.arrays import complex_dtype, real_dtype
-from scatflow.contract import Window, operator, param
+from scatflow.contract import Ref, Window, Wire, operator, param
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_wavelet.bank import Bank
@@ -142,6 +142,12 @@ class Wavelet(BankParameters, Window):
             result = result.with_attrs(long_name=title, standard_name=None)
             results[level.name] = result.with_dtype(complex_dtype(spec.dtype))
         return results[""] if list(results) == [""] else results
+
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire]:
+        """Wire the transform one core axis at a time, for two and three core dims and filters that can be evaluated in parts."""
+        from scatflow_wavelet.pencils import wavelet_pencils
+
+        return wavelet_pencils(self, ref, spec, at)
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the bank per role."""
