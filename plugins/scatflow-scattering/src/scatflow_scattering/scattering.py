@@ -141,6 +141,12 @@ class Scattering(Profiled):
 
         return cascade(self, ref, spec, at)
 
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire:
+        """Wire the transform one core axis at a time: windowed averages, filters that can be evaluated in parts."""
+        from scatflow_scattering.pencils import scattering_pencils
+
+        return scattering_pencils(self, ref, spec, at)
+
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the operator as a whole per role."""
         if self.T == "global":

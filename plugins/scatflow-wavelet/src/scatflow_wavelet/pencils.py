@@ -22,7 +22,6 @@ from scatflow_arrays.pencils import SENSE, AxisExtension, AxisFourier, AxisInver
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.family import WaveletFamily
 from scatflow_wavelet.layout import Grid, Part, Real
-from scatflow_wavelet.transform import Level
 
 if TYPE_CHECKING:
     from scatflow_wavelet.wavelet import Wavelet
@@ -121,15 +120,13 @@ class FilteredLines(Whole):
         return Cost(float(flops), each * (2 * size + 2 * short) + 6 * 8 * plane)
 
 
-def inside(length: int, start: int, size: int, stride: int, factor: int) -> Samples:
+def inside(start: int, size: int, stride: int, factor: int) -> Samples:
     """Return where the samples of a signal lie among those of its periodic grid, both sampled.
 
     Parameters
     ----------
-    length : int
-        Samples of the grid.
     start : int
-        Position of its first one in the signal, a multiple of ``factor``.
+        Position in the signal of the first sample of the grid, a multiple of ``factor``.
     size, stride : int
         Samples of the signal, and the step of those wanted.
     factor : int
@@ -137,7 +134,7 @@ def inside(length: int, start: int, size: int, stride: int, factor: int) -> Samp
 
     Examples
     --------
-    >>> inside(32, -8, 20, 4, 2)
+    >>> inside(-8, 20, 4, 2)
     (4, 13, 2)
     """
     first, count = -start // factor, -(-size // stride)
@@ -210,11 +207,11 @@ def wavelet_pencils(transform: Wavelet, ref: Ref, spec: ArraySpec, at: Place) ->
     lengths = tuple(stop - start for start, stop in spans.values())
     found = {}
     for level in transform.levels(len(names), complex_input):
-        keep = [inside(n, spans[dim][0], spec.sizes[dim], level.stride, level.grid) for n, dim in zip(lengths, names, strict=True)]
+        keep = [inside(start, spec.sizes[dim], level.stride, level.grid) for dim, (start, _) in spans.items()]
         lines = filtered_lines(
             bank, names, lengths, level.grid, keep[0], low=level.low, bands=level.bands, dim="path", both=not complex_input
         )
-        found[level.name] = inverse(wire(lines, spectrum), names, lengths, level, keep, not complex_input)
+        found[level.name] = inverse(wire(lines, spectrum), names, lengths, level.grid, not complex_input, keep, level.scale)
     return found
 
 
@@ -226,14 +223,34 @@ def filtered_lines(
                          voices=bank.voices, T=bank.T, aspect=bank.aspect, full_circle=bank.full_circle, **more)  # fmt: skip
 
 
-def inverse(lines: Wire, names: Sequence[str], lengths: tuple[int, ...], level: Level, keep: Sequence[Samples], both: bool) -> Wire:
-    """Return filtered lines transformed back along all dims but the first, which is done."""
+def inverse(
+    lines: Wire, names: Sequence[str], lengths: tuple[int, ...], factor: int, both: bool, keep: Sequence[Samples | None] = (),
+    scale: float = 1.0,
+) -> Wire:  # fmt: skip
+    """Return filtered lines transformed back along all dims but the first, which is done: complex bands.
+
+    Parameters
+    ----------
+    lines : Wire
+        What :class:`FilteredLines` makes.
+    names : sequence of str
+        Core dims in kernel order.
+    lengths : tuple of int
+        Samples of the periodic grid along each.
+    factor : int
+        Samples of the grid per sample of the result.
+    both : bool
+        Whether lines are half spectra along the last dim, with the opposite filters on a dim of their own.
+    keep : sequence, optional
+        Samples that are kept along every dim, default all.
+    scale : float, optional
+        Factor on the result.
+    """
     found = lines
     for axis, dim in list(enumerate(names))[1:]:
         last = axis == len(names) - 1
-        dims = (SENSE, dim) if last and both else (dim,)
-        found = wire(
-            AxisInverse(dims=dims, length=lengths[axis], factor=level.grid, keep=keep[axis], scale=level.scale if last else 1.0),
-            found,
-        )
+        part = keep[axis] if keep else None
+        one = AxisInverse(dims=(SENSE, dim) if last and both else (dim,), length=lengths[axis], factor=factor, keep=part,
+                          scale=scale if last else 1.0)  # fmt: skip
+        found = wire(one, found)
     return found
