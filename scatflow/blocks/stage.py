@@ -51,7 +51,11 @@ def evaluate_stage(graph: StageGraph, box: Box, read: Read, fft: str | None = No
             held[ref.node, part_of(whole)] = found
         return held[ref.node, part_of(whole)][ref.output]
 
-    return _node(graph.target, box, value, fft)
+    try:
+        return _node(graph.target, box, value, fft)
+    finally:  # a function that refers to itself keeps what it holds until cycles are searched, many regions later
+        held.clear()
+        cache.clear()
 
 
 def _selected(step: Step, part: Box, value: Read) -> dict[str, Array]:

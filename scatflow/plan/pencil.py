@@ -15,7 +15,7 @@ from scatflow.graph.bind import Call
 from scatflow.graph.model import Node
 from scatflow.plan.limits import Limits
 from scatflow.plan.memory import DECODED, Projection, project
-from scatflow.plan.regions import CHUNK_BYTES, FEW_REGIONS, Regions, domain, free_dims, too_large
+from scatflow.plan.regions import CHUNK_BYTES, CRUMB_BYTES, FEW_REGIONS, Regions, domain, free_dims, too_large
 from scatflow.plan.stage import Box
 from scatflow.plan.strategy import Layout, Work, ending, lay_out
 from scatflow.spec import ArraySpec, itemsize
@@ -58,7 +58,8 @@ def lay_out_pencils(work: Work, limits: Limits, number: int) -> Layout:
 
     def projected(box: Box) -> Projection:
         found = project(work.calls, work.inputs, work.specs, box)
-        return replace(found, peak=found.peak + sum(_decoded(work.specs[ref], box) for ref in work.reads))
+        # A region is written as many chunks, whose encoded bytes wait for the disk together.
+        return replace(found, peak=found.peak + found.written + sum(_decoded(work.specs[ref], box) for ref in work.reads))
 
     asked, chunks = limits.asked(number), work.chunks(free)
     regions = _lengths(where, free, chunks, projected, limits.per_part, asked, work.target, work.growing())
@@ -80,16 +81,14 @@ def _lengths(
     spec: ArraySpec, free: Sequence[str], chunks: Mapping[str, int], project: Callable[[Box], Projection], memory: int,
     asked: Mapping[str, int], subject: str, smaller: Sequence[str],
 ) -> Regions:  # fmt: skip
+    """Return region lengths: the longest that fit, but 16 regions at least of those that write so much that chunks are no crumbs."""
     sizes = {dim: spec.sizes[dim] for dim in free}
     steps = {dim: max(1, min(asked.get(dim, chunks.get(dim, 1)), size)) for dim, size in sizes.items()}
 
-    def regions(found: Mapping[str, int]) -> Regions:
-        return Regions(tuple(sizes.items()), tuple(found.items()))
+    def projected(found: Mapping[str, int]) -> Projection:
+        return project({dim: (0, min(step, sizes[dim])) for dim, step in found.items()})
 
-    def peak(found: Mapping[str, int]) -> int:
-        return project({dim: (0, min(step, sizes[dim])) for dim, step in found.items()}).peak
-
-    while (found := peak(steps)) > memory:
+    while (found := projected(steps).peak) > memory:
         longest = max((dim for dim in free if dim not in asked and steps[dim] > 1), key=lambda dim: steps[dim], default=None)
         if longest is None:
             raise too_large(subject, found, memory, steps, chunks, smaller)
@@ -97,10 +96,11 @@ def _lengths(
     for dim in (dim for dim in reversed(free) if dim not in asked):
         while steps[dim] < sizes[dim]:
             longer = {**steps, dim: min(2 * steps[dim], sizes[dim])}
-            if peak(longer) > memory or len(regions(longer)) < FEW_REGIONS:
+            need, count = projected(longer), len(Regions(tuple(sizes.items()), tuple(longer.items())))
+            if need.peak > memory or (count < FEW_REGIONS and need.written > FEW_REGIONS * CRUMB_BYTES):
                 break
             steps = longer
-    return regions(steps)
+    return Regions(tuple(sizes.items()), tuple(steps.items()))
 
 
 def provisional(stage: Stage) -> Stage:

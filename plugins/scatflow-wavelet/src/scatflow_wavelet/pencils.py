@@ -117,7 +117,7 @@ class FilteredLines(Whole):
         plane = math.prod(spec.sizes[dim] for dim in names)
         short, count = size // self.factor, (self.low + len(self.bands)) * (1 + self.both)
         flops = count * (40 * plane + 8 * size + 5 * short * math.log2(max(2, self.lengths[0] // self.factor)))
-        return Cost(float(flops), each * (2 * size + 2 * short) + 6 * 8 * plane)
+        return Cost(float(flops), each * (2 * size + 2 * short) + 10 * 8 * plane)
 
 
 def inside(start: int, size: int, stride: int, factor: int) -> Samples:
