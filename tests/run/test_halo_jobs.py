@@ -184,6 +184,16 @@ def test_stages_of_something_else_are_refused(toys: None, tmp_path: Path) -> Non
         job(tmp_path / "in.zarr", ("toy_twice", {"dims": ["x"], "radius": 1, "boundary": "periodic"})).plan(strategy="pyramid")
 
 
+def test_windows_that_declare_no_pencils_are_refused(toys: None, tmp_path: Path) -> None:
+    stored(tmp_path / "in.zarr", np.zeros((64, 64)), (16, 16))
+    with pytest.raises(
+        PlanError, match=r'"pencil" cannot serve it; got operator toy_smooth: it declares no way .* \(no method pencils\)'
+    ):
+        job(tmp_path / "in.zarr", ("toy_smooth", {"dims": ["y", "x"]})).plan(strategy="pencil")
+    with pytest.raises(PlanError, match='"pencil" serves no operator'):
+        job(tmp_path / "in.zarr", ("toy_flip", {"dims": ["x"]})).plan(strategy="pencil")
+
+
 def test_the_plan_says_what_it_does(toys: None, tmp_path: Path) -> None:
     stored(tmp_path / "in.zarr", np.zeros((64, 64)), (16, 16))
     one = job(tmp_path / "in.zarr", ("toy_smooth", {"dims": ["y", "x"], "radius": 3}))
