@@ -112,11 +112,13 @@ def intervals(index: np.ndarray) -> list[tuple[int, int]]:
     >>> intervals(np.array([-1, 1, 0, 1, 2, 900, 901]))
     [(0, 3), (900, 902)]
     """
-    known = np.unique(index[index >= 0])
+    known = index[index >= 0]
     if not known.size:
         return [(0, 1)]  # nothing but zeros, whose number and dtype a sample tells
-    cuts = np.flatnonzero(np.diff(known) > _NEAR) + 1
-    return [(int(part[0]), int(part[-1]) + 1) for part in np.split(known, cuts)]
+    # Positions go up or down by one; runs of them are far fewer than samples, which need no sorting then.
+    starts = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(known)) > _NEAR) + 1])
+    lows, highs = np.minimum.reduceat(known, starts), np.maximum.reduceat(known, starts) + 1
+    return merged(zip(lows.tolist(), highs.tolist(), strict=True))
 
 
 def merged(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
-import numpy as np
-
 from scatflow.arrays import complex_dtype, real_dtype
 from scatflow.contract import Window, operator, param
 from scatflow.errors import ParameterError
@@ -155,9 +153,8 @@ class Wavelet(BankParameters, Window):
         bank = self.bank(len(roles))
         weights = {}
         for role, aspect in zip(roles, bank.aspect, strict=True):
-            samples = np.asarray(at.samples(role, self.stride), dtype=np.float64)
-            distance = samples[:, None] - np.arange(at.start[role], at.stop[role])[None, :]
-            weights[role] = xp.asarray(bank.coverage(distance / aspect))
+            block = range(at.start[role], at.stop[role])
+            weights[role] = xp.asarray(bank.coverage(at.samples(role, self.stride), block, aspect))
         return weights
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
