@@ -46,7 +46,7 @@ demo: install
 	@$(BIN)/python examples/demo.py
 
 test: install
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 test-all: install
 	@status=0; for area in $(AREA); do \
