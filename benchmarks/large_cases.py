@@ -15,6 +15,7 @@ all its paths; of moments the largest relative one. Memory is the largest reside
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
 import math
@@ -104,18 +105,28 @@ CASES = {
 def block_of(place: tuple[range, ...]) -> np.ndarray:
     """Return a part of the endless signal: waves with amplitudes like their length, and noise."""
     rng = np.random.default_rng(0)
-    shape = tuple(len(part) for part in place)
-    out = np.random.default_rng([2, *(part.start for part in place)]).standard_normal(shape, dtype=np.float32)
+    out = np.random.default_rng([2, *(part.start for part in place)]).standard_normal(
+        [len(part) for part in place], dtype=np.float32
+    )
+    left, right = [], []
     for k in range(8):
         direction, phase = rng.standard_normal(len(place)), rng.uniform(0, 2 * np.pi)
-        wave = 2 * np.pi / 2.0 ** (k + 2) * direction / np.linalg.norm(direction)
-        # Products of exponentials along axes: a cosine per sample would take longer than the job reads.
-        factors = [np.exp(1j * step * np.asarray(part)) for step, part in zip(wave, place, strict=True)]
-        product = np.asarray(np.exp(1j * phase) * 2.0 ** (k / 2 - 2))
-        for factor in factors:
-            product = product[..., None] * factor
-        out += product.real.astype(np.float32)
+        steps = 2 * np.pi / 2.0 ** (k + 2) * direction / np.linalg.norm(direction)
+        # Waves are products of exponentials, of the first axis and of the others: one matrix product adds up all of them.
+        ahead, *others = _phases(place, steps)
+        rest = np.exp(1j * phase) * 2.0 ** (k / 2 - 2) * functools.reduce(np.multiply.outer, others).ravel()
+        left += [ahead.real, ahead.imag]
+        right += [rest.real, -rest.imag]
+    out += (np.stack(left, 1).astype("float32") @ np.stack(right).astype("float32")).reshape(out.shape)
     return out
+
+
+def _phases(place: tuple[range, ...], steps: np.ndarray) -> list[np.ndarray]:
+    """Return the exponentials along every axis, of a long one in two factors."""
+    if len(place) > 1:
+        return [np.exp(1j * step * np.asarray(part)) for step, part in zip(steps, place, strict=True)]
+    (part,), (step,), short = place, steps, math.gcd(len(place[0]), 2048)
+    return [np.exp(1j * step * np.asarray(part[::short])), np.exp(1j * step * np.arange(short))]
 
 
 def boxes(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[range, ...]]:
