@@ -27,6 +27,13 @@ class Projection:
     written: int
     parts: Mapping[str, float]
 
+    def repeated(self, count: int, written: int) -> Projection:
+        """Return what as many blocks need one after the other, whose results are written together."""
+        if count == 1:
+            return self
+        shares = {name: count * share for name, share in self.parts.items()}
+        return Projection(self.peak + written, count * self.flops, count * self.read, written, shares)
+
 
 def box_bytes(spec: ArraySpec, box: Box) -> int:
     """Return the bytes of a box of an array."""

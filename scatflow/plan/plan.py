@@ -22,7 +22,7 @@ from scatflow.plan.memory import Projection
 from scatflow.plan.rates import Hours, Rates
 from scatflow.plan.regions import Regions, inner_chunks
 from scatflow.plan.split import Cut, cut
-from scatflow.plan.stage import Box, StageGraph, Step, output_box
+from scatflow.plan.stage import Box, Part, StageGraph, Step, demands, output_box, part_of
 from scatflow.plan.strategy import Work, lay_out
 from scatflow.spec import ArraySpec
 
@@ -85,6 +85,16 @@ class Stage:
         kernel = self.graph.target.kernel
         port = next(port for port in kernel.outputs if port.name == target.ref.output)
         return output_box(kernel, port, box)
+
+    def reads(self, box: Box) -> dict[Ref, set[Part]]:
+        """Return the boxes of sources and earlier arrays that a region of the stage reads."""
+        if not self.graph.steps:
+            return {target.ref: {part_of(box)} for target in self.targets}
+        found: dict[Ref, set[Part]] = {}
+        for block in self.regions.blocks(box):
+            for ref, parts in demands(self.graph, block)[1].items():
+                found.setdefault(ref, set()).update(parts)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -370,7 +380,7 @@ def _stage_json(stage: Stage, names: Mapping[str, str]) -> dict[str, Any]:
         "targets": [
             [t.path, list(t.spec.dims), list(t.spec.shape), t.spec.dtype, list(t.chunks), list(t.slab)] for t in stage.targets
         ],
-        "regions": [list(map(list, stage.regions.sizes)), list(map(list, stage.regions.steps))],
+        "regions": stage.regions.to_json(),
     }
 
 

@@ -20,14 +20,20 @@ CRUMB_BYTES = 2**20
 #: Regions below which neighbors are not merged: small arrays of expensive items must still occupy a few workers.
 FEW_REGIONS = 16
 CHUNK_BYTES = 64 * 2**20
+#: Regions below which blocks are not merged: as many files burden nobody, and as many workers have something to do.
+ENOUGH_REGIONS = 64
 
 
 @dataclass(frozen=True)
 class Regions:
-    """The grid of regions of a stage: domain sizes and region lengths along its free dims, in dim order."""
+    """The grid of regions of a stage: domain sizes and region lengths along its free dims, in dim order.
+
+    ``parts`` has the lengths of the blocks that a task computes one after the other, where a region is several of them.
+    """
 
     sizes: tuple[tuple[str, int], ...]
     steps: tuple[tuple[str, int], ...]
+    parts: tuple[tuple[str, int], ...] = ()
 
     def __len__(self) -> int:
         steps = dict(self.steps)
@@ -38,6 +44,20 @@ class Regions:
         spans = [[(i, min(i + steps[dim], size)) for i in range(0, size, steps[dim])] or [(0, 0)] for dim, size in self.sizes]
         for box in itertools.product(*spans):
             yield {dim: span for (dim, _), span in zip(self.sizes, box, strict=True)}
+
+    def blocks(self, box: Mapping[str, tuple[int, int]]) -> Iterator[dict[str, tuple[int, int]]]:
+        """Yield the boxes that are computed one after the other for a region."""
+        if not self.parts:
+            yield dict(box)
+            return
+        spans = [[(i, min(i + step, box[dim][1])) for i in range(*box[dim], step)] for dim, step in self.parts]
+        for block in itertools.product(*spans):
+            yield {dim: span for (dim, _), span in zip(self.parts, block, strict=True)}
+
+    def to_json(self) -> list[list[list[str | int]]]:
+        """Return sizes, lengths, and lengths of blocks where regions are several."""
+        told = (self.sizes, self.steps, self.parts) if self.parts else (self.sizes, self.steps)
+        return [[list(pair) for pair in pairs] for pairs in told]
 
     def covering(self, box: Mapping[str, tuple[int, int]]) -> Iterator[int]:
         """Yield the numbers of the regions that a box touches; dims that it does not name are whole."""
@@ -151,6 +171,43 @@ def choose(
                 steps[dim] = before
                 break
     return Regions(tuple(sizes.items()), tuple(steps.items()))
+
+
+def merged(regions: Regions, first: Sequence[str], then: Sequence[str], out_bytes: Callable[[Box], int]) -> Regions:
+    """Return regions of several blocks each, so that they write no crumbs but still are enough.
+
+    A task computes the blocks one after the other, in the memory of one; beside it lies what the region writes.
+
+    Parameters
+    ----------
+    regions : Regions
+        Regions of a block each.
+    first, then : sequence of str
+        Dims along which blocks are put together: about as many along each of the first ones, then along the others.
+    out_bytes : callable
+        What a region writes.
+    """
+    sizes, lengths = dict(regions.sizes), dict(regions.steps)
+    times = dict.fromkeys(lengths, 1)
+
+    def put(times: Mapping[str, int]) -> Regions:
+        steps = []
+        for dim, length in lengths.items():
+            count = -(-sizes[dim] // length)  # of blocks, which the regions share evenly
+            steps.append((dim, length * -(-count // max(1, -(-count // times[dim])))))
+        return Regions(regions.sizes, tuple(steps), regions.steps)
+
+    found = regions
+    while out_bytes(found.box(0)) < CRUMB_BYTES:
+        growable = [dim for dim in (*first, *then) if dict(found.steps)[dim] < sizes[dim]]
+        if not growable:
+            break
+        dim = min(growable, key=lambda dim: (dim in then, times[dim]))
+        times[dim] *= 2
+        if len(put(times)) < ENOUGH_REGIONS:
+            break
+        found = put(times)
+    return found
 
 
 def too_large(

@@ -20,7 +20,7 @@ from scatflow.plan import Plan, Stage
 from scatflow.registry import registry
 from scatflow.run import update as updating
 from scatflow.run.task import run_final, run_region
-from scatflow.store import Ledger, Receipt, finish, prepare, read, set_state, state, swap
+from scatflow.store import Ledger, Receipt, check_plan, finish, prepare, read, set_state, state, swap
 from scatflow.store.result import checksum
 
 #: Regions in flight per worker thread: one running, one waiting.
@@ -73,6 +73,7 @@ def run(
         The output is in the way.
     """
     root = Path(out).absolute()
+    check_plan(plan)
     if client is not None:
         cluster.handshake(client, _values(plan), plan.limits.fft)
     options = _Options(client, verify, retries, progress)
