@@ -56,6 +56,11 @@ class Limits:
         """Bytes of a task whose size the plan is free to choose: workers are stopped at 95 % of their memory, whatever they hold."""
         return (self.memory - self.memory // 10 - RESERVED_BYTES) // self.threads
 
+    def needed(self, peak: int, part: bool) -> int:
+        """Return the bytes of a worker that tasks of ``peak`` bytes fit; see :attr:`per_task` and :attr:`per_part`."""
+        held = RESERVED_BYTES + peak * self.threads
+        return -(-held * 10 // 9) + 10 if part else held
+
 
 def bytes_of(value: int | str) -> int:
     """Read a number of bytes, or text such as "4 GiB"."""

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scatflow.contract import Reduce, Ref, Select
-from scatflow.errors import PlanError
 from scatflow.graph.bind import Call
 from scatflow.graph.kernel import Port
+from scatflow.plan.limits import Limits
 from scatflow.plan.memory import Projection
+from scatflow.plan.refusal import too_large
 from scatflow.plan.stage import Box
 from scatflow.spec import ArraySpec, itemsize
 
@@ -136,7 +137,7 @@ def choose(
     free: Sequence[str],
     chunks: Mapping[str, int],
     project: Callable[[Box], Projection],
-    memory: int,
+    limits: Limits,
     asked: Mapping[str, int] | None,
     subject: str,
     out_bytes: Callable[[Box], int],
@@ -158,9 +159,9 @@ def choose(
     def box() -> dict[str, tuple[int, int]]:
         return {dim: (0, min(step, sizes[dim])) for dim, step in steps.items()}
 
-    peak = project(box()).peak
+    peak, memory = project(box()).peak, limits.per_task
     if peak > memory:
-        raise too_large(subject, peak, memory, steps, chunks, smaller)
+        raise too_large(subject, peak, limits, steps, chunks, smaller)
     growable = [dim for dim in reversed(free) if dim not in (asked or {})]
     for dim in growable:
         while steps[dim] < sizes[dim] and out_bytes(box()) < CRUMB_BYTES:
@@ -208,25 +209,6 @@ def merged(regions: Regions, first: Sequence[str], then: Sequence[str], out_byte
             break
         found = put(times)
     return found
-
-
-def too_large(
-    subject: str, peak: int, memory: int, steps: Mapping[str, int], chunks: Mapping[str, int], smaller: Sequence[str]
-) -> PlanError:
-    """Return the error of a region that does not fit memory, with the bytes, the limit and what to do."""
-    big = {dim: step for dim, step in steps.items() if step > 1 and chunks.get(dim, 1) > 1}
-    remedies = []
-    if big:
-        call = ", ".join(f'"{dim}": {max(1, step * max(memory, 0) // (2 * peak))}' for dim, step in big.items())
-        remedies.append(f"rechunk the input, for example .chunk({{{call}}}) before writing it")
-    remedies += ["use fewer threads or more memory per worker", *([f"lower {' or '.join(smaller)}"] if smaller else [])]
-    room = f"at most {memory / 2**30:.3g} GiB, what a worker's threads have each after its imports"
-    room = room if memory > 0 else "more memory per worker than it holds after its imports"
-    return PlanError(
-        f"stage {subject}", "one region task does not fit memory", expected=room,
-        got=f"{peak / 2**30:.3g} GiB projected for " + (f"a region of {dict(steps)}" if steps else "the whole, of which no dim is split"), remedy="Remedies: " + "; ".join(remedies) + ".",
-        code="TaskTooLarge",
-    )  # fmt: skip
 
 
 def inner_chunks(spec: ArraySpec, regions: Regions) -> tuple[int, ...]:

@@ -13,7 +13,8 @@ from scatflow.graph.halo import Halo
 from scatflow.plan.halo import choose_parts, described, grids, obstacle, split_dims, strides, surroundings, tolerance
 from scatflow.plan.limits import Limits
 from scatflow.plan.memory import Projection, box_bytes, project
-from scatflow.plan.regions import Regions, choose, domain, free_dims, merged, too_large
+from scatflow.plan.refusal import TooLarge, too_large
+from scatflow.plan.regions import Regions, choose, domain, free_dims, merged
 from scatflow.plan.stage import Box
 from scatflow.spec import ArraySpec
 
@@ -83,21 +84,22 @@ def lay_out(work: Work, limits: Limits, number: int) -> Layout:
                         remedy='Leave the strategy to the plan, or use "batch".', code="StrategyUnfit")  # fmt: skip
     try:
         return _whole(work, limits, number)
-    except PlanError as error:
-        if error.code != "TaskTooLarge" or limits.strategy == "batch":
+    except TooLarge as whole:
+        if limits.strategy == "batch":
             raise
         if not cuttable:
-            raise _explained(error, _obstacles(work, limits.tol)) from None
+            raise _explained(whole, "Parts with a halo do not serve: ", _obstacles(work, limits.tol)) from None
         try:
             return _in_parts(work, limits, number, split)
-        except PlanError as smaller:
-            raise _explained(error, f"they would take {smaller.got}") from None
+        except TooLarge as parts:
+            if whole.needed < parts.needed:
+                raise _explained(whole, "Parts with a halo do not serve: they would take ", str(parts.got)) from None
+            raise _explained(parts, "Whole core dims would take ", str(whole.got)) from None
 
 
-def _explained(error: PlanError, reasons: str) -> PlanError:
-    """Return an error that also tells why smaller parts along core dims are no way out."""
-    remedy = f"{error.remedy} Parts with a halo do not serve: {reasons}." if reasons else error.remedy
-    return PlanError(error.subject, error.rule, expected=error.expected, got=error.got, remedy=remedy, code=error.code)
+def _explained(error: TooLarge, remark: str, reasons: str) -> TooLarge:
+    """Return an error that also tells why what it is not about is no way out."""
+    return error.with_remark(f"{remark}{reasons}.") if reasons else error
 
 
 def _obstacles(work: Work, tol: float | None) -> str:
@@ -115,7 +117,7 @@ def _whole(work: Work, limits: Limits, number: int) -> Layout:
     def out_bytes(box: Box) -> int:
         return projected(box).read if work.reduces else projected(box).written
 
-    regions = choose(where, free, work.chunks(free), projected, limits.per_task, asked, work.target, out_bytes, work.growing())
+    regions = choose(where, free, work.chunks(free), projected, limits, asked, work.target, out_bytes, work.growing())
     core = list(dict.fromkeys(dim for call in work.calls.values() for dim in call.kernel.core))
     text = f"batch: core {', '.join(core)} whole" if core else "element by element"
     why = f"{text}; split over {', '.join(free) or 'nothing'}" + _ending(work)
@@ -139,7 +141,7 @@ def _in_parts(work: Work, limits: Limits, number: int, split: Mapping[str, Seque
     def projected(box: Box) -> Projection:
         return project(work.calls, work.inputs, work.specs, box, halos)
 
-    regions = choose_parts(where, free, grid, work.chunks(free), projected, limits.per_part, asked,
+    regions = choose_parts(where, free, grid, work.chunks(free), projected, limits, asked,
                            surroundings(target, halos[work.target]) if work.target in halos else {}, work.target, work.growing())  # fmt: skip
     box = regions.box(0)
     said = [described(work.calls[node], limits.tol, box) for node in halos]
@@ -173,7 +175,7 @@ def _gathered(
     if many.peak <= limits.per_task:
         return regions, many
     if fixed:
-        raise too_large(work.target, many.peak, limits.per_task, dict(regions.steps), {}, work.growing())
+        raise too_large(work.target, many.peak, limits, dict(regions.steps), {}, work.growing())
     return blocks, one
 
 
@@ -189,7 +191,7 @@ def _copied(work: Work, limits: Limits, number: int) -> Layout:
         size = box_bytes(where, box)
         return Projection(3 * size, 0.0, size, size, {})
 
-    regions = choose(where, where.dims, work.chunks(where.dims), projected, limits.per_task, limits.asked(number), work.target,
+    regions = choose(where, where.dims, work.chunks(where.dims), projected, limits, limits.asked(number), work.target,
                      lambda box: projected(box).written)  # fmt: skip
     why = f"element by element; split over {', '.join(where.dims) or 'nothing'}"
     return Layout(regions, projected(regions.box(0)), why)

@@ -95,7 +95,7 @@ def file_count(target: Target) -> int:
 def size(count: float) -> str:
     """Return a number of bytes for people."""
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
+        if count < 1000 or unit == "TiB":
             return f"{count:.3g} {unit}"
         count /= 1024
     return ""
