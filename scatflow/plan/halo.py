@@ -10,8 +10,10 @@ from scatflow.errors import ChunkError
 from scatflow.graph.bind import Call
 from scatflow.graph.halo import Halo, halo_place
 from scatflow.graph.kernel import Kernel, Port
+from scatflow.plan.limits import Limits
 from scatflow.plan.memory import Projection
-from scatflow.plan.regions import FEW_REGIONS, Regions, too_large
+from scatflow.plan.refusal import too_large
+from scatflow.plan.regions import FEW_REGIONS, Regions
 from scatflow.plan.stage import Box
 from scatflow.spec import ArraySpec
 
@@ -78,7 +80,7 @@ def choose_parts(
     grid: Mapping[str, int],
     chunks: Mapping[str, int],
     project: Callable[[Box], Projection],
-    memory: int,
+    limits: Limits,
     asked: Mapping[str, int],
     around: Mapping[str, int],
     subject: str,
@@ -101,8 +103,8 @@ def choose_parts(
         Stored chunk lengths.
     project : callable
         Projection of a region.
-    memory : int
-        Bytes per task.
+    limits : Limits
+        Their bytes per part count.
     asked : mapping
         Lengths that are fixed.
     around : mapping
@@ -120,15 +122,15 @@ def choose_parts(
     sizes, too_long = {dim: spec.sizes[dim] for dim in free}, math.inf
     fixed = {dim: _rounded(asked.get(dim, chunks.get(dim, 1)), 1, sizes[dim]) for dim in free if dim not in grid}
     best: tuple[int, float, dict[str, int]] | None = None
-    least: tuple[int, dict[str, int]] | None = None
+    least: tuple[Projection, dict[str, int]] | None = None
     for steps in _lengths(sizes, grid, chunks, asked, around):
         if math.prod(steps.values()) >= 2 * too_long:
             break
         found = {dim: fixed.get(dim, steps.get(dim, 1)) for dim in free}
         one = project({dim: (0, min(step, sizes[dim])) for dim, step in found.items()})
         regions = len(Regions(tuple(sizes.items()), tuple(found.items())))
-        least = min(least or (one.peak, found), (one.peak, found), key=lambda pair: pair[0])
-        if one.peak > memory:
+        least = min(least or (one, found), (one, found), key=lambda pair: pair[0].peak)
+        if one.peak > limits.per_part:
             too_long = min(too_long, math.prod(steps.values()))
             continue
         missing, work = max(0, FEW_REGIONS - regions), regions * (max(one.flops, float(one.read)) + TASK_FLOPS)
@@ -136,7 +138,7 @@ def choose_parts(
             best = missing, work, found
     if best is None:
         assert least is not None
-        raise too_large(subject, least[0], memory, least[1], chunks, smaller)
+        raise too_large(subject, least[0].peak, limits, least[1], chunks, smaller, part=True, decoded=least[0].decoded)
     return Regions(tuple(sizes.items()), tuple(best[2].items()))
 
 

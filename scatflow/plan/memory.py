@@ -19,13 +19,24 @@ DECODED = 4
 
 @dataclass(frozen=True)
 class Projection:
-    """What one region task needs: peak bytes, floating-point operations, bytes read and written, flops by named part."""
+    """What one region task needs: peak bytes, floating-point operations, bytes read and written, flops by named part.
+
+    ``decoded`` are the bytes, among those of the peak, of stored chunks that are decoded whole.
+    """
 
     peak: int
     flops: float
     read: int
     written: int
     parts: Mapping[str, float]
+    decoded: int = 0
+
+    def repeated(self, count: int, written: int) -> Projection:
+        """Return what as many blocks need one after the other, whose results are written together."""
+        if count == 1:
+            return self
+        shares = {name: count * share for name, share in self.parts.items()}
+        return Projection(self.peak + written, count * self.flops, count * self.read, written, shares, self.decoded)
 
 
 def box_bytes(spec: ArraySpec, box: Box) -> int:
@@ -61,12 +72,12 @@ def project(
     """
     order, halos = list(steps), halos or {}
     boxes = _boxes(order, steps, inputs, box, halos)
-    live = read = 0
+    decoded = read = 0
     for ref in _outside(order, inputs):
         read += box_bytes(specs[ref], boxes.get(ref.node, box))
     if halos:  # stored chunks are decoded whole, several at a time, of which a region then takes parts
-        live = sum(min(DECODED * _chunk_bytes(specs[ref]), specs[ref].nbytes) for ref in _outside(order, inputs))
-    live, peak, flops = live + read, live + read, 0.0
+        decoded = sum(min(DECODED * _chunk_bytes(specs[ref]), specs[ref].nbytes) for ref in _outside(order, inputs))
+    live, peak, flops = decoded + read, decoded + read, 0.0
     parts: dict[str, float] = {}
     for node in order:
         call = steps[node]
@@ -82,7 +93,7 @@ def project(
             parts[name] = parts.get(name, 0.0) + share
     last = order[-1] if order else ""
     written = sum(_result_bytes(steps[last], spec, name, box) for name, spec in steps[last].outputs.items()) if order else read
-    return Projection(max(peak, live + written), flops, read, written, parts)
+    return Projection(max(peak, live + written), flops, read, written, parts, decoded)
 
 
 def _result_bytes(call: Call, spec: ArraySpec, name: str, box: Box) -> int:

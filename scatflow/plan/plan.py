@@ -20,9 +20,10 @@ from scatflow.plan.expansion import Expanded, Origins, expanded
 from scatflow.plan.limits import Limits, Strategy
 from scatflow.plan.memory import Projection
 from scatflow.plan.rates import Hours, Rates
+from scatflow.plan.refusal import TooLarge
 from scatflow.plan.regions import Regions, inner_chunks
 from scatflow.plan.split import Cut, cut
-from scatflow.plan.stage import Box, StageGraph, Step, output_box
+from scatflow.plan.stage import Box, Part, StageGraph, Step, output_box, part_of, reads_of
 from scatflow.plan.strategy import Work, lay_out
 from scatflow.spec import ArraySpec
 
@@ -85,6 +86,12 @@ class Stage:
         kernel = self.graph.target.kernel
         port = next(port for port in kernel.outputs if port.name == target.ref.output)
         return output_box(kernel, port, box)
+
+    def reads(self, box: Box) -> dict[Ref, set[Part]]:
+        """Return the boxes of sources and earlier arrays that a region of the stage reads."""
+        if not self.graph.steps:
+            return {target.ref: {part_of(box)} for target in self.targets}
+        return reads_of(self.graph, self.regions.blocks(box))
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,17 +225,33 @@ class _Request:
 
 
 def _chosen(request: _Request) -> Plan:
+    """Return the plan asked for; where it does not fit memory, tell whether another one would."""
+    try:
+        return _best(request)
+    except TooLarge as error:
+        free = replace(request.limits, strategy=None, region={}, steps=(), parts=())
+        if free == request.limits:
+            raise
+        try:
+            other = _best(replace(request, limits=free))
+        except PlanError:
+            raise error from None
+        raise error.with_remedy(f"leave strategy and region to the plan, which takes {other.strategy or 'batch'} with "
+                                f"{table.size(other.max_projected_memory)} per task") from None  # fmt: skip
+
+
+def _best(request: _Request) -> Plan:
     """Return the plan that the strategy asks for; else of those that fit memory the one with the least work, whole cores first."""
     limits = request.limits
     found: list[Plan] = []
-    failure: PlanError | None = None
+    failures: list[TooLarge] = []
     if limits.strategy != "pyramid":
         try:
             found.append(request.planned())
-        except PlanError as error:
-            if limits.strategy is not None or error.code != "TaskTooLarge":
+        except TooLarge as error:
+            if limits.strategy is not None:
                 raise
-            failure = error
+            failures.append(error)
         if found and (limits.strategy is not None or limits.region or limits.steps or found[0].strategy is None):
             return found[0]
     wide = expanded(request.bound)
@@ -238,11 +261,10 @@ def _chosen(request: _Request) -> Plan:
     if wide is not None:
         try:
             found.append(request.planned(wide))
-        except PlanError as error:
-            failure = failure or error
+        except TooLarge as error:
+            failures.append(error)
     if not found:
-        assert failure is not None
-        raise failure
+        raise min(failures, key=lambda error: error.needed)
     return min(found, key=lambda one: one.flops)
 
 
@@ -370,7 +392,7 @@ def _stage_json(stage: Stage, names: Mapping[str, str]) -> dict[str, Any]:
         "targets": [
             [t.path, list(t.spec.dims), list(t.spec.shape), t.spec.dtype, list(t.chunks), list(t.slab)] for t in stage.targets
         ],
-        "regions": [list(map(list, stage.regions.sizes)), list(map(list, stage.regions.steps))],
+        "regions": stage.regions.to_json(),
     }
 
 

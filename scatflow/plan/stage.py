@@ -7,12 +7,12 @@ or several with different strides.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scatflow.contract import Extended, Reduce, Ref, Select
 from scatflow.graph.halo import Halo, halo_places
-from scatflow.graph.halo import reads as reads_of
+from scatflow.graph.halo import reads as block_reads
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.graph.selection import needed, unnamed
 from scatflow.spec import within
@@ -80,6 +80,15 @@ def demands(graph: StageGraph, box: Box) -> tuple[dict[str, set[Part]], dict[Ref
     return wanted, reads
 
 
+def reads_of(graph: StageGraph, blocks: Iterable[Box]) -> dict[Ref, set[Part]]:
+    """Return the boxes of everything that is read for blocks that are computed one after the other."""
+    found: dict[Ref, set[Part]] = {}
+    for block in blocks:
+        for ref, parts in demands(graph, block)[1].items():
+            found.setdefault(ref, set()).update(parts)
+    return found
+
+
 def input_boxes(step: Step, port: Port, box: Box) -> list[dict[str, tuple[int, int]]]:
     """Return the boxes of an input that a box of a node needs: several where its halo goes on at the other end of an axis."""
     if isinstance(step.kernel.operator, Select):
@@ -91,7 +100,7 @@ def input_boxes(step: Step, port: Port, box: Box) -> list[dict[str, tuple[int, i
     assert step.halo is not None
     core = {dim: span for dim, span in box.items() if dim in step.kernel.core}
     places = halo_places(step.kernel, core, step.halo)
-    return [{**outer, **inner} for place in places for inner in reads_of(step.kernel, place)]
+    return [{**outer, **inner} for place in places for inner in block_reads(step.kernel, place)]
 
 
 def is_split(step: Step, box: Box) -> bool:

@@ -53,7 +53,8 @@ def calibrate(plan: Plan, folder: str | Path = ".") -> Rates:
     for stage in plan.stages:
         if stage.graph.steps and stage.projection.flops:
             whole, once = _seconds(functools.partial(_evaluate, plan, stage))
-            flops[key_of(stage)], first[key_of(stage)] = stage.projection.flops / once, max(0.0, whole - once)
+            count = len(list(stage.regions.blocks(stage.regions.box(0))))
+            flops[key_of(stage)], first[key_of(stage)] = stage.projection.flops / count / once, max(0.0, whole - once)
     with tempfile.TemporaryDirectory(dir=folder, prefix="scatflow-calibrate-") as place:
         read, written, task = measure_io(Path(place))
     rates = Rates(machine(), flops, read, written, task, first)
@@ -136,7 +137,7 @@ def _evaluate(plan: Plan, stage: Stage) -> None:
             made[key] = _random(rng, plan, ref, part)
         return made[key]
 
-    blocks.evaluate_stage(stage.graph, stage.regions.box(0), fetch, plan.limits.fft)
+    blocks.evaluate_stage(stage.graph, next(stage.regions.blocks(stage.regions.box(0))), fetch, plan.limits.fft)
 
 
 def _random(rng: np.random.Generator, plan: Plan, ref: Ref, part: Mapping[str, tuple[int, int]]) -> np.ndarray:

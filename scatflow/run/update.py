@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from scatflow.contract import Reduce
 from scatflow.errors import StoreError
 from scatflow.plan import Box, Plan, Stage, Strategy, Target
-from scatflow.plan.stage import demands, part_of, source_box
+from scatflow.plan.stage import part_of, source_box
 from scatflow.run.task import source_fingerprint
 from scatflow.store import Ledger, Receipt, link, link_state, plan_of, recover, state
 
@@ -29,6 +29,7 @@ class Fixed(NamedTuple):
 
     steps: tuple[Mapping[str, int], ...] = ()
     strategy: Strategy | None = None
+    parts: tuple[Mapping[str, int], ...] = ()
 
 
 def beside(root: Path) -> Path:
@@ -52,8 +53,10 @@ def fixed(out: str | Path, required: bool = True) -> Fixed:
         if required:
             raise
         return Fixed()
-    steps = tuple({dim: int(step) for dim, step in stage["regions"][1]} for stage in found["stages"])
-    return Fixed(steps, found.get("strategy"))
+    regions = [stage["regions"] for stage in found["stages"]]
+    steps = tuple({dim: int(step) for dim, step in lengths[1]} for lengths in regions)
+    parts = tuple({dim: int(step) for dim, step in (lengths[2] if len(lengths) > 2 else ())} for lengths in regions)
+    return Fixed(steps, found.get("strategy"), parts)
 
 
 def check(root: Path, plan: Plan) -> None:
@@ -187,10 +190,7 @@ class _Part:
     def _needs(self, parts: list[_Part], box: Box) -> Iterator[tuple[int, Box]]:
         """Yield the earlier stages that a region reads, with the boxes."""
         makers = {target.ref: part.stage.number for part in parts for target in part.stage.targets}
-        if not self.stage.graph.steps:
-            return
-        _, reads = demands(self.stage.graph, box)
-        for ref, boxes in reads.items():
+        for ref, boxes in self.stage.reads(box).items():
             if ref in self.stage.arrays:
                 maker = parts[makers[ref]].stage
                 yield from ((maker.number, _made(maker, ref.output, dict(piece))) for piece in boxes)
@@ -205,7 +205,7 @@ def _same_kernels(stage: Stage, before: Mapping[str, Any], names: Mapping[str, s
     """Tell whether the steps of a stage compute what they did, batch dims having grown."""
     if stage.kind != before["kind"] or len(stage.graph.steps) != len(before["steps"]):
         return False
-    if list(map(list, stage.regions.steps)) != before["regions"][1] or not _same_targets(stage.targets, before["targets"]):
+    if stage.regions.to_json()[1:] != before["regions"][1:] or not _same_targets(stage.targets, before["targets"]):
         return False
     for step, (node, identity, geometry) in zip(stage.graph.steps, before["steps"], strict=True):
         operator, (name, version, parameters) = step.kernel.operator, identity
