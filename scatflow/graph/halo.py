@@ -70,6 +70,18 @@ def halo_place(kernel: Kernel, box: Box, halo: Halo, span: Box | None = None) ->
     return replace(place, start=start, stop=stop, span=whole.span)
 
 
+def seen(kernel: Kernel, place: Place) -> dict[str, tuple[int, int]]:
+    """Return the range along every core dim that the valid fractions of a box count, between the walls around it."""
+    operator = kernel.operator
+    assert isinstance(operator, Extended)
+    reach, found = operator.coverage_reach(), {}
+    for role, axis in zip(kernel.roles, kernel.axes, strict=True):
+        (low, high), (first, last) = place.core[role], place.span[role]
+        before, after = reach.get(role, (last - first,) * 2)
+        found[axis.dim] = (max(first, low - before), min(last, high + after))
+    return found
+
+
 def halo_places(kernel: Kernel, box: Box, halo: Halo) -> list[Place]:
     """Return the places of the parts of a box between walls, in index order; see :func:`halo_place`."""
     return [halo_place(kernel, part, halo, span) for part, span in parts(kernel, box)]

@@ -24,6 +24,7 @@ from scatflow.plan.regions import Regions, inner_chunks
 from scatflow.plan.split import Cut, cut
 from scatflow.plan.stage import Box, StageGraph, Step, output_box
 from scatflow.plan.strategy import Work, lay_out
+from scatflow.plan.summaries import summarized
 from scatflow.spec import ArraySpec
 
 #: Version of the plan's JSON and of everything a ledger is keyed by.
@@ -98,6 +99,7 @@ class Plan:
     fingerprints: Mapping[str, str]
     rates: Rates | None = None
     origins: Origins = field(default_factory=dict)
+    added: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -107,8 +109,10 @@ class Plan:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """Node id -> its canonical id: what a node is called does not make another plan."""
-        names = self.graph.canonical()[1]
-        return {**names, **{node: f"{names[origin]}.{number}" for node, (origin, number) in self.origins.items()}}
+        names = dict(self.graph.canonical()[1])
+        for node, (origin, what) in (*self.origins.items(), *self.added.items()):
+            names[node] = f"{names[origin]}.{what}"
+        return names
 
     @property
     def tasks(self) -> int:
@@ -205,16 +209,26 @@ class _Request:
         """Return the plan of the graph as it is, or with nodes in stages."""
         bound, ends = (self.bound, frozenset[str]()) if wide is None else (wide.bound, wide.ends)
         limits = self.limits if wide is None else replace(self.limits, strategy=None)
-        stages: list[Stage] = []
-        stored: dict[Ref, Target] = {}
-        for number, part in enumerate(cut(bound, ends)):
-            stage = _stage(bound, part, number, limits, stored)
-            stages.append(stage)
-            stored |= {target.ref: target for target in stage.targets}
+        # Lengths by stage are those of a plan that has its summaries.
+        stages = _staged(bound, ends, replace(limits, steps=()))
+        more = summarized(bound, [stage.graph for stage in stages])
+        if more is not None or limits.steps:
+            stages = _staged(bound if more is None else more.bound, ends, limits)
         _check_region(limits.region, bound, stages)
         found = _separated(stages) if self.sweep is None else _swept(stages, arrange(self.sweep, self.bound))
-        origins = {} if wide is None else wide.origins
-        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates, origins)
+        origins, added = ({} if wide is None else wide.origins), ({} if more is None else more.names)
+        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates, origins, added)
+
+
+def _staged(bound: Bound, ends: frozenset[str], limits: Limits) -> list[Stage]:
+    """Return the stages of a graph."""
+    stages: list[Stage] = []
+    stored: dict[Ref, Target] = {}
+    for number, part in enumerate(cut(bound, ends)):
+        stage = _stage(bound, part, number, limits, stored)
+        stages.append(stage)
+        stored |= {target.ref: target for target in stage.targets}
+    return stages
 
 
 def _chosen(request: _Request) -> Plan:
@@ -302,7 +316,7 @@ def _fingerprints(bound: Bound) -> dict[str, str]:
 def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping[Ref, Target]) -> Stage:
     graph = bound.graph
     calls = {node: bound.calls[node] for node in part.nodes if node in bound.calls}
-    inputs = {node: graph.node(node).inputs for node in calls}
+    inputs = {node: bound.inputs(node) for node in calls}
     specs = {ref: _stored_spec(bound.specs[ref.node][ref.output], stored.get(ref)) for ref in part.reads}
     specs |= {Ref(node, name): spec for node in calls for name, spec in calls[node].outputs.items()}
     sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
@@ -339,7 +353,7 @@ def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Region
     for name, ref in bound.targets.items():
         names.setdefault(ref, []).append(name)
     outputs = calls[part.target].outputs if calls else bound.specs[part.target]
-    used = {ref for node in bound.graph.nodes for ref in node.inputs if isinstance(ref, Ref)}
+    used = {ref for node in bound.graph.nodes for ref in bound.inputs(node.id) if isinstance(ref, Ref)}
     targets = []
     for output, spec in outputs.items():
         ref = Ref(part.target, output)
