@@ -173,7 +173,7 @@ def _same(xp: Any, a: Array, b: Array) -> bool:
     return a.shape == b.shape and bool(xp.all(xp.abs(a - b) <= 1e-13 * xp.abs(b)))
 
 
-def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
+def valid_share(xp: Any, valid: Array, widths: Sequence[int], periodic: bool = False) -> Array:
     """Return the share of valid samples within ``widths`` of every sample, along the last axes.
 
     Parameters
@@ -184,6 +184,8 @@ def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
         True where there is a value.
     widths : sequence of int
         Half-width of the window in samples, one for each of the last axes; windows are cut at the block's ends.
+    periodic : bool, optional
+        Windows go on at the other end instead, as filters of a block do; none counts a sample twice.
 
     Returns
     -------
@@ -194,9 +196,14 @@ def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
     >>> import numpy as np
     >>> valid_share(np, np.array([True, True, False, True]), [1]).round(3).tolist()
     [1.0, 0.667, 0.667, 0.5]
+    >>> valid_share(np, np.array([True, True, False, True]), [1], periodic=True).round(3).tolist()
+    [1.0, 0.667, 0.667, 0.667]
     """
     share = xp.astype(valid, xp.float64)
     for axis, width in enumerate(widths, valid.ndim - len(widths)):
+        if periodic:
+            share = _around(xp, share, axis, width)
+            continue
         n, device = share.shape[axis], getattr(share, "device", None)
         sample = xp.arange(n, device=device)
         low = xp.where(sample > width, sample - width, xp.zeros_like(sample))
@@ -206,3 +213,14 @@ def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
         counts = xp.astype(high - low, xp.float64)
         share = inside / xp.reshape(counts, (n,) + (1,) * (share.ndim - axis - 1))
     return share
+
+
+def _around(xp: Any, share: Array, axis: int, width: int) -> Array:
+    """Return the means of windows of half-width ``width`` along a periodic axis."""
+    n, head = share.shape[axis], (slice(None),) * axis
+    if 2 * width + 1 >= n:
+        return xp.broadcast_to(xp.mean(share, axis=axis, keepdims=True), share.shape)
+    ends = (share[(*head, slice(n - width, None), ...)], share, share[(*head, slice(0, width), ...)])
+    total = xp.cumulative_sum(xp.concat(ends, axis=axis), axis=axis, include_initial=True)
+    inside = total[(*head, slice(2 * width + 1, None), ...)] - total[(*head, slice(0, n), ...)]
+    return inside / (2 * width + 1)

@@ -321,7 +321,8 @@ def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping
     specs |= {Ref(node, name): spec for node in calls for name, spec in calls[node].outputs.items()}
     sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
     arrays = {ref: (stored[ref].path, stored[ref].slab) for ref in part.reads if ref not in sources}
-    work = Work(part.target, calls, inputs, specs, part.reads)
+    beside = {ref for node in calls for ref in bound.beside.get(node, ())}
+    work = Work(part.target, calls, inputs, specs, tuple(ref for ref in part.reads if ref not in beside))
     layout = lay_out(work, limits, number)
     steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node], layout.halos.get(node)) for node in calls))
     finals = _finals(calls[part.target], layout.regions) if work.reduces else None
