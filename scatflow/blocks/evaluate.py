@@ -17,7 +17,7 @@ from scatflow.blocks.halo import evaluate_box, reduce_box
 from scatflow.blocks.window import reduce_spans, spans, windowed
 from scatflow.contract import Extended, Reduce, Select, Whole, Window
 from scatflow.errors import DtypeError
-from scatflow.graph.halo import Box, Halo, halo_places, reads
+from scatflow.graph.halo import Box, Halo, halo_places, reads, seen, weighs_gaps
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.graph.selection import cut, take
 
@@ -144,7 +144,10 @@ def _known(xp: Any, kernel: Kernel, blocks: Blocks) -> list[Array]:
     found = [to_kernel(xp, block, port) for block, port in zip(blocks, kernel.inputs[1 : 1 + len(blocks)], strict=True)]
     if not pools:
         return found
-    return [xp.reshape(part, (*part.shape[:kept], math.prod(part.shape[kept : kept + count]), *part.shape[kept + count :])) for part in found]
+    return [
+        xp.reshape(part, (*part.shape[:kept], math.prod(part.shape[kept : kept + count]), *part.shape[kept + count :]))
+        for part in found
+    ]
 
 
 def _split(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None) -> tuple[Any, Box, Box, Read]:
@@ -153,7 +156,8 @@ def _split(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None) ->
     batch = {dim: span for dim, span in box.items() if dim not in kernel.core}
     port = kernel.inputs[0]
     assert isinstance(port, Port)
-    xp = namespace(read(reads(kernel, halo_places(kernel, core, halo)[0])[0]), fft=fft)
+    place = halo_places(kernel, core, halo)[0]
+    xp = namespace(read(seen(kernel, place) if weighs_gaps(kernel) else reads(kernel, place)[0]), fft=fft)
 
     def ready(part: Box) -> Array:
         block = to_kernel(xp, read(part), port)

@@ -6,6 +6,7 @@ Whole axes tell it themselves. Where core dims are split, the plan puts this red
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,9 @@ class Summary(Reduce):
     def output(self, *specs: ArraySpec) -> Mapping[str, ArraySpec]:
         """Declare mean and extent."""
         (spec,) = specs
-        bare = ArraySpec(spec.dims, spec.shape, "complex128" if spec.dtype.startswith("complex") else "float64").without(*self.over or ())
+        bare = ArraySpec(spec.dims, spec.shape, "complex128" if spec.dtype.startswith("complex") else "float64").without(
+            *self.over or ()
+        )
         count = len(list(itertools.product(*self.spans)))
         mean = bare.with_dim(_free("span", bare), count)
         return {"mean": mean, "extent": mean.with_dtype("int64").with_dim(_free("fact", bare), 3)}
@@ -63,12 +66,19 @@ class Summary(Reduce):
         clean, axes = xp.where(hole, xp.zeros_like(block), block), tuple(range(block.ndim - ndim, block.ndim))
         double = xp.complex128 if xp.isdtype(block.dtype, "complex floating") else xp.float64
         found = []
-        for box in itertools.product(*(list(_inside(spans, a, n)) for spans, a, n in zip(self.spans, starts, lengths, strict=True))):
+        for box in itertools.product(
+            *(list(_inside(spans, a, n)) for spans, a, n in zip(self.spans, starts, lengths, strict=True))
+        ):
             valid = ~hole[(..., *box)]
             number = xp.sum(xp.astype(valid, xp.int64), axis=axes)
             ends = _ends(xp, valid, number, starts[0] + box[0].start) if ndim == 1 else (xp.zeros_like(number),) * 2
             found.append((number, xp.sum(clean[(..., *box)], axis=axes, dtype=double), *ends))
         return tuple(xp.stack(parts, axis=-1) for parts in zip(*found, strict=True))
+
+    def complete(self) -> tuple[tuple[int, int, int], ...]:
+        """Return the extent of signals without gaps, by spans."""
+        boxes = itertools.product(*self.spans)
+        return tuple((math.prod(high - low for low, high in box), *(box[0] if len(box) == 1 else (0, 0))) for box in boxes)
 
     def combine(self, xp: Any, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
         """Add counts and sums, and widen the range of valid data."""

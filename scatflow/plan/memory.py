@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from scatflow.contract import Extended, Ref
 from scatflow.graph.bind import Call
-from scatflow.graph.halo import Halo, halo_place, seen
+from scatflow.graph.halo import Halo, halo_place, seen, weighs_gaps
 from scatflow.graph.kernel import Kernel, Port, extended_place
-from scatflow.plan.stage import Box, input_box, output_box, source_box, weighs_gaps
+from scatflow.plan.stage import Box, input_box, output_box, source_box
 from scatflow.spec import ArraySpec, itemsize
 
 #: Stored chunks that are decoded at the same time for one read, as the store is set up.
@@ -122,7 +122,7 @@ def _halo_box(kernel: Kernel, box: Box, halo: Halo | None) -> dict[str, tuple[in
         return {}
     place = halo_place(kernel, core, halo)
     counted = seen(kernel, place) if weighs_gaps(kernel) else core
-    lengths = {dim: high - low for dim, (low, high) in counted.items()}
+    lengths = {dim: high - low for dim, (low, high) in counted.items()}  # at the ends of axes the block may be the longer
     return {
         axis.dim: (0, min(axis.size, max(lengths.get(axis.dim, 0), place.stop[role] - place.start[role])))
         for role, axis in zip(kernel.roles, kernel.axes, strict=True)

@@ -16,7 +16,7 @@ from scatflow.graph.model import Graph
 from scatflow.graph.sweep import Slab, Sweep, arrange
 from scatflow.graph.validate import Bound
 from scatflow.plan import table
-from scatflow.plan.expansion import Expanded, Origins, expanded
+from scatflow.plan.expansion import Expanded, Origins, expanded, unserved
 from scatflow.plan.limits import Limits, Strategy
 from scatflow.plan.memory import Projection
 from scatflow.plan.rates import Hours, Rates
@@ -247,7 +247,7 @@ def _chosen(request: _Request) -> Plan:
             return found[0]
     wide = expanded(request.bound)
     if wide is None and limits.strategy == "pyramid":
-        raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit",
+        raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit", got=unserved(request.bound),
                         remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
     if wide is not None:
         try:

@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scatflow.contract import Extended, Reduce, Ref, Select, Window
-from scatflow.graph.halo import Halo, halo_places, seen
+from scatflow.contract import Extended, Reduce, Ref, Select
+from scatflow.graph.halo import Halo, halo_places, seen, weighs_gaps
 from scatflow.graph.halo import reads as reads_of
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.graph.selection import needed, unnamed
@@ -93,11 +93,6 @@ def input_boxes(step: Step, port: Port, box: Box) -> list[dict[str, tuple[int, i
     places = halo_places(step.kernel, core, step.halo)
     counted = [seen(step.kernel, place) for place in places] if weighs_gaps(step.kernel) else []
     return [{**outer, **inner} for inner in (*(part for place in places for part in reads_of(step.kernel, place)), *counted)]
-
-
-def weighs_gaps(kernel: Kernel) -> bool:
-    """Tell whether results come with the share of valid samples, which reaches farther than the filters."""
-    return isinstance(kernel.operator, Window) and kernel.operator.nan == "mask"
 
 
 def is_split(step: Step, box: Box) -> bool:

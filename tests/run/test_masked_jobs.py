@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scatflow import cluster
 from scatflow.errors import JobError
 from scatflow.pipeline import Pipeline
+from scatflow.run.calibrate import calibrate
 
 RULES = ("reflect", "symmetric", "periodic", "zero")
 
@@ -195,3 +196,11 @@ def test_a_store_that_has_grown_keeps_its_summaries(toys: None, tmp_path: Path, 
     assert done.count("s0.summary") == 3 + 4  # partial states of the new item alone, and means of all
     whole = one.run(tmp_path / "whole.zarr", strategy="batch").load()
     np.testing.assert_allclose(grown["toy_smooth"], whole["toy_smooth"], atol=1e-13)
+
+
+def test_a_machine_is_measured_on_what_the_whole_tells(toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random numbers stand for data, and counts of signals without gaps for what is known of these."""
+    monkeypatch.setenv("SCATFLOW_CACHE", str(tmp_path / "cache"))
+    path = stored(tmp_path / "in.zarr", "series", np.zeros((2, 64)), (1, 16))
+    plan = job(path, ("toy_smooth", {"dims": ["x"], "nan": "mask"})).plan(region={"x": 16})
+    assert len(plan.stages) == 2 and calibrate(plan, tmp_path).flops
