@@ -151,7 +151,7 @@ def test_gaps_are_filled_and_weighed_as_in_the_whole(
 
 
 MEANS: list[dict[str, Any]] = [
-    {"boundary": "periodic", "metric": "index"}, {"over": ["t"], "covariance": True}, {"over": ["t"], "normalize": "each"}, {"min_valid": 0.05, "J": 4},
+    {"boundary": "periodic", "metric": "index"}, {"over": ["t"], "covariance": True}, {"over": ["t"], "normalize": "each"}, {"min_valid": 0.2, "J": 4},
 ]  # fmt: skip
 
 
