@@ -22,7 +22,7 @@ def scatflow_operators() -> dict[str, str]:
         "toy_twice",
         "toy_far",
     )
-    return {name: f"toys:{cls}" for name, cls in zip(names, OPERATORS, strict=True)}
+    return {name: f"toys:{cls}" for name, cls in zip(names, OPERATORS, strict=True)} | {"toy_moments": "averages:Toy"}
 
 
 @hookimpl

@@ -71,14 +71,15 @@ def _node(step: Step, part: Box, value: Read, fft: str | None) -> dict[str, Arra
     kernel = step.kernel
     ends = isinstance(kernel.operator, Reduce)
     if is_split(step, part):
-        (ref,), (port,) = step.inputs, kernel.inputs
+        (ref, *summary), port = step.inputs, kernel.inputs[0]
         assert isinstance(ref, Ref) and isinstance(port, Port) and step.halo is not None
         outer = input_box(kernel, port, {dim: span for dim, span in part.items() if dim not in kernel.core})
 
         def near(core: Box) -> Array:
             return value(ref, {**outer, **core})
 
-        return (partial_box if ends else evaluate_part)(kernel, near, part, step.halo, fft)
+        known = [value(one, outer) for one in summary if isinstance(one, Ref)]
+        return (partial_box if ends else evaluate_part)(kernel, near, part, step.halo, fft, known)
     if isinstance(kernel.operator, Select):
         return _selected(step, part, value)
     blocks = [

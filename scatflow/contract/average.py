@@ -181,9 +181,9 @@ class Average(Extended, Reduce):
         return mean.with_dim(f"{dim}_2", size, twin).with_attrs(units=units, long_name="covariance between units")
 
     def chunk(self, xp: Any, *blocks: Array, at: Place, **prepared: Any) -> State:
-        """Return the rows of one block."""
-        (block,) = blocks
-        gaps = Gaps.of(xp, self, block, at)
+        """Return the rows of one block; of a part of the core with what is known of the whole (:class:`Gaps`)."""
+        block, *known = blocks
+        gaps = Gaps.of(xp, self, block, at, known)
         units = self._units()
         cells = self._cells(at, units)
         observed, weights = self.observe(xp, gaps.block, at, cells, gaps.valid, **prepared)

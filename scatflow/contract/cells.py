@@ -173,7 +173,7 @@ def _same(xp: Any, a: Array, b: Array) -> bool:
     return a.shape == b.shape and bool(xp.all(xp.abs(a - b) <= 1e-13 * xp.abs(b)))
 
 
-def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
+def valid_share(xp: Any, valid: Array, widths: Sequence[int], periodic: bool = False) -> Array:
     """Return the share of valid samples within ``widths`` of every sample, along the last axes.
 
     Parameters
@@ -184,6 +184,8 @@ def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
         True where there is a value.
     widths : sequence of int
         Half-width of the window in samples, one for each of the last axes; windows are cut at the block's ends.
+    periodic : bool, optional
+        Windows go on at the other end instead, as filters of a block do; none counts a sample twice.
 
     Returns
     -------
@@ -194,15 +196,34 @@ def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
     >>> import numpy as np
     >>> valid_share(np, np.array([True, True, False, True]), [1]).round(3).tolist()
     [1.0, 0.667, 0.667, 0.5]
+    >>> valid_share(np, np.array([True, True, False, True]), [1], periodic=True).round(3).tolist()
+    [1.0, 0.667, 0.667, 0.667]
     """
-    share = xp.astype(valid, xp.float64)
+    # Samples are counted, which is exact, and divided once: a share on a threshold is the same in every block.
+    found, wide = xp.astype(valid, xp.float64), xp.ones((1,) * valid.ndim, dtype=xp.float64, device=getattr(valid, "device", None))
     for axis, width in enumerate(widths, valid.ndim - len(widths)):
-        n, device = share.shape[axis], getattr(share, "device", None)
-        sample = xp.arange(n, device=device)
-        low = xp.where(sample > width, sample - width, xp.zeros_like(sample))
-        high = xp.where(sample + width + 1 < n, sample + width + 1, xp.full_like(sample, n))
-        total = xp.cumulative_sum(share, axis=axis, include_initial=True)
-        inside = xp.take(total, high, axis=axis) - xp.take(total, low, axis=axis)
-        counts = xp.astype(high - low, xp.float64)
-        share = inside / xp.reshape(counts, (n,) + (1,) * (share.ndim - axis - 1))
-    return share
+        found, lengths = _around(xp, found, axis, width) if periodic else _within(xp, found, axis, width)
+        wide = wide * xp.reshape(lengths, (-1,) + (1,) * (valid.ndim - axis - 1))
+    return found / wide
+
+
+def _within(xp: Any, count: Array, axis: int, width: int) -> tuple[Array, Array]:
+    """Return the sums over windows of half-width ``width`` that are cut at the ends of an axis, and their lengths."""
+    n, device = count.shape[axis], getattr(count, "device", None)
+    sample = xp.arange(n, device=device)
+    low = xp.where(sample > width, sample - width, xp.zeros_like(sample))
+    high = xp.where(sample + width + 1 < n, sample + width + 1, xp.full_like(sample, n))
+    total = xp.cumulative_sum(count, axis=axis, include_initial=True)
+    inside = xp.take(total, high, axis=axis) - xp.take(total, low, axis=axis)
+    return inside, xp.astype(high - low, xp.float64)
+
+
+def _around(xp: Any, count: Array, axis: int, width: int) -> tuple[Array, Array]:
+    """Return the sums over windows along a periodic axis, and the length of all."""
+    n, head = count.shape[axis], (slice(None),) * axis
+    length = xp.asarray([float(min(n, 2 * width + 1))], dtype=xp.float64, device=getattr(count, "device", None))
+    if 2 * width + 1 >= n:
+        return xp.broadcast_to(xp.sum(count, axis=axis, keepdims=True), count.shape), length
+    ends = [count[(*head, slice(n - width, None), ...)], count, count[(*head, slice(0, width), ...)]]
+    total = xp.cumulative_sum(xp.concat(ends, axis=axis), axis=axis, include_initial=True)
+    return total[(*head, slice(2 * width + 1, None), ...)] - total[(*head, slice(0, n), ...)], length

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from scatflow.arrays import copied_index, fast_length
-from scatflow.contract import Extended
+from scatflow.contract import Extended, Window
 from scatflow.graph.kernel import Kernel, extended_place
 from scatflow.spec import Axis, Place
 
@@ -68,6 +68,23 @@ def halo_place(kernel: Kernel, box: Box, halo: Halo, span: Box | None = None) ->
         if stop[role] - start[role] >= whole.stop[role] - whole.start[role]:
             start[role], stop[role] = whole.start[role], whole.stop[role]
     return replace(place, start=start, stop=stop, span=whole.span)
+
+
+def weighs_gaps(kernel: Kernel) -> bool:
+    """Tell whether results come with the share of valid samples, which reaches farther than filters to a tolerance."""
+    return isinstance(kernel.operator, Window) and kernel.operator.nan == "mask"
+
+
+def seen(kernel: Kernel, place: Place) -> dict[str, tuple[int, int]]:
+    """Return the range along every core dim, between walls, that the block of a box and the valid fractions of its results need."""
+    operator = kernel.operator
+    assert isinstance(operator, Extended)
+    reach, found = operator.coverage_reach(), {}
+    for role, axis in zip(kernel.roles, kernel.axes, strict=True):
+        (low, high), (first, last) = place.core[role], place.span[role]
+        before, after = reach.get(role, (last - first,) * 2)
+        found[axis.dim] = (max(first, min(low - before, place.start[role])), min(last, max(high + after, place.stop[role])))
+    return found
 
 
 def halo_places(kernel: Kernel, box: Box, halo: Halo) -> list[Place]:

@@ -35,6 +35,15 @@ def expanded(bound: Bound) -> Expanded | None:
     return work.done() if work.origins else None
 
 
+def unserved(bound: Bound) -> str | None:
+    """Return why windows that fill gaps are not taken in stages, None where there are none."""
+    names = [
+        call.operator.name for call in bound.calls.values() if isinstance(call.operator, Window) and call.operator.nan == "mask"
+    ]
+    said = 'with nan="mask", whose share of valid samples is that of the last smoothing, which levels do not pass on'
+    return f"{', '.join(dict.fromkeys(names))} {said}" if names else None
+
+
 class _Expansion:
     """Nodes, specs and calls of the new graph so far."""
 

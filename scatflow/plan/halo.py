@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from scatflow.contract import Extended, Reduce
+from scatflow.contract.summary import needs_summary
 from scatflow.errors import ChunkError
 from scatflow.graph.bind import Call
 from scatflow.graph.halo import Halo, halo_place
@@ -39,8 +40,10 @@ def obstacle(call: Call, asked: float | None) -> str | None:
         return f"{name} needs its core dims whole"
     if operator.exact_margins():
         return f"the filters of {name} depend on the length of the whole signal"
-    if operator.nan == "mask":
-        return f'{name} with nan="mask" fills gaps with the mean of the whole signal'
+    if operator.nan == "mask" and operator.causal():
+        return f'causal {name} with nan="mask" fills gaps with the mean of all that came before'
+    if operator.nan == "mask" and not needs_summary(operator):
+        return f'{name} with nan="mask" fills gaps in a way of its own'
     try:
         operator.depth(tolerance(call.kernel, asked))
     except ChunkError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from scatflow.contract import Extended, Ref
 from scatflow.graph.bind import Call
-from scatflow.graph.halo import Halo, halo_place
+from scatflow.graph.halo import Halo, halo_place, seen, weighs_gaps
 from scatflow.graph.kernel import Kernel, Port, extended_place
 from scatflow.plan.stage import Box, input_box, output_box, source_box
 from scatflow.spec import ArraySpec, itemsize
@@ -132,8 +132,10 @@ def _halo_box(kernel: Kernel, box: Box, halo: Halo | None) -> dict[str, tuple[in
     if halo is None or not core or not isinstance(kernel.operator, Extended):
         return {}
     place = halo_place(kernel, core, halo)
+    counted = seen(kernel, place) if weighs_gaps(kernel) else core
+    lengths = {dim: high - low for dim, (low, high) in counted.items()}  # at the ends of axes the block may be the longer
     return {
-        axis.dim: (0, min(axis.size, place.stop[role] - place.start[role]))
+        axis.dim: (0, min(axis.size, max(lengths.get(axis.dim, 0), place.stop[role] - place.start[role])))
         for role, axis in zip(kernel.roles, kernel.axes, strict=True)
     }
 
@@ -148,7 +150,7 @@ def _extra(call: Call, specs: list[ArraySpec | float], box: Box, halo: Halo | No
     ]
     inputs = sum(block.nbytes for block in blocks)
     if isinstance(kernel.operator, Extended):
-        blocks = [_extended(kernel, block, box, halo) for block in blocks]
+        blocks = [_extended(kernel, blocks[0], box, halo)]
     cost = kernel.operator.cost(*blocks)
     moved = sum(block.nbytes for block in blocks) if isinstance(kernel.operator, Extended) else 0
     if halo is not None and any(dim in box for dim in kernel.core):

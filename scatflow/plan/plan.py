@@ -16,7 +16,7 @@ from scatflow.graph.model import Graph
 from scatflow.graph.sweep import Slab, Sweep, arrange
 from scatflow.graph.validate import Bound
 from scatflow.plan import table
-from scatflow.plan.expansion import Expanded, Origins, expanded
+from scatflow.plan.expansion import Expanded, Origins, expanded, unserved
 from scatflow.plan.limits import Limits, Strategy
 from scatflow.plan.memory import Projection
 from scatflow.plan.rates import Hours, Rates
@@ -25,6 +25,7 @@ from scatflow.plan.regions import Regions, inner_chunks
 from scatflow.plan.split import Cut, cut
 from scatflow.plan.stage import Box, Part, StageGraph, Step, output_box, part_of, reads_of
 from scatflow.plan.strategy import Work, lay_out
+from scatflow.plan.summaries import summarized
 from scatflow.spec import ArraySpec
 
 #: Version of the plan's JSON and of everything a ledger is keyed by.
@@ -105,6 +106,7 @@ class Plan:
     fingerprints: Mapping[str, str]
     rates: Rates | None = None
     origins: Origins = field(default_factory=dict)
+    added: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -114,8 +116,10 @@ class Plan:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """Node id -> its canonical id: what a node is called does not make another plan."""
-        names = self.graph.canonical()[1]
-        return {**names, **{node: f"{names[origin]}.{number}" for node, (origin, number) in self.origins.items()}}
+        names = dict(self.graph.canonical()[1])
+        for node, (origin, what) in (*self.origins.items(), *self.added.items()):
+            names[node] = f"{names[origin]}.{what}"
+        return names
 
     @property
     def tasks(self) -> int:
@@ -212,16 +216,26 @@ class _Request:
         """Return the plan of the graph as it is, or with nodes in stages."""
         bound, ends = (self.bound, frozenset[str]()) if wide is None else (wide.bound, wide.ends)
         limits = self.limits if wide is None else replace(self.limits, strategy=None)
-        stages: list[Stage] = []
-        stored: dict[Ref, Target] = {}
-        for number, part in enumerate(cut(bound, ends)):
-            stage = _stage(bound, part, number, limits, stored)
-            stages.append(stage)
-            stored |= {target.ref: target for target in stage.targets}
+        # Lengths by stage are those of a plan that has its summaries.
+        stages = _staged(bound, ends, replace(limits, steps=()))
+        more = summarized(bound, [stage.graph for stage in stages])
+        if more is not None or limits.steps:
+            stages = _staged(bound if more is None else more.bound, ends, limits)
         _check_region(limits.region, bound, stages)
         found = _separated(stages) if self.sweep is None else _swept(stages, arrange(self.sweep, self.bound))
-        origins = {} if wide is None else wide.origins
-        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates, origins)
+        origins, added = ({} if wide is None else wide.origins), ({} if more is None else more.names)
+        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates, origins, added)
+
+
+def _staged(bound: Bound, ends: frozenset[str], limits: Limits) -> list[Stage]:
+    """Return the stages of a graph."""
+    stages: list[Stage] = []
+    stored: dict[Ref, Target] = {}
+    for number, part in enumerate(cut(bound, ends)):
+        stage = _stage(bound, part, number, limits, stored)
+        stages.append(stage)
+        stored |= {target.ref: target for target in stage.targets}
+    return stages
 
 
 def _chosen(request: _Request) -> Plan:
@@ -256,7 +270,7 @@ def _best(request: _Request) -> Plan:
             return found[0]
     wide = expanded(request.bound)
     if wide is None and limits.strategy == "pyramid":
-        raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit",
+        raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit", got=unserved(request.bound),
                         remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
     if wide is not None:
         try:
@@ -324,12 +338,13 @@ def _fingerprints(bound: Bound) -> dict[str, str]:
 def _stage(bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping[Ref, Target]) -> Stage:
     graph = bound.graph
     calls = {node: bound.calls[node] for node in part.nodes if node in bound.calls}
-    inputs = {node: graph.node(node).inputs for node in calls}
+    inputs = {node: bound.inputs(node) for node in calls}
     specs = {ref: _stored_spec(bound.specs[ref.node][ref.output], stored.get(ref)) for ref in part.reads}
     specs |= {Ref(node, name): spec for node in calls for name, spec in calls[node].outputs.items()}
     sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
     arrays = {ref: (stored[ref].path, stored[ref].slab) for ref in part.reads if ref not in sources}
-    work = Work(part.target, calls, inputs, specs, part.reads)
+    beside = {ref for node in calls for ref in bound.beside.get(node, ())}
+    work = Work(part.target, calls, inputs, specs, tuple(ref for ref in part.reads if ref not in beside))
     layout = lay_out(work, limits, number)
     steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node], layout.halos.get(node)) for node in calls))
     finals = _finals(calls[part.target], layout.regions) if work.reduces else None
@@ -361,7 +376,7 @@ def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Region
     for name, ref in bound.targets.items():
         names.setdefault(ref, []).append(name)
     outputs = calls[part.target].outputs if calls else bound.specs[part.target]
-    used = {ref for node in bound.graph.nodes for ref in node.inputs if isinstance(ref, Ref)}
+    used = {ref for node in bound.graph.nodes for ref in bound.inputs(node.id) if isinstance(ref, Ref)}
     targets = []
     for output, spec in outputs.items():
         ref = Ref(part.target, output)

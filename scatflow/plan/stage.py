@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scatflow.contract import Extended, Reduce, Ref, Select
-from scatflow.graph.halo import Halo, halo_places
+from scatflow.graph.halo import Halo, halo_places, seen, weighs_gaps
 from scatflow.graph.halo import reads as block_reads
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.graph.selection import needed, unnamed
@@ -95,12 +95,13 @@ def input_boxes(step: Step, port: Port, box: Box) -> list[dict[str, tuple[int, i
         ranges = needed(step.kernel, box)
         return [unnamed(step.kernel, dict(zip(ranges, part, strict=True))) for part in itertools.product(*ranges.values())]
     outer = input_box(step.kernel, port, box)
-    if not is_split(step, box):
+    if not is_split(step, box) or port is not step.kernel.inputs[0]:  # what is known of the whole has no core dims
         return [outer]
     assert step.halo is not None
     core = {dim: span for dim, span in box.items() if dim in step.kernel.core}
     places = halo_places(step.kernel, core, step.halo)
-    return [{**outer, **inner} for place in places for inner in block_reads(step.kernel, place)]
+    counted = [seen(step.kernel, place) for place in places] if weighs_gaps(step.kernel) else []
+    return [{**outer, **inner} for inner in (*(part for place in places for part in block_reads(step.kernel, place)), *counted)]
 
 
 def is_split(step: Step, box: Box) -> bool:

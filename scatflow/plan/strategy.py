@@ -31,7 +31,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Work:
-    """The nodes of a stage before it is cut: bound calls in topological order, their inputs, and specs of all references."""
+    """The nodes of a stage before it is cut: bound calls in topological order, their inputs, and specs of all references.
+
+    ``reads`` are those of them whose stored chunks matter.
+    """
 
     target: str
     calls: Mapping[str, Call]

@@ -19,6 +19,7 @@ import numpy as np
 from scatflow import blocks
 from scatflow.arrays import namespace
 from scatflow.contract import Ref
+from scatflow.contract.summary import Summary
 from scatflow.errors import StoreError
 from scatflow.plan import Box, Plan, Rates, Stage
 from scatflow.plan.rates import ANY, SCHEMA, key_of
@@ -141,8 +142,16 @@ def _evaluate(plan: Plan, stage: Stage) -> None:
 
 
 def _random(rng: np.random.Generator, plan: Plan, ref: Ref, part: Mapping[str, tuple[int, int]]) -> np.ndarray:
-    spec = plan.bound.specs[ref.node][ref.output]
+    stored = {target.ref: (stage, target.own) for stage in plan.stages for target in stage.targets}
+    stage, spec = stored[ref] if ref in stored else (None, plan.bound.specs[ref.node][ref.output])
     shape = tuple(part[dim][1] - part[dim][0] if dim in part else size for dim, size in spec.sizes.items())
+    if (
+        stage is not None
+        and stage.graph.steps
+        and isinstance(stage.graph.target.kernel.operator, Summary)
+        and ref.output == "extent"
+    ):
+        return np.broadcast_to(np.asarray(stage.graph.target.kernel.operator.complete()), shape)
     return rng.standard_normal(shape).astype(spec.dtype)
 
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from scatflow.contract import Reduce
 from scatflow.errors import StoreError
 from scatflow.plan import Box, Plan, Stage, Strategy, Target
-from scatflow.plan.stage import part_of, source_box
+from scatflow.plan.regions import Regions
+from scatflow.plan.stage import demands, part_of, source_box
 from scatflow.run.task import source_fingerprint
 from scatflow.store import Ledger, Receipt, link, link_state, plan_of, recover, state
 
@@ -141,15 +142,22 @@ class _Part:
                 continue
             if all(parts[stage].holds(piece) for stage, piece in self._needs(parts, box)):
                 self.regions[number] = _Found(earlier, receipt)
-        if (
-            self.stage.finals is not None
-            and self.same_result
-            and len(self.old_regions) == len(self.stage.regions) == len(self.regions)
-        ):
-            for number in range(len(self.stage.finals)):
-                receipt = self.known.receipts.get((self.stage.number, "final", number))
-                if receipt is not None:
-                    self.finals[number] = _Found(number, receipt)
+        if self.stage.finals is not None and self.same_result:
+            self._find_finals(self.stage.finals)
+
+    def _find_finals(self, finals: Regions) -> None:
+        """Find the outputs of a reduction all of whose partial states are still right, and were all that there were."""
+        sizes = dict(self.old_regions.sizes)
+        old = replace(finals, sizes=tuple((dim, sizes[dim]) for dim, _ in finals.sizes))
+        numbers = {part_of(box): n for n, box in enumerate(old)}
+        for number, box in enumerate(finals):
+            earlier = numbers.get(part_of(box))
+            receipt = None if earlier is None else self.known.receipts.get((self.stage.number, "final", earlier))
+            behind = list(self.stage.regions.covering(box))
+            if receipt is None or earlier is None or len(behind) != len(list(self.old_regions.covering(box))):
+                continue
+            if all(region in self.regions for region in behind):
+                self.finals[number] = _Found(earlier, receipt)
 
     def holds(self, box: Box) -> bool:
         """Tell whether all that the stage delivers in a box is still right."""

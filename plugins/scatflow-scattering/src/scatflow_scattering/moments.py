@@ -292,7 +292,8 @@ class _Shares:
             return self._masks
         octave = tree.banks[len(node.path) - 1].bands[node.path[-1]].j
         if octave not in self._known:
-            share = valid_share(self._xp, self._masks, [math.ceil(2 ** (octave + 1) * a) for a in self._aspect])
+            widths = [math.ceil(2 ** (octave + 1) * a) for a in self._aspect]
+            share = valid_share(self._xp, self._masks, widths, periodic=True)  # as the filters see the block
             self._known[octave] = self._xp.where(share >= self._least, share, self._xp.zeros_like(share))
         step = 2**node.exponent
         return self._known[octave][(slice(None), *(slice(None, None, step),) * len(self._aspect))]
