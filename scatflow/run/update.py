@@ -15,7 +15,7 @@ from scatflow.contract import Reduce
 from scatflow.errors import StoreError
 from scatflow.plan import Box, Plan, Stage, Strategy, Target
 from scatflow.plan.regions import Regions
-from scatflow.plan.stage import demands, part_of, source_box
+from scatflow.plan.stage import part_of, source_box
 from scatflow.run.task import source_fingerprint
 from scatflow.store import Ledger, Receipt, link, link_state, plan_of, recover, state
 
