@@ -20,10 +20,10 @@ from scatflow.plan.expansion import Expanded, Origins, expanded
 from scatflow.plan.limits import Limits, Strategy
 from scatflow.plan.memory import Projection
 from scatflow.plan.rates import Hours, Rates
-from scatflow.plan.regions import Regions, inner_chunks
+from scatflow.plan.regions import WORK_BYTES, Regions, inner_chunks
 from scatflow.plan.split import Cut, cut
 from scatflow.plan.stage import Box, StageGraph, Step, output_box
-from scatflow.plan.strategy import Work, lay_out
+from scatflow.plan.strategy import Work, explained, lay_out
 from scatflow.spec import ArraySpec
 
 #: Version of the plan's JSON and of everything a ledger is keyed by.
@@ -232,17 +232,17 @@ def _chosen(request: _Request) -> Plan:
         if found and (limits.strategy is not None or limits.region or limits.steps or found[0].strategy is None):
             return found[0]
     wide = expanded(request.bound)
-    if wide is None and limits.strategy == "pyramid":
+    if not wide.origins and limits.strategy == "pyramid":
         raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit",
-                        remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
-    if wide is not None:
+                        got="; ".join(wide.obstacles) or None, remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
+    if wide.origins:
         try:
             found.append(request.planned(wide))
         except PlanError as error:
             failure = failure or error
     if not found:
         assert failure is not None
-        raise failure
+        raise explained(failure, "Levels of octaves", "; ".join(wide.obstacles))
     return min(found, key=lambda one: one.flops)
 
 
@@ -347,7 +347,8 @@ def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Region
             continue
         paths = [name or spec.name or "data" for name in names.get(ref, ())] or [f"_scatflow/work/{number}/{output or 'value'}"]
         kept = _sampled(calls[part.target], output, regions) if calls else regions
-        targets += [Target(ref, path, spec, inner_chunks(spec, kept), ref in names) for path in paths]
+        chunks = inner_chunks(spec, kept) if ref in names else inner_chunks(spec, kept, WORK_BYTES)
+        targets += [Target(ref, path, spec, chunks, ref in names) for path in paths]
     return tuple(targets)
 
 

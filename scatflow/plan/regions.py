@@ -20,6 +20,8 @@ CRUMB_BYTES = 2**20
 #: Regions below which neighbors are not merged: small arrays of expensive items must still occupy a few workers.
 FEW_REGIONS = 16
 CHUNK_BYTES = 64 * 2**20
+#: The same of arrays between stages, whose planes later tasks take a few at a time.
+WORK_BYTES = 2 * 2**20
 
 
 @dataclass(frozen=True)
@@ -172,11 +174,11 @@ def too_large(
     )  # fmt: skip
 
 
-def inner_chunks(spec: ArraySpec, regions: Regions) -> tuple[int, ...]:
-    """Return the stored chunk shape: one region along free dims, other dims split until a chunk is at most 64 MiB."""
+def inner_chunks(spec: ArraySpec, regions: Regions, most: int = CHUNK_BYTES) -> tuple[int, ...]:
+    """Return the stored chunk shape: one region along free dims, other dims split until a chunk has at most so many bytes."""
     steps = dict(regions.steps)
     shape = [max(1, min(steps.get(dim, size), size)) for dim, size in spec.sizes.items()]
-    while math.prod(shape) * itemsize(spec.dtype) > CHUNK_BYTES:
+    while math.prod(shape) * itemsize(spec.dtype) > most:
         axis = max((i for i, dim in enumerate(spec.dims) if dim not in steps), key=lambda i: shape[i], default=None)
         if axis is None or shape[axis] == 1:
             break

@@ -87,16 +87,16 @@ def lay_out(work: Work, limits: Limits, number: int) -> Layout:
         if error.code != "TaskTooLarge" or limits.strategy == "batch":
             raise
         if not cuttable:
-            raise _explained(error, _obstacles(work, limits.tol)) from None
+            raise explained(error, "Parts with a halo", _obstacles(work, limits.tol)) from None
         try:
             return _in_parts(work, limits, asked, split)
         except PlanError as smaller:
-            raise _explained(error, f"they would take {smaller.got}") from None
+            raise explained(error, "Parts with a halo", f"they would take {smaller.got}") from None
 
 
-def _explained(error: PlanError, reasons: str) -> PlanError:
-    """Return an error that also tells why smaller parts along core dims are no way out."""
-    remedy = f"{error.remedy} Parts with a halo do not serve: {reasons}." if reasons else error.remedy
+def explained(error: PlanError, way: str, reasons: str) -> PlanError:
+    """Return an error that also tells why another way is none out."""
+    remedy = f"{error.remedy} {way} do not serve: {reasons}." if reasons else error.remedy
     return PlanError(error.subject, error.rule, expected=error.expected, got=error.got, remedy=remedy, code=error.code)
 
 
