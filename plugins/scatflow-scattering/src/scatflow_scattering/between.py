@@ -107,6 +107,7 @@ class ScatteringPaths(Pointwise):
     axes: tuple[int, ...] = param(doc="How many of the last dims of every input count paths.")
     order: tuple[int, ...] = param(doc="For every path of the result, its place among those of the inputs.")
     dim: str = param("path", "Dim of the result.")
+    behind: int = param(0, "How many dims come behind those.", ge=0)
 
     def arity(self) -> int:
         """Return how many arrays are put together."""
@@ -114,10 +115,15 @@ class ScatteringPaths(Pointwise):
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare the dims that the inputs share, and that of the paths."""
-        first = specs[0].without(*specs[0].dims[len(specs[0].dims) - self.axes[0] :])
-        return first.with_dim(self.dim, len(self.order))
+        end = len(specs[0].dims) - self.behind
+        start = end - self.axes[0]
+        return specs[0].without(*specs[0].dims[start:end]).with_dim(self.dim, len(self.order), at=start)
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
         """Put one region together."""
-        flat = [xp.reshape(block, (*block.shape[: block.ndim - n], -1)) for block, n in zip(blocks, self.axes, strict=True)]
-        return xp.take(xp.concat(flat, axis=-1), xp.asarray(self.order, device=blocks[0].device), axis=-1)
+        flat = []
+        for block, n in zip(blocks, self.axes, strict=True):
+            end = block.ndim - self.behind
+            flat.append(xp.reshape(block, (*block.shape[: end - n], -1, *block.shape[end:])))
+        axis = -1 - self.behind
+        return xp.take(xp.concat(flat, axis=axis), xp.asarray(self.order, device=blocks[0].device), axis=axis)

@@ -54,7 +54,7 @@ class Level:
         return self.field_blur == 0
 
 
-def levels(banks: Sequence[Bank], J: int, oversampling: int, octaves: int) -> tuple[Level, ...]:
+def levels(banks: Sequence[Bank], J: int, oversampling: int, octaves: int, least: int = 2) -> tuple[Level, ...]:
     """Return the levels of a transform, a single one where it is too short to be cut.
 
     Parameters
@@ -65,6 +65,8 @@ def levels(banks: Sequence[Bank], J: int, oversampling: int, octaves: int) -> tu
         Octaves, and by how many octaves planes are sampled finer than 2^j; at least 1.
     octaves : int
         Octaves of a level, at least.
+    least : int, optional
+        The same for the last level.
 
     Examples
     --------
@@ -73,8 +75,10 @@ def levels(banks: Sequence[Bank], J: int, oversampling: int, octaves: int) -> tu
     >>> [(level.low, level.high, level.exponent) for level in levels([bank], 8, 1, 4)]
     [(0, 4, 0), (4, 8, 2)]
     """
-    finer = max(2, oversampling + 1)
-    cuts = [*range(octaves, J - 1, octaves)] if octaves > finer - 1 else []
+    finer, edge = max(2, oversampling + 1), max(_edge(bank, octaves) for bank in banks)
+    while finer <= octaves and edge > math.pi / 2 ** (octaves - finer):  # beyond half a turn per sample division restores nothing
+        finer += 1
+    cuts = [*range(octaves, J - least + 1, octaves)] if octaves > finer - 1 else []
     found: list[Level] = []
     exponent, blur = 0, 0.0
     for low, high in zip([0, *cuts], [*cuts, J], strict=True):
@@ -94,7 +98,8 @@ def _deviations() -> float:
 
 def _edge(bank: Bank, octave: int) -> float:
     """Return the frequency beyond which bands from an octave on, and the low-pass, pass nothing."""
-    return max((abs(band.xi) + _deviations() * band.sigma for band in bank.bands if band.j >= octave), default=0.0)
+    wide = _deviations() * (max(1.0, 4 / bank.layout.voices) if bank.ndim == 2 else 1.0)  # across the wave, of few orientations
+    return max((abs(band.xi) + wide * band.sigma for band in bank.bands if band.j >= octave), default=0.0)
 
 
 def _blur(step: float, edge: float) -> float:
