@@ -184,6 +184,20 @@ def test_stages_of_something_else_are_refused(toys: None, tmp_path: Path) -> Non
         job(tmp_path / "in.zarr", ("toy_twice", {"dims": ["x"], "radius": 1, "boundary": "periodic"})).plan(strategy="pyramid")
 
 
+@pytest.mark.parametrize("process", ["toy_smooth", "toy_flip"])
+def test_samples_chosen_behind_a_window_are_of_the_whole(
+    toys: None, tmp_path: Path, rng: np.random.Generator, process: str
+) -> None:
+    """A selection along core dims of what is computed whole, in the same task."""
+    stored(tmp_path / "in.zarr", rng.standard_normal((3, 64)), (1, 16))
+    first = ("toy_smooth", {"dims": ["x"]})
+    chosen = job(tmp_path / "in.zarr", first, ("toy_every", {"dim": "x", "step": 5}))
+    whole = job(tmp_path / "in.zarr", first).run(tmp_path / "whole.zarr").load()
+    found = chosen.run(tmp_path / "out.zarr").load()
+    (name,) = whole.data_vars
+    np.testing.assert_array_equal(found[name], whole[name][:, ::5])
+
+
 def test_several_results_have_stages(toys: None, tmp_path: Path, rng: np.random.Generator) -> None:
     """One of them is an input of the other's stage; a pointwise operator behind one is computed with it."""
     stored(tmp_path / "in.zarr", rng.standard_normal((3, 64)), (1, 16))
