@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scatflow.contract import Extended, Operator, Ref, Window
+from scatflow.contract import Extended, Operator, Ref, Select, Window
 from scatflow.contract.operator import Stages
 from scatflow.errors import ChunkError, DimensionError
 from scatflow.graph.bind import Call, bind
@@ -70,9 +70,7 @@ class _Expansion:
             self.origins[stage.id] = (node.id, number)
         self._label(call, results, node.process)
         self._became[node.id] = results
-        # What follows the last ones may be computed with them, as with the node itself.
-        last = {ref.node for ref in results.values()} - {ref.node for stage in nodes for ref in stage.refs}
-        self._ends |= {stage.id for stage in nodes if isinstance(stage.value, Window)} - last
+        self._ends |= {stage.id for stage in nodes if isinstance(stage.value, Window)} - _last(nodes, results.values())
 
     def _wires(self, call: Call, inputs: tuple[Ref | float, ...]) -> Stages:
         """Return what an operator wires; where it tells why it does not, keep that."""
@@ -112,6 +110,14 @@ class _Expansion:
 
     def _followed(self, ref: Ref) -> Ref:
         return self._became[ref.node][ref.output] if ref.node in self._became else ref
+
+
+def _last(nodes: Sequence[Node], results: Iterable[Ref]) -> set[str]:
+    """Return the nodes that nothing but results comes from, and those of which these select: what follows may be computed with them."""
+    known, reads = {node.id: node for node in nodes}, [ref.node for node in nodes for ref in node.refs]
+    found = {ref.node for ref in results} - set(reads)
+    selected = {ref.node for name in found if isinstance(known[name].value, Select) for ref in known[name].refs}
+    return found | {name for name in selected if reads.count(name) == 1}
 
 
 def _stages(call: Call, inputs: tuple[Ref | float, ...]) -> Stages:

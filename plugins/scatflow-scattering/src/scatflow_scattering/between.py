@@ -1,4 +1,4 @@
-"""What stands before, between and behind the levels of a long transform, as operators: extension, last low-pass, crop, paths.
+"""What stands behind the levels of a long transform, as operators: last low-pass, paths.
 
 Not for users: :mod:`scatflow_scattering.cascade` wires them.
 """
@@ -9,38 +9,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from scatflow.contract import Boundary, Extension, Index, Pointwise, Select, Window, operator, param
+from scatflow.contract import Pointwise, Window, operator, param
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_scattering.averages import low_passes
-from scatflow_scattering.sharpening import Sharpened
 from scatflow_wavelet.parameters import FilterBank
+from scatflow_wavelet.sharpening import Sharpened
 from scatflow_wavelet.smoothing import averaged
 from scatflow_wavelet.spectrum import half_spectrum
 
 Array = Any
-
-
-@operator("scattering_extension", version=1, signature="()->()", dtypes="f")
-class ScatteringExtension(Select):
-    """The signal on the periodic grid of a transform, beyond its ends by the boundary rules."""
-
-    spans: dict[str, tuple[int, int]] = param(doc="First position and one past the last, per dim.")
-    rules: dict[str, Boundary] = param(doc="Boundary rule per dim.")
-
-    def indexers(self, *specs: ArraySpec) -> Mapping[str, Index]:
-        """Return the extensions."""
-        return {dim: Extension(*span, self.rules[dim]) for dim, span in self.spans.items()}
-
-
-@operator("scattering_crop", version=1, signature="()->()", dtypes="f")
-class ScatteringCrop(Select):
-    """Results inside the signal, of those on its periodic grid."""
-
-    samples: dict[str, tuple[int, int, int]] = param(doc="First, one past the last, and step, per dim.")
-
-    def indexers(self, *specs: ArraySpec) -> Mapping[str, Index]:
-        """Return the slices."""
-        return {dim: slice(*parts) for dim, parts in self.samples.items()}
 
 
 @operator("scattering_window", version=1, signature="(z?,y?,x)->(z?,y?,x)", linear=True, boundaries=("periodic",))

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from scatflow.contract import Ref, Wire, wire
 from scatflow.spec import ArraySpec, Place
-from scatflow_scattering.between import ScatteringCrop, ScatteringExtension, ScatteringPaths, ScatteringWindow
+from scatflow_scattering.between import ScatteringPaths, ScatteringWindow
 from scatflow_scattering.level import ScatteringLevel
 from scatflow_scattering.parameters import TreeParameters
-from scatflow_scattering.schedule import OCTAVES, Level, levels
 from scatflow_scattering.tree import Path
 from scatflow_wavelet.morlet import Morlet
+from scatflow_wavelet.periodic import PeriodicCrop, PeriodicExtension
+from scatflow_wavelet.schedule import OCTAVES, Level, levels
 
 if TYPE_CHECKING:
     from scatflow_scattering.scattering import Scattering
@@ -56,9 +57,8 @@ def cascade(transform: Scattering, ref: Ref, spec: ArraySpec, at: Place) -> Wire
     found = levels(banks, transform.J, transform.oversampling, OCTAVES[len(names)])
     if len(found) == 1:
         return None
-    spans = {dim: (at.start[role], at.stop[role]) for dim, role in zip(names, at.start, strict=True)}
-    rules: dict[str, Any] = dict(zip(names, transform.boundary or (), strict=True))
-    signal = wire(ScatteringExtension(spans=spans, rules=rules), ref)
+    extension = PeriodicExtension.of(names, transform.boundary, at)
+    signal = wire(extension, ref)
     shared: dict[str, Any] = {name: getattr(transform, name) for name in ("dims", "J", "Q", "L", "filters", "metric", "T", "dtype")}
     passed: dict[str, Any] = {"nan": transform.nan, "boundary": "periodic"}
     more: dict[str, Any] = {"order": transform.order, "oversampling": transform.oversampling, **passed}
@@ -76,7 +76,7 @@ def cascade(transform: Scattering, ref: Ref, spec: ArraySpec, at: Place) -> Wire
     tree = transform.paths_of(len(names))
     place = {path: k for k, path in enumerate(paths)}
     order = tuple(place[path] for path in tree.paths)
-    crop = ScatteringCrop(samples=_inside(transform, spec, spans))
+    crop = PeriodicCrop(samples=_inside(transform, spec, extension.spans))
     return wire(ScatteringPaths(axes=tuple(axes for _, axes, _ in pieces), order=order), *(wire(crop, one) for one, _, _ in pieces))
 
 

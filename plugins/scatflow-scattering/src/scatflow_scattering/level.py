@@ -16,12 +16,12 @@ from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_scattering.averages import Named, Statistic, low_passes
 from scatflow_scattering.budget import tree_cost
 from scatflow_scattering.parameters import TreeParameters
-from scatflow_scattering.schedule import Level
-from scatflow_scattering.sharpening import Gaussian, Sharpened
 from scatflow_scattering.transform import scatter_all
 from scatflow_scattering.tree import Path, Tree
 from scatflow_scattering.walk import filters
 from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.schedule import Level, reach_of
+from scatflow_wavelet.sharpening import Gaussian, Sharpened
 from scatflow_wavelet.smoothing import LowPass
 
 Array = Any
@@ -98,18 +98,10 @@ class ScatteringLevel(TreeParameters, Window):
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the level's filters, in samples of the planes."""
-        ndim = len(self.dims or self.signature.roles)
-        level, layout = self.level, self.bank(ndim).layout
-        banks = [self.bank(ndim, k) for k in range(self.above + 1, self.order + 1)]
-        width = Gaussian.of(self.bank(ndim)).blur / layout.T  # of the low-pass of averaging scale 1
-        scale = layout.T if level.last else self.smoothed() / width
-        near = replace(layout, J=level.high, T=max(2.0**level.high, scale), voices=max((bank.voices for bank in banks), default=1))
-        # The table is of banks that end at octave J with bands no narrower than their low-pass, as those of a longer bank may be.
-        narrowest = min(
-            (band.sigma for bank in banks for band in bank.bands if band.j < level.high or level.last), default=math.inf
-        )
-        longer = max(1.0, 1 / (narrowest * width * 2.0**level.high))
-        reach = math.ceil(longer * self.family().reach(near, self.order - self.above, tol) / 2**level.exponent)
+        ndim, level = len(self.dims or self.signature.roles), self.level
+        banks = [self.bank(ndim), *(self.bank(ndim, k) for k in range(self.above + 1, self.order + 1))]
+        smoothed = 0.0 if level.last else self.smoothed()
+        reach = math.ceil(reach_of(banks, level.high, level.last, self.order - self.above, tol, smoothed) / 2**level.exponent)
         roles = self.signature.roles
         return dict.fromkeys(roles[len(roles) - ndim :], (reach, reach))
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from scatflow.contract import Ref, Wire, wire
 from scatflow.spec import ArraySpec, Place
-from scatflow_scattering.between import ScatteringCrop, ScatteringExtension, ScatteringPaths
+from scatflow_scattering.between import ScatteringPaths
 from scatflow_scattering.cascade import can_be_cut, walked
 from scatflow_scattering.level import ScatteringLevel
 from scatflow_scattering.moments_level import ScatteringMomentsLevel
 from scatflow_scattering.moments_rows import ROW, ScatteringAverage, ScatteringDense, ScatteringRows
-from scatflow_scattering.schedule import OCTAVES, Level, levels
 from scatflow_scattering.tiles import SIZE, tile_exponent
+from scatflow_wavelet.periodic import PeriodicCrop, PeriodicExtension
+from scatflow_wavelet.schedule import OCTAVES, Level, levels
 
 if TYPE_CHECKING:
     from scatflow_scattering.moments import ScatteringMoments
@@ -46,10 +47,9 @@ def moments_cascade(moments: ScatteringMoments, ref: Ref, spec: ArraySpec, at: P
         return None
     bound = moments.resolve(spec)
     assert bound.layout is not None
-    spans = {dim: (at.start[role], at.stop[role]) for dim, role in zip(names, at.start, strict=True)}
-    rules: dict[str, Any] = dict(zip(names, moments.boundary or (), strict=True))
-    signal = wire(ScatteringDense(), wire(ScatteringExtension(spans=spans, rules=rules), ref))
-    parts = _Parts(bound, spec, spans)
+    extension = PeriodicExtension.of(names, moments.boundary, at)
+    signal = wire(ScatteringDense(), wire(extension, ref))
+    parts = _Parts(bound, spec, extension.spans)
     pieces = list(walked(found, signal, parts.level, parts.rows))
     place = {path: k for k, path in enumerate(path for _, _, some in pieces for path in some)}
     statistics = [*moments.paths_of(len(names)).paths, *(SIZE,) * moments.extra()]
@@ -92,4 +92,4 @@ class _Parts:
         pooled = tuple(dim for dim, _, kind in self.moments.layout or () if kind != "core")
         ordered = tuple(dim for dim, _, kind in self.moments.layout or () if kind == "ordered")
         sums = ScatteringRows(dims=self.names, over=pooled, ordered=ordered, edges=edges, boundary="periodic")
-        return wire(sums, wire(ScatteringCrop(samples=samples), tiles))
+        return wire(sums, wire(PeriodicCrop(samples=samples), tiles))
