@@ -107,10 +107,10 @@ class Cells:
         """
         strides = (stride,) * len(self.edges) if isinstance(stride, int) else tuple(stride)
         spans = [self._spans(role, step) for role, step in zip(self.edges, strides, strict=True)]
-        counts = [math.prod(choice) for choice in itertools.product(*([b - a for a, b in part] for part in spans))]
         scale = math.prod(self._weight(role, step) for role, step in zip(self.edges, strides, strict=True))
         device = getattr(plane, "device", None)
         if valid is None:
+            counts = _counts(spans)
             number = xp.asarray([float(max(1, n)) for n in counts], dtype=xp.float64, device=device)
             weights = xp.asarray([n * scale for n in counts], dtype=xp.float64, device=device)
             return _sums(xp, plane, spans) / number, weights
@@ -118,6 +118,11 @@ class Cells:
         number = _sums(xp, share, spans)
         safe = xp.where(number > 0, number, xp.ones_like(number))
         return _sums(xp, share * plane, spans) / safe, number * scale
+
+    def weights(self, stride: int) -> tuple[float, ...]:
+        """Return the weights of :meth:`means` for planes of one stride on all axes, without gaps."""
+        scale = math.prod(self._weight(role, stride) for role in self.edges)
+        return tuple(n * scale for n in _counts([self._spans(role, stride) for role in self.edges]))
 
     def _weight(self, role: str, stride: int) -> float:
         """Return the share of the axis that one sample stands for: its segment's, divided among the segment's samples."""
@@ -134,6 +139,11 @@ class Cells:
             start, stop = (-(-(edge - first) // stride) for edge in (max(a, low), min(b, high)))
             spans.append((start, max(start, stop)))
         return spans
+
+
+def _counts(spans: Sequence[Sequence[tuple[int, int]]]) -> list[int]:
+    """Return the samples of boxes, in C order."""
+    return [math.prod(choice) for choice in itertools.product(*([b - a for a, b in part] for part in spans))]
 
 
 def _sums(xp: Any, plane: Array, spans: Sequence[Sequence[tuple[int, int]]]) -> Array:

@@ -28,6 +28,8 @@ Margins = Mapping[str, tuple[int, int]]
 Boundary = Literal["reflect", "periodic", "zero", "symmetric"]
 Dims = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 Output = ArraySpec | Mapping[str, ArraySpec]
+#: A result made of others: one wire, one per named result, or none.
+Stages = Wire | Mapping[str, Wire] | None
 
 D = TypeVar("D", bound=type[Declared])
 
@@ -286,6 +288,16 @@ class Extended(Core):
         except ChunkError:
             return {}
 
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Stages:
+        """Wire the same result from operators of shorter reach, whose results are stored in between; default none.
+
+        ``spec`` describes the input in kernel order, ``at`` the extended block of the whole signal, whose core axes have no walls;
+        the boundary rules are named. An operator with one result returns one wire, one with several a wire for each name. Results
+        have the dims and shape of this operator's, its labels too. Where there are no stages, a ChunkError tells why and what
+        to do, as a refused plan then does; None leaves it untold.
+        """
+        return None
+
 
 class Window(Extended):
     """Short reach along core axes: ``apply`` on the extended or haloed block; the engine trims.
@@ -301,14 +313,6 @@ class Window(Extended):
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array | Mapping[str, Array]:
         """Compute one extended block."""
         raise missing(self, "apply(self, xp, *blocks)")
-
-    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | None:
-        """Wire the same result from operators of shorter reach, whose results are stored in between; default none.
-
-        ``spec`` describes the input in kernel order, ``at`` the extended block of the whole signal, whose core axes have no walls;
-        the boundary rules are named. The result has the dims and shape of this operator's, its labels too.
-        """
-        return None
 
 
 class Reduce(Core):

@@ -134,8 +134,8 @@ def missing_output(ref: Ref, outputs: Mapping[str, Any], node: str | None, argum
     return Problem("ResultUnknown", node, argument, message, expected, remedy=remedy)
 
 
-def wired(node: Node, tree: Wire, method: str, taken: set[str]) -> tuple[list[Node], Ref]:
-    """Return what a method of an operator wires in the place of its node, as nodes, and the reference to its result.
+def wired(node: Node, tree: Wire | Mapping[str, Wire], method: str, taken: set[str]) -> tuple[list[Node], dict[str, Ref]]:
+    """Return what a method of an operator wires in the place of its node, as nodes, and the references to its results by name.
 
     Raises
     ------
@@ -144,10 +144,10 @@ def wired(node: Node, tree: Wire, method: str, taken: set[str]) -> tuple[list[No
     """
     wiring = _Wiring(node, tree, method, taken, MAX_NODES)
     try:
-        (result,) = wiring.results().values()
+        results = wiring.results()
     except _Invalid as error:
         raise GraphError([error.problem]) from None
-    return wiring.nodes, result
+    return wiring.nodes, results
 
 
 class _Wiring:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scatflow.contract import Operator, Ref, Window, Wire
-from scatflow.errors import DimensionError
+from scatflow.contract import Extended, Operator, Ref, Select, Window
+from scatflow.contract.operator import Stages
+from scatflow.errors import ChunkError, DimensionError
 from scatflow.graph.bind import Call, bind
 from scatflow.graph.inline import wired
 from scatflow.graph.kernel import Port, extended_place
@@ -20,28 +21,23 @@ Origins = Mapping[str, tuple[str, int]]
 
 @dataclass(frozen=True)
 class Expanded:
-    """A graph in which nodes of long reach are stages, where these come from, and which results are stored in between."""
+    """A graph in which nodes of long reach are stages, where these come from, and which results are stored in between.
+
+    ``obstacles`` says of nodes of long reach why they are not.
+    """
 
     bound: Bound
     origins: Origins
     ends: frozenset[str]
+    obstacles: tuple[str, ...] = ()
 
 
-def expanded(bound: Bound) -> Expanded | None:
-    """Return the graph with every node that can be in stages, None where there is none."""
+def expanded(bound: Bound) -> Expanded:
+    """Return the graph with every node that can be in stages."""
     work = _Expansion(bound)
     for node in bound.graph.nodes:
         work.take(node)
-    return work.done() if work.origins else None
-
-
-def unserved(bound: Bound) -> str | None:
-    """Return why windows that fill gaps are not taken in stages, None where there are none."""
-    names = [
-        call.operator.name for call in bound.calls.values() if isinstance(call.operator, Window) and call.operator.nan == "mask"
-    ]
-    said = 'with nan="mask", whose share of valid samples is that of the last smoothing, which levels do not pass on'
-    return f"{', '.join(dict.fromkeys(names))} {said}" if names else None
+    return work.done()
 
 
 class _Expansion:
@@ -53,30 +49,46 @@ class _Expansion:
         self.specs: dict[str, Outputs] = {}
         self.calls: dict[str, Call] = {}
         self.origins: dict[str, tuple[str, int]] = {}
-        self._became: dict[str, Ref] = {}
+        self._became: dict[str, dict[str, Ref]] = {}
         self._ends: set[str] = set()
+        self._obstacles: list[str] = []
         self._taken = {node.id for node in bound.graph.nodes}
 
     def take(self, node: Node) -> None:
         """Keep a node, or put its stages in its place."""
         node = replace(node, inputs=tuple(self._followed(item) if isinstance(item, Ref) else item for item in node.inputs))
         call = self.bound.calls.get(node.id)
-        tree = None if call is None else _stages(call, node.inputs)
+        tree = None if call is None else self._wires(call, node.inputs)
         if tree is None or call is None:
             self.nodes.append(node)
             self.specs[node.id] = self.bound.specs[node.id]
             self.calls |= {} if call is None else {node.id: call}
             return
-        nodes, last = wired(node, tree, "stages", self._taken)
+        nodes, results = wired(node, tree, "stages", self._taken)
         for number, stage in enumerate(nodes):
             self._bind(stage)
             self.origins[stage.id] = (node.id, number)
-        (wanted,) = call.outputs.values()
-        self.specs[last.node] = {"": _labelled(self.specs[last.node][last.output], wanted, node.process)}
-        self.calls[last.node] = replace(self.calls[last.node], outputs=self.specs[last.node])
-        self._became[node.id] = last
-        # What follows the last one may be computed with it, as with the node itself.
-        self._ends |= {stage.id for stage in nodes if isinstance(stage.value, Window)} - {last.node}
+        self._label(call, results, node.process)
+        self._became[node.id] = results
+        self._ends |= {stage.id for stage in nodes if isinstance(stage.value, Window)} - _last(nodes, results.values())
+
+    def _wires(self, call: Call, inputs: tuple[Ref | float, ...]) -> Stages:
+        """Return what an operator wires; where it tells why it does not, keep that."""
+        try:
+            return _stages(call, inputs)
+        except ChunkError as error:
+            self._obstacles.append(str(error))
+            return None
+
+    def _label(self, call: Call, results: Mapping[str, Ref], subject: str) -> None:
+        """Give results the labels that the node declares."""
+        if set(results) != set(call.outputs):
+            raise DimensionError(f"operator {subject}", "its stages do not give the results that output() declares", expected=tuple(call.outputs),
+                                 got=tuple(results), code="ResultMisdeclared", remedy="This is a defect of the operator.")  # fmt: skip
+        for name, ref in results.items():
+            found = self.specs[ref.node]
+            self.specs[ref.node] = {**found, ref.output: _labelled(found[ref.output], call.outputs[name], subject)}
+            self.calls[ref.node] = replace(self.calls[ref.node], outputs=self.specs[ref.node])
 
     def _bind(self, node: Node) -> None:
         assert isinstance(node.value, Operator)
@@ -87,24 +99,36 @@ class _Expansion:
 
     def done(self) -> Expanded:
         """Return the new graph."""
-        results = {name: self._followed(ref) for name, ref in self.bound.graph.results.items()}
+        results: dict[str, Ref] = {}
+        for name, ref in self.bound.graph.results.items():
+            several = self._became.get(ref.node, {}) if not ref.output else {}
+            results |= several if several and "" not in several else {name: self._followed(ref)}
         graph = replace(self.bound.graph, nodes=tuple(self.nodes), results=results)
         targets = {name: self._followed(ref) for name, ref in self.bound.targets.items()}
-        return Expanded(Bound(graph, self.specs, self.calls, targets), self.origins, frozenset(self._ends))
+        bound = Bound(graph, self.specs, self.calls, targets)
+        return Expanded(bound, self.origins, frozenset(self._ends), tuple(self._obstacles))
 
     def _followed(self, ref: Ref) -> Ref:
-        return self._became.get(ref.node, ref)
+        return self._became[ref.node][ref.output] if ref.node in self._became else ref
 
 
-def _stages(call: Call, inputs: tuple[Ref | float, ...]) -> Wire | None:
-    """Return what an operator of one result wires for a signal without walls, or None."""
+def _last(nodes: Sequence[Node], results: Iterable[Ref]) -> set[str]:
+    """Return the nodes that nothing but results comes from, and those of which these select: what follows may be computed with them."""
+    known, reads = {node.id: node for node in nodes}, [ref.node for node in nodes for ref in node.refs]
+    found = {ref.node for ref in results} - set(reads)
+    selected = {ref.node for name in found if isinstance(known[name].value, Select) for ref in known[name].refs}
+    return found | {name for name in selected if reads.count(name) == 1}
+
+
+def _stages(call: Call, inputs: tuple[Ref | float, ...]) -> Stages:
+    """Return what an operator wires for a signal without walls, whose gaps are not filled, or None."""
     kernel, operator = call.kernel, call.operator
-    if (
-        not isinstance(operator, Window)
-        or len(call.outputs) > 1
-        or any(axis.walls for axis in kernel.axes)
-        or operator.exact_margins()
-    ):
+    if not isinstance(operator, Extended) or operator.exact_margins():
+        return None
+    if operator.nan == "mask":
+        raise ChunkError(f'{operator.name} with nan="mask"',
+                         "the share of valid samples is that of the last smoothing, which levels do not pass on")  # fmt: skip
+    if any(axis.walls for axis in kernel.axes):
         return None
     (ref,), (spec,), (port,) = inputs, call.inputs, kernel.inputs
     assert isinstance(ref, Ref) and isinstance(spec, ArraySpec) and isinstance(port, Port)

@@ -10,7 +10,7 @@ from scatflow.contract import Extended, Ref
 from scatflow.graph.bind import Call
 from scatflow.graph.halo import Halo, halo_place, seen, weighs_gaps
 from scatflow.graph.kernel import Kernel, Port, extended_place
-from scatflow.plan.stage import Box, input_box, output_box, source_box
+from scatflow.plan.stage import Box, held_box, input_box, output_box
 from scatflow.spec import ArraySpec, itemsize
 
 #: Stored chunks that are decoded at the same time for one read, as the store is set up.
@@ -122,7 +122,7 @@ def _boxes(
             if isinstance(ref, Ref) and isinstance(port, Port):
                 inner = input_box(kernel, port, boxes[node]) | _halo_box(kernel, boxes[node], halos.get(node))
                 made = steps.get(ref.node)
-                boxes[ref.node] = inner if made is None else source_box(made.kernel, ref.output, inner)
+                boxes[ref.node] = inner if made is None else held_box(made.kernel, halos.get(ref.node), ref.output, inner)
     return boxes
 
 

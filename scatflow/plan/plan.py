@@ -16,12 +16,12 @@ from scatflow.graph.model import Graph
 from scatflow.graph.sweep import Slab, Sweep, arrange
 from scatflow.graph.validate import Bound
 from scatflow.plan import table
-from scatflow.plan.expansion import Expanded, Origins, expanded, unserved
+from scatflow.plan.expansion import Expanded, Origins, expanded
 from scatflow.plan.limits import Limits, Strategy
 from scatflow.plan.memory import Projection
 from scatflow.plan.rates import Hours, Rates
 from scatflow.plan.refusal import TooLarge
-from scatflow.plan.regions import Regions, inner_chunks
+from scatflow.plan.regions import WORK_BYTES, Regions, inner_chunks
 from scatflow.plan.split import Cut, cut
 from scatflow.plan.stage import Box, Part, StageGraph, Step, output_box, part_of, reads_of
 from scatflow.plan.strategy import Work, lay_out
@@ -269,16 +269,17 @@ def _best(request: _Request) -> Plan:
         if found and (limits.strategy is not None or limits.region or limits.steps or found[0].strategy is None):
             return found[0]
     wide = expanded(request.bound)
-    if wide is None and limits.strategy == "pyramid":
-        raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit", got=unserved(request.bound),
-                        remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
-    if wide is not None:
+    if not wide.origins and limits.strategy == "pyramid":
+        raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit",
+                        got="; ".join(wide.obstacles) or None, remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
+    if wide.origins:
         try:
             found.append(request.planned(wide))
         except TooLarge as error:
             failures.append(error)
     if not found:
-        raise min(failures, key=lambda error: error.needed)
+        nearest = min(failures, key=lambda error: error.needed)
+        raise nearest.with_remark(f"Levels of octaves do not serve: {'; '.join(wide.obstacles)}.") if wide.obstacles else nearest
     return min(found, key=lambda one: one.flops)
 
 
@@ -384,7 +385,8 @@ def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Region
             continue
         paths = [name or spec.name or "data" for name in names.get(ref, ())] or [f"_scatflow/work/{number}/{output or 'value'}"]
         kept = _sampled(calls[part.target], output, regions) if calls else regions
-        targets += [Target(ref, path, spec, inner_chunks(spec, kept), ref in names) for path in paths]
+        chunks = inner_chunks(spec, kept) if ref in names else inner_chunks(spec, kept, WORK_BYTES)
+        targets += [Target(ref, path, spec, chunks, ref in names) for path in paths]
     return tuple(targets)
 
 

@@ -21,6 +21,8 @@ CRUMB_BYTES = 2**20
 #: Regions below which neighbors are not merged: small arrays of expensive items must still occupy a few workers.
 FEW_REGIONS = 16
 CHUNK_BYTES = 64 * 2**20
+#: The same of arrays between stages, whose planes later tasks take a few at a time.
+WORK_BYTES = 2 * 2**20
 #: Regions below which blocks are not merged: as many files burden nobody, and as many workers have something to do.
 ENOUGH_REGIONS = 64
 
@@ -211,11 +213,11 @@ def merged(regions: Regions, first: Sequence[str], then: Sequence[str], out_byte
     return found
 
 
-def inner_chunks(spec: ArraySpec, regions: Regions) -> tuple[int, ...]:
-    """Return the stored chunk shape: one region along free dims, other dims split until a chunk is at most 64 MiB."""
+def inner_chunks(spec: ArraySpec, regions: Regions, most: int = CHUNK_BYTES) -> tuple[int, ...]:
+    """Return the stored chunk shape: one region along free dims, other dims split until a chunk has at most so many bytes."""
     steps = dict(regions.steps)
     shape = [max(1, min(steps.get(dim, size), size)) for dim, size in spec.sizes.items()]
-    while math.prod(shape) * itemsize(spec.dtype) > CHUNK_BYTES:
+    while math.prod(shape) * itemsize(spec.dtype) > most:
         axis = max((i for i, dim in enumerate(spec.dims) if dim not in steps), key=lambda i: shape[i], default=None)
         if axis is None or shape[axis] == 1:
             break

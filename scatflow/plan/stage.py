@@ -63,7 +63,7 @@ def part_of(box: Box) -> Part:
 
 def demands(graph: StageGraph, box: Box) -> tuple[dict[str, set[Part]], dict[Ref, set[Part]]]:
     """Return what a region needs: per node its boxes, and the boxes of everything that is read."""
-    kernels = {step.node: step.kernel for step in graph.steps}
+    steps = {step.node: step for step in graph.steps}
     wanted: dict[str, set[Part]] = {step.node: set() for step in graph.steps}
     reads: dict[Ref, set[Part]] = {}
     wanted[graph.target.node] = {part_of(box)}
@@ -74,7 +74,8 @@ def demands(graph: StageGraph, box: Box) -> tuple[dict[str, set[Part]], dict[Ref
                     continue
                 for inner in input_boxes(step, port, dict(part)):
                     if ref.node in wanted:
-                        wanted[ref.node].add(part_of(source_box(kernels[ref.node], ref.output, inner)))
+                        made = steps[ref.node]
+                        wanted[ref.node].add(part_of(held_box(made.kernel, made.halo, ref.output, inner)))
                     else:
                         reads.setdefault(ref, set()).add(part_of(inner))
     return wanted, reads
@@ -118,6 +119,12 @@ def source_box(kernel: Kernel, output: str, box: Box) -> dict[str, tuple[int, in
             index, (low, high) = port.along(axis), box[axis.dim]
             found[axis.dim] = (index[low], index[high - 1] + 1) if high > low else (0, 0)
     return found
+
+
+def held_box(kernel: Kernel, halo: Halo | None, output: str, box: Box) -> dict[str, tuple[int, int]]:
+    """Return the box of a node that is evaluated for a box of one of its results: core dims whole where it has no halo."""
+    found = source_box(kernel, output, box)
+    return found if halo is not None else {dim: span for dim, span in found.items() if dim not in kernel.core}
 
 
 def output_box(kernel: Kernel, port: Port, box: Box) -> dict[str, tuple[int, int]]:

@@ -11,9 +11,9 @@ import xarray as xr
 
 import scatflow as sf
 from scatflow.errors import PlanError
-from scatflow_scattering.schedule import levels
-from scatflow_scattering.sharpening import Gaussian
 from scatflow_wavelet import Bank, Morlet
+from scatflow_wavelet.schedule import levels
+from scatflow_wavelet.sharpening import Gaussian
 
 RULES = ("reflect", "symmetric", "periodic", "zero")
 

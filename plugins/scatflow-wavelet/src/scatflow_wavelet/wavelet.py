@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from scatflow.arrays import complex_dtype, real_dtype
-from scatflow.contract import Window, operator, param
+from scatflow.contract import Ref, Window, Wire, operator, param
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_wavelet.bank import Bank
@@ -16,6 +16,7 @@ from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.groups import group_size, together
 from scatflow_wavelet.labels import path_coords
 from scatflow_wavelet.layout import Band, Grid
+from scatflow_wavelet.levels import cascade
 from scatflow_wavelet.parameters import BankParameters
 from scatflow_wavelet.references import WAVELET_TOUR
 from scatflow_wavelet.selection import Selection, select
@@ -144,6 +145,10 @@ class Wavelet(BankParameters, Window):
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the bank per role."""
         return self.reach(-1, tol)
+
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire] | None:
+        """Wire results of octaves, each from a signal as coarse as its scale allows, where there are enough octaves."""
+        return cascade(self, ref, spec, at)
 
     def coverage(self, xp: Any, at: Place) -> Mapping[str, Array]:
         """Return, per role, rows of low-pass weights at the samples of the result; nothing for several results."""
