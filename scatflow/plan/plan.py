@@ -217,7 +217,7 @@ class _Request:
         bound, ends = (self.bound, frozenset[str]()) if wide is None else (wide.bound, wide.ends)
         limits = self.limits if wide is None else replace(self.limits, strategy=None)
         # Lengths by stage are those of a plan that has its summaries.
-        stages = _staged(bound, ends, replace(limits, steps=()))
+        stages = _staged(bound, ends, replace(limits, steps=(), parts=()))
         more = summarized(bound, [stage.graph for stage in stages])
         if more is not None or limits.steps:
             stages = _staged(bound if more is None else more.bound, ends, limits)
