@@ -5,6 +5,7 @@
 #   make test-all   long tests, or AREA=faults, scale, …  make wheels      all wheels into dist/wheels
 #   make test-gpu   tests that need a device              make dist        wheels installed and tested elsewhere
 #   make bench-gpu  scattering on a device and on the CPU  make clean       remove what was built
+#   make bench-16g  a field of 16 GiB by two workers of 1.5 GiB; resumes where it was stopped
 #   make lint       style and types
 #
 # Another interpreter:          make test PYTHON=python3.13 VENV=.venv-3.13
@@ -27,7 +28,7 @@ STAMP := $(VENV)/.installed
 BACKEND := hatchling editables
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-gpu bench-gpu lint format docs catalog bench wheels dist clean
+.PHONY: help install demo test test-all test-gpu bench-gpu bench-16g lint format docs catalog bench wheels dist clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -46,7 +47,7 @@ demo: install
 	@$(BIN)/python examples/demo.py
 
 test: install
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 test-all: install
 	@status=0; for area in $(AREA); do \
@@ -62,6 +63,9 @@ bench-gpu: install
 	@if $(BIN)/python -c 'import cupy; assert cupy.cuda.runtime.getDeviceCount()' 2>/dev/null; then \
 		$(BIN)/python benchmarks/scattering_device.py; \
 	else echo "not run: no GPU"; fi
+
+bench-16g: install
+	@$(BIN)/python benchmarks/large_cases.py field-16g
 
 lint: install
 	@status=0; \

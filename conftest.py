@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
+import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
@@ -43,6 +46,28 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     seed = [SEED, zlib.crc32(request.node.nodeid.encode())]
     print(f"rng: np.random.default_rng({seed})")  # pytest shows it when the test fails
     return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def kill_worker() -> Callable[[Any], int]:
+    """Kill a worker of a local cluster and return its process id.
+
+    Which processes are alive the nannies know. No worker is asked: one that has just been killed would leave the question open.
+    """
+
+    def kill(client: Any, number: int = 0) -> int:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            alive = [pid for nanny in client.cluster.workers.values() if (pid := nanny.pid)]
+            if alive:
+                pid = int(alive[number % len(alive)])
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
+                    os.kill(pid, signal.SIGKILL)
+                    return pid
+            time.sleep(0.02)  # until one is started again
+        pytest.fail("no worker was started again within a minute")
+
+    return kill
 
 
 def _running() -> set[Any]:

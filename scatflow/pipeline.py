@@ -232,6 +232,7 @@ class Pipeline:
         tol: float | None,
         workers: int | None = None,
         steps: tuple[Mapping[str, int], ...] = (),
+        parts: tuple[Mapping[str, int], ...] = (),
     ) -> Plan:
         found = cluster.limits(client) if client is not None else (Limits.memory, Limits.threads)
         limits = Limits(
@@ -242,6 +243,7 @@ class Pipeline:
             fft=fft or default_provider(),
             device=cluster.device(client, device),
             steps=steps,
+            parts=parts,
             strategy=strategy,
             tol=tol,
         )
@@ -304,7 +306,7 @@ class Pipeline:
         earlier = fixed(out, required=update) if update or (resume and not region) else Fixed()
         made = self._plan(
             memory=memory, threads=threads, region=region, client=client, fft=fft, device=device,
-            strategy=strategy or earlier.strategy, tol=tol, steps=earlier.steps,
+            strategy=strategy or earlier.strategy, tol=tol, steps=earlier.steps, parts=earlier.parts,
         )  # fmt: skip
         graph = self._continuing(out) if update else self.graph
         attrs = self._record(provenance(graph, made.bound, fingerprints=made.fingerprints))

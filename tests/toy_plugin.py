@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from scatflow.hookspecs import hookimpl
 
-OPERATORS = ("Smooth", "Bands", "Mean", "Divide", "Flip", "Every", "Anomaly", "Greedy", "Ends", "Twice", "Far")
+OPERATORS = (
+    "Smooth",
+    "Bands",
+    "Mean",
+    "Divide",
+    "Flip",
+    "Every",
+    "Anomaly",
+    "Greedy",
+    "Ends",
+    "Twice",
+    "Far",
+    "Pair",
+    "TwiceAverage",
+)
 
 
 @hookimpl
@@ -21,8 +35,10 @@ def scatflow_operators() -> dict[str, str]:
         "toy_ends",
         "toy_twice",
         "toy_far",
+        "toy_pair",
+        "toy_average",
     )
-    return {name: f"toys:{cls}" for name, cls in zip(names, OPERATORS, strict=True)}
+    return {name: f"toys:{cls}" for name, cls in zip(names, OPERATORS, strict=True)} | {"toy_moments": "averages:Toy"}
 
 
 @hookimpl

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from scatflow.contract import (
+    Average,
+    Cells,
     Composite,
     Operator,
     Pointwise,
@@ -23,8 +25,10 @@ from scatflow.contract import (
     operator,
     param,
     source,
+    stack,
     wire,
 )
+from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Coord, Place
 
 
@@ -117,6 +121,52 @@ class Twice(Window):
         for _ in range(2):
             x = sum(xp.roll(x, k, axis=-1) for k in range(-self.radius, self.radius + 1)) / (2 * self.radius + 1)
         return x
+
+
+@operator("toy_pair", version=1, signature="(x)->(x)", linear=True, boundaries=("periodic",))
+class Pair(Twice):
+    """Both means as results of their own, the first of which the stage of the second takes."""
+
+    def output(self, *specs: ArraySpec) -> Mapping[str, ArraySpec]:
+        (spec,) = specs
+        return {"near": spec, "far": spec}
+
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire] | None:
+        if self.radius < 2:
+            raise ChunkError("toy_pair.radius", "too short for stages", expected="at least 2", got=self.radius)
+        mean = Smooth(dims=self.dims, radius=self.radius, boundary=self.boundary)
+        near = wire(mean, ref)
+        return {"near": near} if self.lie else {"near": near, "far": wire(mean, near)}
+
+    def apply(self, xp: Any, x: Any) -> Any:
+        near = sum(xp.roll(x, k, axis=-1) for k in range(-self.radius, self.radius + 1)) / (2 * self.radius + 1)
+        return {"near": near, "far": super().apply(xp, x)}
+
+
+@operator("toy_average", version=1, signature="(x)->(path)", boundaries=("periodic",))
+class TwiceAverage(Average):
+    """Averages of the values and the sizes of a mean over 2·radius + 1 samples of that mean."""
+
+    radius: int = param(0, "Half-width of the window.", ge=0, unit="sample")
+
+    def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
+        return {"x": (2 * self.radius, 2 * self.radius)}
+
+    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
+        return {"x": (0, 0)}
+
+    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
+        return kept.with_dim("path", 2)
+
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire] | None:
+        mean = Smooth(dims=self.dims, radius=self.radius, boundary=self.boundary)
+        last = wire(self.replace(radius=0), wire(mean, wire(mean, ref)))
+        return {name: last[name] for name in self.output(spec)} if self.radius else None
+
+    def observe(self, xp: Any, block: Any, at: Place, cells: Cells, valid: Any, **prepared: Any) -> tuple[Any, Any]:
+        for _ in range(2):
+            block = sum(xp.roll(block, k, axis=-1) for k in range(-self.radius, self.radius + 1)) / (2 * self.radius + 1)
+        return stack(xp, [cells.means(xp, block), cells.means(xp, xp.abs(block))])
 
 
 @operator("toy_mean", version=1, signature="(y?,x)->()")

@@ -20,6 +20,8 @@ from scatflow.graph.kernel import Kernel, extended_place
 from scatflow.spec import Place
 
 Array = Any
+#: Per item, the first valid sample and one past the last.
+Ends = tuple[np.ndarray, np.ndarray]
 #: Returns the block of a box of the core axes, in kernel order.
 Read = Callable[[Box], Array]
 #: Evaluates the items that have their signal in the span of a place: from rows (items, samples) or all at once.
@@ -47,7 +49,7 @@ def concerns(kernel: Kernel, hole: np.ndarray, place: Place) -> bool:
 
 
 def evaluate(
-    xp: Any, kernel: Kernel, read: Read, hole: np.ndarray, place: Place, halo: Halo, dense: Evaluate
+    xp: Any, kernel: Kernel, ends: Ends, place: Place, halo: Halo, batch: tuple[int, ...], dense: Evaluate
 ) -> Mapping[str, Array]:
     """Return the results of a box, each item extended at the ends of its own data.
 
@@ -57,21 +59,20 @@ def evaluate(
         Of the blocks.
     kernel : Kernel
         A bound Window over one core dim.
-    read : callable
-        Returns the block of a range of the core dim, in kernel order.
-    hole : ndarray of bool, shape (..., samples)
-        Where the block of the place is NaN.
+    ends : tuple of ndarray
+        Where the data of every item begin and end; see :func:`ends`.
     place : Place
         The box with its halo.
     halo : Halo
         How far blocks look beyond their boxes.
+    batch : tuple of int
+        Lengths of the batch axes.
     dense : callable
         Evaluates items on a place.
     """
     (dim,), (role,) = kernel.core, kernel.roles
     box = {dim: place.core[role]}
-    batch = hole.shape[:-1]
-    first, last = _ends(read, dim, place.span[role], hole.reshape(-1, hole.shape[-1]).shape)
+    first, last = ends
     out: dict[str, Array] = {}
     for span in sorted(set(zip(first.tolist(), last.tolist(), strict=True))):
         members = np.flatnonzero((first == span[0]) & (last == span[1]))
@@ -84,13 +85,17 @@ def evaluate(
             out.setdefault(name, gaps.blank(xp, kernel, name, rows, len(first), box))
             gaps.put(kernel, out[name], name, rows, members, {dim: (low, high)}, box)
     if not out:
-        return {name: xp.full_like(value, xp.nan) for name, value in dense(place, None).items()}
+        return {name: xp.full_like(value, 0.0 if name == gaps.FRACTION else xp.nan) for name, value in dense(place, None).items()}
     return {name: xp.reshape(value, (*batch, *value.shape[1:])) for name, value in out.items()}
 
 
-def _ends(read: Read, dim: str, span: tuple[int, int], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return, per item, the first valid sample of a span and one past the last; the span's end and start where there is none."""
-    items, length = shape
+def ends(kernel: Kernel, read: Read, place: Place, hole: np.ndarray) -> Ends:
+    """Return, per item, the first valid sample of a span and one past the last; the span's end and start where there is none.
+
+    ``hole`` tells where the block of the place is NaN, ``read`` returns the block of a range of the core dim, in kernel order.
+    """
+    (dim,), (role,) = kernel.core, kernel.roles
+    (items, length), span = hole.reshape(-1, hole.shape[-1]).shape, place.span[role]
     first, last = np.full(items, span[1]), np.full(items, span[0])
     for low in range(span[0], span[1], length):
         valid = _valid(read, dim, (low, min(low + length, span[1])), items)

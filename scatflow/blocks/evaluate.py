@@ -17,7 +17,7 @@ from scatflow.blocks.halo import evaluate_box, reduce_box
 from scatflow.blocks.window import reduce_spans, spans, windowed
 from scatflow.contract import Extended, Reduce, Select, Whole, Window
 from scatflow.errors import DtypeError
-from scatflow.graph.halo import Box, Halo, halo_places, reads
+from scatflow.graph.halo import Box, Halo, halo_places, reads, seen, weighs_gaps
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.graph.selection import cut, take
 
@@ -56,8 +56,8 @@ def evaluate(
         block = blocks[0] if box is not None else cut(kernel, blocks[0])
         return {"": take(xp, kernel, block, box or {})}
     results: Mapping[str, Array]
-    if isinstance(operator, Window):
-        results = windowed(xp, kernel, ready, batch)
+    if isinstance(operator, Window):  # whole axes tell all that there is to know
+        results = windowed(xp, kernel, ready[0], batch)
     elif isinstance(operator, Whole):
         results = call_kernel(xp, kernel, beside(xp, kernel, ready), with_batch(kernel, kernel.place(), batch))
     else:
@@ -73,11 +73,11 @@ def partial(
     batch = box or {}
     operator = kernel.operator
     assert isinstance(operator, Reduce)
-    ready = []
-    for block, port in zip(blocks, kernel.inputs, strict=True):
+    ready, known = [], isinstance(operator, Extended)  # whole axes tell all that there is to know
+    for block, port in list(zip(blocks, kernel.inputs, strict=True))[: 1 if known else None]:
         moved = to_kernel(xp, block, port)
         ready.append(pooled(xp, kernel, moved, port) if isinstance(port, Port) else moved)
-    if isinstance(operator, Extended):
+    if known:
         return reduce_spans(xp, kernel, ready, batch)
     return _between_walls(xp, kernel, ready, batch)
 
@@ -103,7 +103,7 @@ def _segment(kernel: Kernel, block: Any, port: Port | float, ranges: Mapping[str
     return block[(..., *(slice(*ranges[dim]) for dim in kernel.core if dim in port.dims))]
 
 
-def evaluate_part(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None = None) -> dict[str, Array]:
+def evaluate_part(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None = None, known: Blocks = ()) -> dict[str, Array]:
     """Evaluate a Window on a part of its core axes.
 
     Parameters
@@ -116,6 +116,8 @@ def evaluate_part(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | N
         Absolute ranges: of the result along batch dims, of the input along core dims.
     halo : Halo
         How far to look beyond it.
+    known : sequence of array, optional
+        Mean and extent of the whole signals, dims in public order.
 
     Returns
     -------
@@ -123,23 +125,39 @@ def evaluate_part(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | N
         Result name -> block, dims in public order: the samples that lie in the box.
     """
     xp, core, batch, ready = _split(kernel, read, box, halo, fft)
-    results = evaluate_box(xp, kernel, ready, core, halo, batch)
+    results = evaluate_box(xp, kernel, ready, core, halo, batch, _known(xp, kernel, known))
     return {port.name: _to_public(xp, results[port.name], port) for port in kernel.outputs}
 
 
-def partial_box(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None = None) -> tuple[Array, ...]:
+def partial_box(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None = None, known: Blocks = ()) -> tuple[Array, ...]:
     """Return the state of a Reduce with a halo on a part of its core axes; arguments as for :func:`evaluate_part`."""
     xp, core, batch, ready = _split(kernel, read, box, halo, fft)
-    return reduce_box(xp, kernel, ready, core, halo, batch)
+    return reduce_box(xp, kernel, ready, core, halo, batch, _known(xp, kernel, known))
+
+
+def _known(xp: Any, kernel: Kernel, blocks: Blocks) -> list[Array]:
+    """Return what is known of whole signals in kernel order, the pooled axes of a Reduce flattened as those of its block."""
+    data, pools = kernel.inputs[0], isinstance(kernel.operator, Reduce)
+    assert isinstance(data, Port)
+    count = len(kernel.over)
+    kept = len(data.dims) - len(kernel.core) - count
+    found = [to_kernel(xp, block, port) for block, port in zip(blocks, kernel.inputs[1 : 1 + len(blocks)], strict=True)]
+    if not pools:
+        return found
+    return [
+        xp.reshape(part, (*part.shape[:kept], math.prod(part.shape[kept : kept + count]), *part.shape[kept + count :]))
+        for part in found
+    ]
 
 
 def _split(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None) -> tuple[Any, Box, Box, Read]:
     """Return the array library, the box by core and batch dims, and how to read in kernel order."""
     core = {dim: span for dim, span in box.items() if dim in kernel.core}
     batch = {dim: span for dim, span in box.items() if dim not in kernel.core}
-    (port,) = kernel.inputs
+    port = kernel.inputs[0]
     assert isinstance(port, Port)
-    xp = namespace(read(reads(kernel, halo_places(kernel, core, halo)[0])[0]), fft=fft)
+    place = halo_places(kernel, core, halo)[0]
+    xp = namespace(read(seen(kernel, place) if weighs_gaps(kernel) else reads(kernel, place)[0]), fft=fft)
 
     def ready(part: Box) -> Array:
         block = to_kernel(xp, read(part), port)

@@ -134,10 +134,19 @@ def _policy(xp: Any, kernel: Kernel, block: Array, ranges: Ranges, dense: Dense)
         return {name: poison(xp, kernel, name, value, holes, place) for name, value in results.items()}
     fill = _past_mean(xp, block, hole) if operator.causal() else _valid_mean(xp, block, hole, len(kernel.core))
     results = dense(xp.where(hole, fill, block), ranges)
-    share = fraction(xp, kernel, ~hole, ranges)
+    return weighed(xp, kernel, results, ~hole, ranges)
+
+
+def weighed(
+    xp: Any, kernel: Kernel, results: Mapping[str, Array], valid: Array, ranges: Ranges, part: tuple[Ranges, Ranges] | None = None
+) -> Mapping[str, Array]:
+    """Return results with the share of smoothing weight on valid samples, NaN where it is thin; arguments as for :func:`fraction`."""
+    operator = kernel.operator
+    assert isinstance(operator, Window)
+    share = fraction(xp, kernel, valid, ranges, part)
     if operator.causal():
-        share = xp.where(_at_outputs(kernel, hole, ranges), xp.zeros_like(share), share)
-    border = fraction(xp, kernel, xp.ones_like(hole), ranges)
+        share = xp.where(_at_outputs(kernel, ~valid, ranges), xp.zeros_like(share), share)
+    border = fraction(xp, kernel, xp.ones_like(valid), ranges, part)
     thin = share < operator.min_valid * border
     masked = {name: _where(xp, kernel, name, thin, value) for name, value in results.items()}
     return {**masked, FRACTION: share}
@@ -229,8 +238,22 @@ def _where(xp: Any, kernel: Kernel, name: str, bad: Array, value: Array) -> Arra
     return xp.where(xp.reshape(bad, tuple(shape)), xp.asarray(xp.nan, dtype=value.dtype, device=value.device), value)
 
 
-def fraction(xp: Any, kernel: Kernel, valid: Array, ranges: Ranges) -> Array:
-    """Return the share of smoothing weight on real, valid samples for every output sample (float32)."""
+def fraction(xp: Any, kernel: Kernel, valid: Array, ranges: Ranges, part: tuple[Ranges, Ranges] | None = None) -> Array:
+    """Return the share of smoothing weight on real, valid samples for every output sample (float32).
+
+    Parameters
+    ----------
+    xp : Namespace
+        The array's namespace.
+    kernel : Kernel
+        A bound Window that declares its coverage.
+    valid : array of bool
+        Batch axes, then core axes.
+    ranges : mapping
+        Core dim -> range of the signal.
+    part : tuple of mapping, optional
+        Ranges of the input whose results are wanted, and those that ``valid`` covers; default the whole signal for both.
+    """
     operator = kernel.operator
     assert isinstance(operator, Window)
     place = extended_place(kernel, ranges)
@@ -239,11 +262,13 @@ def fraction(xp: Any, kernel: Kernel, valid: Array, ranges: Ranges) -> Array:
     for offset, (role, axis) in enumerate(zip(kernel.roles, kernel.axes, strict=True)):
         where = share.ndim - len(kernel.roles) + offset
         share, parts = xp.moveaxis(share, where, -1), []
-        samples = within(port.along(axis), *place.core[role])
+        box, first = (place.core[role], 0) if part is None else (part[0][axis.dim], part[1][axis.dim][0] - place.core[role][0])
+        samples = within(port.along(axis), *box)
         for _, columns, weights in weight_rows(operator, place, role, samples, whole=True):
             if weights is None:
                 raise ParameterError(f"{operator.name}.nan", "the policy 'mask' needs an operator that declares its coverage",
                                      remedy="Choose nan='propagate', or implement coverage().")  # fmt: skip
+            columns = slice(columns.start - first, columns.stop - first)
             parts.append(share[..., columns] @ xp.asarray(weights.T, dtype=xp.float64, device=share.device))
         empty = xp.zeros((*share.shape[:-1], 0), dtype=share.dtype, device=share.device)
         share = xp.moveaxis(xp.concat(parts, axis=-1) if parts else empty, -1, where)

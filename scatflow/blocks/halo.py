@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scatflow.arrays import asnumpy
-from scatflow.blocks import absence, gaps
+from scatflow.blocks import absence, gaps, masked
 from scatflow.blocks.absence import Read
 from scatflow.blocks.call import call_kernel, keywords, with_batch
 from scatflow.blocks.window import join, trimmed
@@ -35,7 +35,9 @@ def gather(xp: Any, kernel: Kernel, read: Read, place: Place) -> Array:
     return block
 
 
-def evaluate_box(xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batch: Box | None = None) -> dict[str, Array]:
+def evaluate_box(
+    xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batch: Box | None = None, known: Sequence[Array] = ()
+) -> dict[str, Array]:
     """Return the results of a Window on a box of its input, in kernel order.
 
     Parameters
@@ -52,15 +54,20 @@ def evaluate_box(xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batc
         How far to look beyond it.
     batch : mapping, optional
         Absolute ranges of the batch axes.
+    known : sequence of array, optional
+        Mean and extent of the whole signals, by spans between walls, where gaps are filled.
     """
 
     def marked(part: Box) -> Array:
         return gaps.marked(xp, kernel, read(part))
 
-    pieces = []
+    pieces: list[Mapping[str, Array]] = []
     for place in halo_places(kernel, box, halo):
         ready = with_batch(kernel, place, batch or {})
-        pieces.append(_present(xp, kernel, marked, gather(xp, kernel, marked, ready), ready, halo))
+        if known:
+            pieces.append(_masked(xp, kernel, marked, ready, halo, known))
+        else:
+            pieces.append(_present(xp, kernel, marked, gather(xp, kernel, marked, ready), ready, halo))
     if len(pieces) == 1:
         return dict(pieces[0])
     boxes = [part for part, _ in parts(kernel, box)]
@@ -80,7 +87,21 @@ def _present(xp: Any, kernel: Kernel, read: Read, block: Array, place: Place, ha
         items = xp.take(xp.reshape(part, (-1, part.shape[-1])), xp.asarray(rows, device=part.device), axis=0)
         return _poisoned(xp, kernel, gaps.batched(xp, items, part.ndim - 1), near)
 
-    return absence.evaluate(xp, kernel, read, hole, place, halo, members)
+    return absence.evaluate(xp, kernel, absence.ends(kernel, read, place, hole), place, halo, hole.shape[:-1], members)
+
+
+def _masked(xp: Any, kernel: Kernel, read: Read, place: Place, halo: Halo, known: Sequence[Array]) -> Mapping[str, Array]:
+    """Evaluate a block whose gaps are filled with the means of the whole signals."""
+    mean, extent = between_walls(kernel, place, known)
+    return masked.evaluate(xp, kernel, read, place, halo, (mean, extent), lambda read, near: gather(xp, kernel, read, near),
+                           lambda block, near: _dense(xp, kernel, block, near))  # fmt: skip
+
+
+def between_walls(kernel: Kernel, place: Place, known: Sequence[Array]) -> tuple[Array, ...]:
+    """Return what is known of the signals between the walls around a place: mean, shape (...,), and extent, shape (..., 3)."""
+    spans = list(itertools.product(*(axis.spans() for axis in kernel.axes)))
+    number = spans.index(tuple(place.span[role] for role in kernel.roles))
+    return known[0][..., number], known[1][..., number, :]
 
 
 def _poisoned(xp: Any, kernel: Kernel, block: Array, place: Place) -> Mapping[str, Array]:
@@ -105,16 +126,23 @@ def _dense(xp: Any, kernel: Kernel, block: Array, place: Place) -> Mapping[str, 
     return {port.name: trimmed(kernel, results[port.name], port, place) for port in kernel.outputs if port.name in results}
 
 
-def reduce_box(xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batch: Box | None = None) -> tuple[Array, ...]:
-    """Return the state of a Reduce with a halo on a box of its input; what is read has the axis ``r`` before the core axes."""
+def reduce_box(
+    xp: Any, kernel: Kernel, read: Read, box: Box, halo: Halo, batch: Box | None = None, known: Sequence[Array] = ()
+) -> tuple[Array, ...]:
+    """Return the state of a Reduce with a halo on a box of its input; what is read has the axis ``r`` before the core axes.
+
+    ``known`` are mean (..., r, spans) and extent (..., r, spans, 3) of the whole signals, for averages.
+    """
     operator = kernel.operator
     assert isinstance(operator, Reduce)
     states = []
     for place in halo_places(kernel, box, halo):
         ready = with_batch(kernel, place, batch or {})
         block = gather(xp, kernel, read, ready)
-        _refuse_gaps(xp, kernel, gaps.marked(xp, kernel, block))
-        states.append(operator.chunk(xp, block, **keywords(xp, kernel, [block], ready, "chunk")))
+        summary = between_walls(kernel, place, known) if known else ()
+        if not known:
+            _refuse_gaps(xp, kernel, gaps.marked(xp, kernel, block))
+        states.append(operator.chunk(xp, block, *summary, **keywords(xp, kernel, [block], ready, "chunk")))
     total = states[0]
     for state in itertools.islice(states, 1, None):
         total = operator.combine(xp, total, state)

@@ -11,7 +11,7 @@ from scatflow.contract import Reduce, Ref, Select
 from scatflow.graph.halo import joined
 from scatflow.graph.kernel import Port
 from scatflow.graph.selection import needed, take, unnamed
-from scatflow.plan.stage import Box, Part, StageGraph, Step, input_box, is_split, part_of, source_box
+from scatflow.plan.stage import Box, Part, StageGraph, Step, held_box, input_box, is_split, part_of
 
 Array = Any
 Read = Callable[[Ref, Box], Array]
@@ -44,18 +44,27 @@ def evaluate_stage(graph: StageGraph, box: Box, read: Read, fft: str | None = No
                 cache[ref, part_of(part)] = read(ref, part)
             return cache[ref, part_of(part)]
         step = steps[ref.node]
-        whole = source_box(step.kernel, ref.output, part)
+        whole = held_box(step.kernel, step.halo, ref.output, part)
         if (ref.node, part_of(whole)) not in held:
             found = _node(step, whole, value, fft)
             assert isinstance(found, dict)  # a reduction ends its stage
             held[ref.node, part_of(whole)] = found
-        return held[ref.node, part_of(whole)][ref.output]
+        return _cut(step, ref.output, held[ref.node, part_of(whole)][ref.output], part)
 
     try:
         return _node(graph.target, box, value, fft)
     finally:  # a function that refers to itself keeps what it holds until cycles are searched, many regions later
         held.clear()
         cache.clear()
+
+
+def _cut(step: Step, output: str, block: Array, part: Box) -> Array:
+    """Return the part of a result whose core dims are whole because no region splits them."""
+    inner = [dim for dim in step.kernel.core if dim in part and step.halo is None]
+    if not inner:
+        return block
+    port = next(port for port in step.kernel.outputs if port.name == output)
+    return block[tuple(slice(*part[dim]) if dim in inner else slice(None) for dim in port.dims)]
 
 
 def _selected(step: Step, part: Box, value: Read) -> dict[str, Array]:
@@ -75,14 +84,15 @@ def _node(step: Step, part: Box, value: Read, fft: str | None) -> dict[str, Arra
     kernel = step.kernel
     ends = isinstance(kernel.operator, Reduce)
     if is_split(step, part):
-        (ref,), (port,) = step.inputs, kernel.inputs
+        (ref, *summary), port = step.inputs, kernel.inputs[0]
         assert isinstance(ref, Ref) and isinstance(port, Port) and step.halo is not None
         outer = input_box(kernel, port, {dim: span for dim, span in part.items() if dim not in kernel.core})
 
         def near(core: Box) -> Array:
             return value(ref, {**outer, **core})
 
-        return (partial_box if ends else evaluate_part)(kernel, near, part, step.halo, fft)
+        known = [value(one, outer) for one in summary if isinstance(one, Ref)]
+        return (partial_box if ends else evaluate_part)(kernel, near, part, step.halo, fft, known)
     if isinstance(kernel.operator, Select):
         return _selected(step, part, value)
     blocks = [

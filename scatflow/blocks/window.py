@@ -38,9 +38,8 @@ def reduce_spans(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Ranges
     return total
 
 
-def windowed(xp: Any, kernel: Kernel, blocks: Sequence[Array], batch: Ranges) -> dict[str, Array]:
+def windowed(xp: Any, kernel: Kernel, block: Array, batch: Ranges) -> dict[str, Array]:
     """Evaluate a Window between its walls and put the pieces together."""
-    (block,) = blocks
     assert isinstance(kernel.operator, Window)
     block = gaps.marked(xp, kernel, block)
     boxes = list(spans(kernel))

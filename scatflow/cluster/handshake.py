@@ -7,6 +7,7 @@ from typing import Any
 
 from distributed import Client
 
+from scatflow.cluster.asking import ask
 from scatflow.cluster.code import roots
 from scatflow.cluster.fingerprint import ABSENT, AS_HELD, LOADED, Wanted, fingerprint, wanted
 from scatflow.contract import Declared
@@ -24,7 +25,8 @@ def handshake(client: Client, values: Iterable[Declared], fft: str) -> None:
     Raises
     ------
     JobError
-        Workers differ or lack something, or nobody but this process can have a class; the text holds the differences.
+        Workers differ or lack something, or nobody but this process can have a class; the text holds the differences. Or
+        they do not answer, see :func:`scatflow.cluster.asking.ask`.
     """
     classes = wanted(values)
     files = roots(one.module for one in classes)
@@ -32,7 +34,7 @@ def handshake(client: Client, values: Iterable[Declared], fft: str) -> None:
     _check_importable(classes, ours)
     _check_current(files, ours)
     texts = installed(one.module for one in classes)
-    theirs: Mapping[str, Any] = client.run(_told, texts, classes, files, fft, on_error="return")
+    theirs = ask(client, _told, texts, classes, files, fft)
     groups: dict[tuple[str, ...], list[str]] = {}
     for worker, found in sorted(theirs.items()):
         if different := tuple(_differences(ours, found)):

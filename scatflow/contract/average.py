@@ -130,12 +130,22 @@ class Average(Extended, Reduce):
         kinds: list[tuple[str, int, Kind]] = [
             (dim, spec.sizes[dim], "ordered" if self._follows(spec, dim) else "independent") for dim in pooled
         ]
-        ready = self.replace()
-        ready._layout = (*kinds, *((dim, spec.sizes[dim], "core") for dim in inner))
-        units = ready._units()
+        ready = self.laid_out((*kinds, *((dim, spec.sizes[dim], "core") for dim in inner)))
+        units = ready.units()
         if ready.ratio() is not None and units.count > MAX_ROWS:
             raise PlanError(f"{self.name}.over", "ratios of every realization need a row each", expected=f"at most {MAX_ROWS}",
                             got=units.count, remedy="Divide averages instead of realizations, or average parts.")  # fmt: skip
+        return ready
+
+    @property
+    def layout(self) -> Layout | None:
+        """Pooled and core dims of the labels that the operator is bound to, with their lengths and kinds."""
+        return self._layout
+
+    def laid_out(self, layout: Layout | None) -> Self:
+        """Return a copy bound to pooled and core dims: what operators need that finish an average for another one."""
+        ready = self.replace()
+        ready._layout = layout
         return ready
 
     def _follows(self, spec: ArraySpec, dim: str) -> bool:
@@ -153,7 +163,10 @@ class Average(Extended, Reduce):
         """Declare the named results; all are float64 but ``count`` (int64) and a complex ``mean``."""
         (spec,) = specs
         ready = self if self._layout is not None else self.resolve(spec)
-        mean = self.label(spec, spec.without(*(dim for dim, _, _ in ready._layout or ())))
+        return ready.published(self.label(spec, spec.without(*(dim for dim, _, _ in ready._layout or ()))))
+
+    def published(self, mean: ArraySpec) -> Mapping[str, ArraySpec]:
+        """Return the named results of an operator bound to labels, given those of ``mean``."""
         units = str(mean.attrs["units"]) if mean.attrs.get("units") else None
         square = units if units in (None, "1") else f"({units})2"
         title = str(mean.attrs.get("long_name", self.name))
@@ -161,10 +174,10 @@ class Average(Extended, Reduce):
         real = replace(mean, dtype="float64")
         named = {
             "mean": mean,
-            "var": real.with_attrs(units=square, long_name=f"variance between {ready._units().noun} of {title}"),
+            "var": real.with_attrs(units=square, long_name=f"variance between {self.units().noun} of {title}"),
             "se": real.with_attrs(long_name=f"standard error of {title}"),
-            "n_eff": real.with_attrs(units="1", long_name=f"effective number of {ready._units().noun}"),
-            "count": replace(real, dtype="int64").with_attrs(units="1", long_name=f"number of {ready._units().noun}"),
+            "n_eff": real.with_attrs(units="1", long_name=f"effective number of {self.units().noun}"),
+            "count": replace(real, dtype="int64").with_attrs(units="1", long_name=f"number of {self.units().noun}"),
             "dof": real.with_attrs(units="1", long_name="degrees of freedom of the standard error"),
             "valid_fraction": real.with_attrs(units="1", long_name="share of the data that is valid"),
         }
@@ -181,11 +194,11 @@ class Average(Extended, Reduce):
         return mean.with_dim(f"{dim}_2", size, twin).with_attrs(units=units, long_name="covariance between units")
 
     def chunk(self, xp: Any, *blocks: Array, at: Place, **prepared: Any) -> State:
-        """Return the rows of one block."""
-        (block,) = blocks
-        gaps = Gaps.of(xp, self, block, at)
-        units = self._units()
-        cells = self._cells(at, units)
+        """Return the rows of one block; of a part of the core with what is known of the whole (:class:`Gaps`)."""
+        block, *known = blocks
+        gaps = Gaps.of(xp, self, block, at, known)
+        units = self.units()
+        cells = self.cells(at)
         observed, weights = self.observe(xp, gaps.block, at, cells, gaps.valid, **prepared)
         values = xp.astype(observed, xp.complex128 if xp.isdtype(observed.dtype, "complex floating") else xp.float64)
         weights = xp.broadcast_to(xp.astype(weights, xp.float64), (*values.shape[:-1], weights.shape[-1]))
@@ -209,7 +222,7 @@ class Average(Extended, Reduce):
     def finalize(self, xp: Any, *state: Array) -> Mapping[str, Array]:
         """Turn rows into the published results."""
         grid, index, total, weight, mean = state
-        units = self._units()
+        units = self.units()
         sizes = numbers(xp, grid)
         in_cells = math.prod(sizes) > 0
         derive, ratio = self.derive(), self.ratio()
@@ -269,11 +282,13 @@ class Average(Extended, Reduce):
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restored, (super().__reduce__(), self._layout))
 
-    def _units(self) -> Units:
+    def units(self) -> Units:
+        """Return the units whose scatter gives the error, for an operator bound to labels."""
         return Units(tuple(entry for entry in self._layout or () if entry[2] != "core"), self._layout is not None)
 
-    def _cells(self, at: Place, units: Units) -> Cells:
-        if not units.cells:
+    def cells(self, at: Place) -> Cells:
+        """Return the cells of the whole field, seen from a block; a single one where cells are not the units."""
+        if not self.units().cells:
             return Cells(at, {role: (0, at.size[role]) for role in at.core})
         most, widths = CELLS_PER_AXIS.get(len(at.core), 2), self.cell_width(at)
         return Cells(at, {role: cell_edges(at.size[role], widths[role], most, max(1, widths[role] // 2)) for role in at.core})

@@ -107,10 +107,10 @@ class Cells:
         """
         strides = (stride,) * len(self.edges) if isinstance(stride, int) else tuple(stride)
         spans = [self._spans(role, step) for role, step in zip(self.edges, strides, strict=True)]
-        counts = [math.prod(choice) for choice in itertools.product(*([b - a for a, b in part] for part in spans))]
         scale = math.prod(self._weight(role, step) for role, step in zip(self.edges, strides, strict=True))
         device = getattr(plane, "device", None)
         if valid is None:
+            counts = _counts(spans)
             number = xp.asarray([float(max(1, n)) for n in counts], dtype=xp.float64, device=device)
             weights = xp.asarray([n * scale for n in counts], dtype=xp.float64, device=device)
             return _sums(xp, plane, spans) / number, weights
@@ -118,6 +118,11 @@ class Cells:
         number = _sums(xp, share, spans)
         safe = xp.where(number > 0, number, xp.ones_like(number))
         return _sums(xp, share * plane, spans) / safe, number * scale
+
+    def weights(self, stride: int) -> tuple[float, ...]:
+        """Return the weights of :meth:`means` for planes of one stride on all axes, without gaps."""
+        scale = math.prod(self._weight(role, stride) for role in self.edges)
+        return tuple(n * scale for n in _counts([self._spans(role, stride) for role in self.edges]))
 
     def _weight(self, role: str, stride: int) -> float:
         """Return the share of the axis that one sample stands for: its segment's, divided among the segment's samples."""
@@ -134,6 +139,11 @@ class Cells:
             start, stop = (-(-(edge - first) // stride) for edge in (max(a, low), min(b, high)))
             spans.append((start, max(start, stop)))
         return spans
+
+
+def _counts(spans: Sequence[Sequence[tuple[int, int]]]) -> list[int]:
+    """Return the samples of boxes, in C order."""
+    return [math.prod(choice) for choice in itertools.product(*([b - a for a, b in part] for part in spans))]
 
 
 def _sums(xp: Any, plane: Array, spans: Sequence[Sequence[tuple[int, int]]]) -> Array:
@@ -173,7 +183,7 @@ def _same(xp: Any, a: Array, b: Array) -> bool:
     return a.shape == b.shape and bool(xp.all(xp.abs(a - b) <= 1e-13 * xp.abs(b)))
 
 
-def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
+def valid_share(xp: Any, valid: Array, widths: Sequence[int], periodic: bool = False) -> Array:
     """Return the share of valid samples within ``widths`` of every sample, along the last axes.
 
     Parameters
@@ -184,6 +194,8 @@ def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
         True where there is a value.
     widths : sequence of int
         Half-width of the window in samples, one for each of the last axes; windows are cut at the block's ends.
+    periodic : bool, optional
+        Windows go on at the other end instead, as filters of a block do; none counts a sample twice.
 
     Returns
     -------
@@ -194,15 +206,34 @@ def valid_share(xp: Any, valid: Array, widths: Sequence[int]) -> Array:
     >>> import numpy as np
     >>> valid_share(np, np.array([True, True, False, True]), [1]).round(3).tolist()
     [1.0, 0.667, 0.667, 0.5]
+    >>> valid_share(np, np.array([True, True, False, True]), [1], periodic=True).round(3).tolist()
+    [1.0, 0.667, 0.667, 0.667]
     """
-    share = xp.astype(valid, xp.float64)
+    # Samples are counted, which is exact, and divided once: a share on a threshold is the same in every block.
+    found, wide = xp.astype(valid, xp.float64), xp.ones((1,) * valid.ndim, dtype=xp.float64, device=getattr(valid, "device", None))
     for axis, width in enumerate(widths, valid.ndim - len(widths)):
-        n, device = share.shape[axis], getattr(share, "device", None)
-        sample = xp.arange(n, device=device)
-        low = xp.where(sample > width, sample - width, xp.zeros_like(sample))
-        high = xp.where(sample + width + 1 < n, sample + width + 1, xp.full_like(sample, n))
-        total = xp.cumulative_sum(share, axis=axis, include_initial=True)
-        inside = xp.take(total, high, axis=axis) - xp.take(total, low, axis=axis)
-        counts = xp.astype(high - low, xp.float64)
-        share = inside / xp.reshape(counts, (n,) + (1,) * (share.ndim - axis - 1))
-    return share
+        found, lengths = _around(xp, found, axis, width) if periodic else _within(xp, found, axis, width)
+        wide = wide * xp.reshape(lengths, (-1,) + (1,) * (valid.ndim - axis - 1))
+    return found / wide
+
+
+def _within(xp: Any, count: Array, axis: int, width: int) -> tuple[Array, Array]:
+    """Return the sums over windows of half-width ``width`` that are cut at the ends of an axis, and their lengths."""
+    n, device = count.shape[axis], getattr(count, "device", None)
+    sample = xp.arange(n, device=device)
+    low = xp.where(sample > width, sample - width, xp.zeros_like(sample))
+    high = xp.where(sample + width + 1 < n, sample + width + 1, xp.full_like(sample, n))
+    total = xp.cumulative_sum(count, axis=axis, include_initial=True)
+    inside = xp.take(total, high, axis=axis) - xp.take(total, low, axis=axis)
+    return inside, xp.astype(high - low, xp.float64)
+
+
+def _around(xp: Any, count: Array, axis: int, width: int) -> tuple[Array, Array]:
+    """Return the sums over windows along a periodic axis, and the length of all."""
+    n, head = count.shape[axis], (slice(None),) * axis
+    length = xp.asarray([float(min(n, 2 * width + 1))], dtype=xp.float64, device=getattr(count, "device", None))
+    if 2 * width + 1 >= n:
+        return xp.broadcast_to(xp.sum(count, axis=axis, keepdims=True), count.shape), length
+    ends = [count[(*head, slice(n - width, None), ...)], count, count[(*head, slice(0, width), ...)]]
+    total = xp.cumulative_sum(xp.concat(ends, axis=axis), axis=axis, include_initial=True)
+    return total[(*head, slice(2 * width + 1, None), ...)] - total[(*head, slice(0, n), ...)], length

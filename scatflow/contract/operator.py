@@ -28,6 +28,8 @@ Margins = Mapping[str, tuple[int, int]]
 Boundary = Literal["reflect", "periodic", "zero", "symmetric"]
 Dims = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 Output = ArraySpec | Mapping[str, ArraySpec]
+#: A result made of others: one wire, one per named result, or none.
+Stages = Wire | Mapping[str, Wire] | None
 
 D = TypeVar("D", bound=type[Declared])
 
@@ -286,6 +288,16 @@ class Extended(Core):
         except ChunkError:
             return {}
 
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Stages:
+        """Wire the same result from operators of shorter reach, whose results are stored in between; default none.
+
+        ``spec`` describes the input in kernel order, ``at`` the extended block of the whole signal, whose core axes have no walls;
+        the boundary rules are named. An operator with one result returns one wire, one with several a wire for each name. Results
+        have the dims and shape of this operator's, its labels too. Where there are no stages, a ChunkError tells why and what
+        to do, as a refused plan then does; None leaves it untold.
+        """
+        return None
+
 
 class Window(Extended):
     """Short reach along core axes: ``apply`` on the extended or haloed block; the engine trims.
@@ -302,27 +314,18 @@ class Window(Extended):
         """Compute one extended block."""
         raise missing(self, "apply(self, xp, *blocks)")
 
-    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | None:
-        """Wire the same result from operators of shorter reach, whose results are stored in between; default none.
-
-        ``spec`` describes the input in kernel order, ``at`` the extended block of the whole signal, whose core axes have no walls;
-        the boundary rules are named. The result has the dims and shape of this operator's, its labels too.
-        """
-        return None
-
     def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | Mapping[str, Wire]:
         """Wire the same result, or results by name, from operators that need one core axis whole at a time.
 
-        Arguments and what results must be as for :meth:`stages`. What one such operator makes is stored where the next one
-        needs another axis whole, so that any field fits of which a line along each axis does.
+        Arguments and results are as for :meth:`stages`; what one of them makes is stored where the next needs another axis whole.
 
         Raises
         ------
         ChunkError
             The operator cannot be computed so, with the reason; by default it declares nothing.
         """
-        raise ChunkError(f"operator {self.name}", "it declares no way to be computed one core axis at a time (no method pencils)",
-                         code="PencilsUnfit")  # fmt: skip
+        reason = "it declares no way to be computed one core axis at a time (no method pencils)"
+        raise ChunkError(f"operator {self.name}", reason, code="PencilsUnfit")
 
 
 class Reduce(Core):

@@ -66,6 +66,11 @@ class Units:
         n = self.count
         return [-(-(row + 1) * n // MAX_ROWS) - -(-row * n // MAX_ROWS) for row in rows]
 
+    def items(self) -> list[int]:
+        """Return how many items of the pooled axis each row holds."""
+        each = math.prod(size for dim, size, _ in self.pooled if dim not in self.counted)
+        return [each * n for n in (self.members(range(MAX_ROWS)) if self.merged else [1] * self.count)]
+
     def rows(self, at: Place, items: int, subject: str) -> list[int]:
         """Return the row of every item along ``r``."""
         if not self.bound:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from scatflow.arrays import copied_index, fast_length
-from scatflow.contract import Extended
+from scatflow.contract import Extended, Window
 from scatflow.graph.kernel import Kernel, extended_place
 from scatflow.spec import Axis, Place
 
@@ -70,6 +70,23 @@ def halo_place(kernel: Kernel, box: Box, halo: Halo, span: Box | None = None) ->
     return replace(place, start=start, stop=stop, span=whole.span)
 
 
+def weighs_gaps(kernel: Kernel) -> bool:
+    """Tell whether results come with the share of valid samples, which reaches farther than filters to a tolerance."""
+    return isinstance(kernel.operator, Window) and kernel.operator.nan == "mask"
+
+
+def seen(kernel: Kernel, place: Place) -> dict[str, tuple[int, int]]:
+    """Return the range along every core dim, between walls, that the block of a box and the valid fractions of its results need."""
+    operator = kernel.operator
+    assert isinstance(operator, Extended)
+    reach, found = operator.coverage_reach(), {}
+    for role, axis in zip(kernel.roles, kernel.axes, strict=True):
+        (low, high), (first, last) = place.core[role], place.span[role]
+        before, after = reach.get(role, (last - first,) * 2)
+        found[axis.dim] = (max(first, min(low - before, place.start[role])), min(last, max(high + after, place.stop[role])))
+    return found
+
+
 def halo_places(kernel: Kernel, box: Box, halo: Halo) -> list[Place]:
     """Return the places of the parts of a box between walls, in index order; see :func:`halo_place`."""
     return [halo_place(kernel, part, halo, span) for part, span in parts(kernel, box)]
@@ -112,11 +129,13 @@ def intervals(index: np.ndarray) -> list[tuple[int, int]]:
     >>> intervals(np.array([-1, 1, 0, 1, 2, 900, 901]))
     [(0, 3), (900, 902)]
     """
-    known = np.unique(index[index >= 0])
+    known = index[index >= 0]
     if not known.size:
         return [(0, 1)]  # nothing but zeros, whose number and dtype a sample tells
-    cuts = np.flatnonzero(np.diff(known) > _NEAR) + 1
-    return [(int(part[0]), int(part[-1]) + 1) for part in np.split(known, cuts)]
+    # Positions go up or down by one; runs of them are far fewer than samples, which need no sorting then.
+    starts = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(known)) > _NEAR) + 1])
+    lows, highs = np.minimum.reduceat(known, starts), np.maximum.reduceat(known, starts) + 1
+    return merged(zip(lows.tolist(), highs.tolist(), strict=True))
 
 
 def merged(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scatflow.contract import Composite, Operator, Ref, Source
@@ -32,12 +32,19 @@ class Bound:
     targets : mapping
         Name -> reference, with the result name filled in. A single result node with several results yields them under
         their own names, a single result is called ``""``.
+    beside : mapping
+        Node id -> results that its call takes beside the node's inputs: what a plan has added.
     """
 
     graph: Graph
     specs: Mapping[str, Outputs]
     calls: Mapping[str, Call]
     targets: Mapping[str, Ref]
+    beside: Mapping[str, tuple[Ref, ...]] = field(default_factory=dict)
+
+    def inputs(self, node: str) -> tuple[Ref | float, ...]:
+        """Return the inputs of a node's call."""
+        return (*self.graph.node(node).inputs, *self.beside.get(node, ()))
 
     @property
     def results(self) -> dict[str, ArraySpec]:

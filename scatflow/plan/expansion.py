@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from scatflow.contract import Operator, Ref, Window, Wire
+from scatflow.contract import Extended, Operator, Ref, Select, Window
+from scatflow.contract.operator import Stages
 from scatflow.errors import ChunkError, DimensionError, PlanError
 from scatflow.graph.bind import Call, bind
 from scatflow.graph.inline import wired
@@ -17,31 +19,29 @@ from scatflow.spec import ArraySpec, Place
 
 #: Node of a stage -> the node whose stage it is, and which one.
 Origins = Mapping[str, tuple[str, int]]
-
-
-#: What an operator wires, all of its results by name.
-Wiring = Mapping[str, Wire]
+Inputs = tuple[Ref | float, ...]
+E = TypeVar("E", bound=Extended)
 
 
 @dataclass(frozen=True)
 class Expanded:
     """A graph in which nodes are what they wire, where these come from, and which results are stored in between.
 
-    ``pencils`` tells that every stage has one core axis whole, and cuts the others as it likes.
+    ``obstacles`` says of nodes that could be so why they are not. ``pencils`` tells that every stage has one core axis whole, and
+    cuts the others as it likes.
     """
 
     bound: Bound
-    origins: Origins
-    ends: frozenset[str]
+    origins: Origins = field(default_factory=dict)
+    ends: frozenset[str] = frozenset()
+    obstacles: tuple[str, ...] = ()
     pencils: bool = False
 
 
-def expanded(bound: Bound) -> Expanded | None:
-    """Return the graph with every node that can be in stages of shorter reach, None where there is none."""
+def expanded(bound: Bound) -> Expanded:
+    """Return the graph with every node that can be in stages of shorter reach."""
     work = _Expansion(bound, "stages", _stages)
-    for node in bound.graph.nodes:
-        work.take(node)
-    return Expanded(work.done(), work.origins, frozenset(work.ends)) if work.origins else None
+    return Expanded(work.graph(), work.origins, work.windows(), tuple(work.obstacles))
 
 
 def in_pencils(bound: Bound) -> Expanded:
@@ -53,33 +53,38 @@ def in_pencils(bound: Bound) -> Expanded:
         A window cannot be computed so, with the reason, or there is none.
     """
     work = _Expansion(bound, "pencils", _pencils)
-    for node in bound.graph.nodes:
-        work.take(node)
-    if not work.origins:
-        raise PlanError("plan", 'the strategy "pencil" serves no operator of the pipeline', code="StrategyUnfit",
-                        remedy='Leave the strategy to the plan, or use "batch".')  # fmt: skip
-    return Expanded(work.done(), work.origins, turns(work.nodes, work.calls), pencils=True)
+    if work.obstacles or not work.origins:
+        rule = "cannot serve it" if work.obstacles else "serves no operator of the pipeline"
+        raise PlanError("plan", f'the strategy "pencil" {rule}', expected="windows that declare pencils", got="; ".join(work.obstacles) or None,
+                        code="StrategyUnfit", remedy='Leave the strategy to the plan, or use "batch".')  # fmt: skip
+    return Expanded(work.graph(), work.origins, turns(work.nodes, work.calls), pencils=True)
 
 
 class _Expansion:
-    """Nodes, specs and calls of the new graph so far."""
+    """Nodes, specs and calls of the new graph, in which results of ``wiring`` are in the place of nodes that have any.
 
-    def __init__(self, bound: Bound, method: str, wiring: Callable[[Call, tuple[Ref | float, ...]], Wiring | None]) -> None:
+    ``method`` is the operators' method that it asks, as errors name it.
+    """
+
+    def __init__(self, bound: Bound, method: str, wiring: Callable[[Call, Inputs], Stages]) -> None:
         self.bound = bound
         self.nodes: list[Node] = []
         self.specs: dict[str, Outputs] = {}
         self.calls: dict[str, Call] = {}
         self.origins: dict[str, tuple[str, int]] = {}
-        self.ends: set[str] = set()
+        self.obstacles: list[str] = []
         self._method, self._wiring = method, wiring
         self._became: dict[str, dict[str, Ref]] = {}
+        self._windows: set[str] = set()
         self._taken = {node.id for node in bound.graph.nodes}
+        for node in bound.graph.nodes:
+            self._take(node)
 
-    def take(self, node: Node) -> None:
+    def _take(self, node: Node) -> None:
         """Keep a node, or put what it wires in its place."""
         node = replace(node, inputs=tuple(self._followed(item) if isinstance(item, Ref) else item for item in node.inputs))
         call = self.bound.calls.get(node.id)
-        tree = None if call is None else self._wiring(call, node.inputs)
+        tree = None if call is None else self._wires(call, node.inputs)
         if tree is None or call is None:
             self.nodes.append(node)
             self.specs[node.id] = self.bound.specs[node.id]
@@ -89,14 +94,33 @@ class _Expansion:
         for number, stage in enumerate(nodes):
             self._bind(stage)
             self.origins[stage.id] = (node.id, number)
-        for output, wanted in call.outputs.items():
-            last = results[output]
-            found = _labelled(self.specs[last.node][last.output], wanted, node.process, self._method)
-            self.specs[last.node] = {**self.specs[last.node], last.output: found}
-            self.calls[last.node] = replace(self.calls[last.node], outputs=self.specs[last.node])
+        self._label(call, results, node.process)
         self._became[node.id] = results
-        # What follows the last one may be computed with it, as with the node itself.
-        self.ends |= {stage.id for stage in nodes if isinstance(stage.value, Window)} - {ref.node for ref in results.values()}
+        self._windows |= {stage.id for stage in nodes if isinstance(stage.value, Window)} - _last(nodes, results.values())
+
+    def _wires(self, call: Call, inputs: Inputs) -> Stages:
+        """Return what an operator wires; where it tells why it does not, keep that."""
+        try:
+            return self._wiring(call, inputs)
+        except ChunkError as error:
+            self.obstacles.append(str(error).removesuffix("."))
+            return None
+
+    def _label(self, call: Call, results: Mapping[str, Ref], subject: str) -> None:
+        """Give results the labels that the node declares, having checked that they are what it declares."""
+        if set(results) != set(call.outputs):
+            raise self._misdeclared(subject, tuple(call.outputs), tuple(results))
+        for name, ref in results.items():
+            specs, wanted = self.specs[ref.node], call.outputs[name]
+            found = specs[ref.output]
+            if (found.dims, found.shape, found.dtype) != (wanted.dims, wanted.shape, wanted.dtype):
+                raise self._misdeclared(subject, dict(wanted.sizes), dict(found.sizes))
+            self.specs[ref.node] = {**specs, ref.output: wanted}
+            self.calls[ref.node] = replace(self.calls[ref.node], outputs=self.specs[ref.node])
+
+    def _misdeclared(self, subject: str, expected: object, got: object) -> DimensionError:
+        return DimensionError(f"operator {subject}", f"its {self._method} do not give the results that output() declares",
+                              expected=expected, got=got, code="ResultMisdeclared", remedy="This is a defect of the operator.")  # fmt: skip
 
     def _bind(self, node: Node) -> None:
         assert isinstance(node.value, Operator)
@@ -105,7 +129,7 @@ class _Expansion:
         self.nodes.append(node)
         self.specs[node.id], self.calls[node.id] = call.outputs, call
 
-    def done(self) -> Bound:
+    def graph(self) -> Bound:
         """Return the new graph."""
         results: dict[str, Ref] = {}
         for name, ref in self.bound.graph.results.items():
@@ -116,57 +140,61 @@ class _Expansion:
         targets = {name: self._followed(ref) for name, ref in self.bound.targets.items()}
         return Bound(graph, self.specs, self.calls, targets)
 
+    def windows(self) -> frozenset[str]:
+        """Return the windows that are wired, but for last ones: with these may be computed what follows, as with the node itself."""
+        return frozenset(self._windows)
+
     def _followed(self, ref: Ref) -> Ref:
-        return self._became.get(ref.node, {}).get(ref.output, ref)
+        return self._became[ref.node][ref.output] if ref.node in self._became else ref
 
 
-def _stages(call: Call, inputs: tuple[Ref | float, ...]) -> Wiring | None:
-    """Return what an operator of one result wires for a signal without walls, or None."""
-    if not isinstance(call.operator, Window) or len(call.outputs) > 1 or _obstacle(call):
+def _last(nodes: Sequence[Node], results: Iterable[Ref]) -> set[str]:
+    """Return the nodes that nothing but results comes from, and those of which these select: what follows may be computed with them."""
+    known, reads = {node.id: node for node in nodes}, [ref.node for node in nodes for ref in node.refs]
+    found = {ref.node for ref in results} - set(reads)
+    selected = {ref.node for name in found if isinstance(known[name].value, Select) for ref in known[name].refs}
+    return found | {name for name in selected if reads.count(name) == 1}
+
+
+def _stages(call: Call, inputs: Inputs) -> Stages:
+    """Return what an operator wires of shorter reach, or None."""
+    operator = call.operator
+    if not isinstance(operator, Extended) or operator.exact_margins():
         return None
-    tree = _ready(call).stages(*_described(call, inputs))
-    return None if tree is None else {"": tree}
+    if operator.nan == "mask":
+        raise ChunkError(f'{operator.name} with nan="mask"',
+                         "the share of valid samples is that of the last smoothing, which levels do not pass on")  # fmt: skip
+    if _has_walls(call):
+        return None
+    return _named(operator, call).stages(*_described(call, inputs))
 
 
-def _pencils(call: Call, inputs: tuple[Ref | float, ...]) -> Wiring | None:
+def _pencils(call: Call, inputs: Inputs) -> Stages:
     """Return what a window wires one core axis at a time; None for other kinds."""
     operator = call.operator
     if not isinstance(operator, Window):
         return None
-    try:
-        if reason := _obstacle(call):
-            raise ChunkError(f"operator {operator.name}", reason)
-        found = _ready(call).pencils(*_described(call, inputs))
-    except ChunkError as error:
-        raise PlanError(f"node {operator.name}", 'the strategy "pencil" cannot serve it', got=str(error).removesuffix("."), code="StrategyUnfit",
-                        remedy='Leave the strategy to the plan, or use "batch".') from None  # fmt: skip
-    return {"": found} if isinstance(found, Wire) else found
+    reasons = {
+        "its margins depend on the length of the whole signal": operator.exact_margins(),
+        "its signal has walls": _has_walls(call),
+        "gaps cannot be filled one axis at a time": operator.nan == "mask",
+    }
+    for reason in (reason for reason, found in reasons.items() if found):
+        raise ChunkError(f"operator {operator.name}", reason, code="PencilsUnfit")
+    return _named(operator, call).pencils(*_described(call, inputs))
 
 
-def _obstacle(call: Call) -> str:
-    """Return why nothing can be wired in the place of a window, empty where it can."""
-    assert isinstance(call.operator, Window)
-    if any(axis.walls for axis in call.kernel.axes):
-        return "its signal has walls"
-    return "its margins depend on the length of the whole signal" if call.operator.exact_margins() else ""
+def _has_walls(call: Call) -> bool:
+    return any(axis.walls for axis in call.kernel.axes)
 
 
-def _ready(call: Call) -> Window:
-    """Return a window with its dims and boundary rules named."""
-    assert isinstance(call.operator, Window)
-    return call.operator.replace(dims=call.kernel.core, boundary=call.kernel.boundary)
+def _named(operator: E, call: Call) -> E:
+    """Return an operator with its dims and boundary rules named."""
+    return operator.replace(dims=call.kernel.core, boundary=call.kernel.boundary)
 
 
-def _described(call: Call, inputs: tuple[Ref | float, ...]) -> tuple[Ref, ArraySpec, Place]:
-    """Return the input of a window, its labels in kernel order, and where the extended signal lies."""
+def _described(call: Call, inputs: Inputs) -> tuple[Ref, ArraySpec, Place]:
+    """Return the input of an operator, its labels in kernel order, and where the extended signal lies."""
     (ref,), (spec,), (port,) = inputs, call.inputs, call.kernel.inputs
     assert isinstance(ref, Ref) and isinstance(spec, ArraySpec) and isinstance(port, Port)
     return ref, spec.transpose(port.kernel_dims), extended_place(call.kernel, {})
-
-
-def _labelled(found: ArraySpec, wanted: ArraySpec, subject: str, method: str) -> ArraySpec:
-    """Return the labels of a node, having checked that what it wires delivers what it declares."""
-    if (found.dims, found.shape, found.dtype) != (wanted.dims, wanted.shape, wanted.dtype):
-        raise DimensionError(f"operator {subject}", f"its {method} do not give the result that output() declares", expected=dict(wanted.sizes),
-                             got=dict(found.sizes), code="ResultMisdeclared", remedy="This is a defect of the operator.")  # fmt: skip
-    return wanted

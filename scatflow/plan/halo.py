@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from scatflow.contract import Extended, Reduce
+from scatflow.contract.summary import needs_summary
 from scatflow.errors import ChunkError
 from scatflow.graph.bind import Call
 from scatflow.graph.halo import Halo, halo_place
 from scatflow.graph.kernel import Kernel, Port
+from scatflow.plan.limits import Limits
 from scatflow.plan.memory import Projection
-from scatflow.plan.regions import FEW_REGIONS, Regions, too_large
+from scatflow.plan.refusal import too_large
+from scatflow.plan.regions import FEW_REGIONS, Regions
 from scatflow.plan.stage import Box
 from scatflow.spec import ArraySpec
 
@@ -37,8 +40,10 @@ def obstacle(call: Call, asked: float | None) -> str | None:
         return f"{name} needs its core dims whole"
     if operator.exact_margins():
         return f"the filters of {name} depend on the length of the whole signal"
-    if operator.nan == "mask":
-        return f'{name} with nan="mask" fills gaps with the mean of the whole signal'
+    if operator.nan == "mask" and operator.causal():
+        return f'causal {name} with nan="mask" fills gaps with the mean of all that came before'
+    if operator.nan == "mask" and not needs_summary(operator):
+        return f'{name} with nan="mask" fills gaps in a way of its own'
     try:
         operator.depth(tolerance(call.kernel, asked))
     except ChunkError as error:
@@ -78,7 +83,7 @@ def choose_parts(
     grid: Mapping[str, int],
     chunks: Mapping[str, int],
     project: Callable[[Box], Projection],
-    memory: int,
+    limits: Limits,
     asked: Mapping[str, int],
     around: Mapping[str, int],
     subject: str,
@@ -101,8 +106,8 @@ def choose_parts(
         Stored chunk lengths.
     project : callable
         Projection of a region.
-    memory : int
-        Bytes per task.
+    limits : Limits
+        Their bytes per part count.
     asked : mapping
         Lengths that are fixed.
     around : mapping
@@ -120,15 +125,15 @@ def choose_parts(
     sizes, too_long = {dim: spec.sizes[dim] for dim in free}, math.inf
     fixed = {dim: _rounded(asked.get(dim, chunks.get(dim, 1)), 1, sizes[dim]) for dim in free if dim not in grid}
     best: tuple[int, float, dict[str, int]] | None = None
-    least: tuple[int, dict[str, int]] | None = None
+    least: tuple[Projection, dict[str, int]] | None = None
     for steps in _lengths(sizes, grid, chunks, asked, around):
         if math.prod(steps.values()) >= 2 * too_long:
             break
         found = {dim: fixed.get(dim, steps.get(dim, 1)) for dim in free}
         one = project({dim: (0, min(step, sizes[dim])) for dim, step in found.items()})
         regions = len(Regions(tuple(sizes.items()), tuple(found.items())))
-        least = min(least or (one.peak, found), (one.peak, found), key=lambda pair: pair[0])
-        if one.peak > memory:
+        least = min(least or (one, found), (one, found), key=lambda pair: pair[0].peak)
+        if one.peak > limits.per_part:
             too_long = min(too_long, math.prod(steps.values()))
             continue
         missing, work = max(0, FEW_REGIONS - regions), regions * (max(one.flops, float(one.read)) + TASK_FLOPS)
@@ -136,7 +141,8 @@ def choose_parts(
             best = missing, work, found
     if best is None:
         assert least is not None
-        raise too_large(subject, least[0], memory, least[1], chunks, smaller)
+        raise too_large(subject, least[0].peak, limits, least[1], chunks, smaller, part=True, decoded=least[0].decoded,
+                        last=("allow a larger tol=, where halos are what takes memory",))  # fmt: skip
     return Regions(tuple(sizes.items()), tuple(best[2].items()))
 
 

@@ -19,7 +19,8 @@ STRATEGIES: tuple[Strategy, ...] = ("batch", "halo", "pyramid", "pencil")
 class Limits:
     """What the plan may use: bytes and threads per worker, workers, FFT provider, device; and what is fixed.
 
-    ``region`` fixes region lengths for all stages, as a user asks for, ``steps`` stage by stage, as another plan has them.
+    ``region`` fixes region lengths for all stages, as a user asks for, ``steps`` and ``parts`` (blocks of a region) stage by stage,
+    as another plan has them.
     ``strategy`` forces how core dims are treated, ``tol`` the tolerance of halos; by default the plan chooses.
     """
 
@@ -30,6 +31,7 @@ class Limits:
     fft: str = "scipy"
     device: str = "cpu"
     steps: tuple[Mapping[str, int], ...] = ()
+    parts: tuple[Mapping[str, int], ...] = ()
     strategy: Strategy | None = None
     tol: float | None = None
 
@@ -41,8 +43,9 @@ class Limits:
             raise ParameterError("tol", "the tolerance of halos lies between 0 and 1", got=self.tol)
 
     def asked(self, stage: int) -> Mapping[str, int]:
-        """Return the region lengths fixed for a stage."""
-        return self.steps[stage] if stage < len(self.steps) else self.region
+        """Return the lengths fixed for a stage: of its regions, or of the blocks that regions are put together from."""
+        parts = self.parts[stage] if stage < len(self.parts) else {}
+        return parts or (self.steps[stage] if stage < len(self.steps) else self.region)
 
     @property
     def per_task(self) -> int:
@@ -53,6 +56,11 @@ class Limits:
     def per_part(self) -> int:
         """Bytes of a task whose size the plan is free to choose: workers are stopped at 95 % of their memory, whatever they hold."""
         return (self.memory - self.memory // 10 - RESERVED_BYTES) // self.threads
+
+    def needed(self, peak: int, part: bool) -> int:
+        """Return the bytes of a worker that tasks of ``peak`` bytes fit; see :attr:`per_task` and :attr:`per_part`."""
+        held = RESERVED_BYTES + peak * self.threads
+        return -(-held * 10 // 9) + 10 if part else held
 
 
 def bytes_of(value: int | str) -> int:

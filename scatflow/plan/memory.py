@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from scatflow.contract import Extended, Ref
 from scatflow.graph.bind import Call
-from scatflow.graph.halo import Halo, halo_place
+from scatflow.graph.halo import Halo, halo_place, seen, weighs_gaps
 from scatflow.graph.kernel import Kernel, Port, extended_place
-from scatflow.plan.stage import Box, input_box, output_box, source_box
+from scatflow.plan.stage import Box, held_box, input_box, output_box
 from scatflow.spec import ArraySpec, itemsize
 
 #: Stored chunks that are decoded at the same time for one read, as the store is set up.
@@ -19,13 +19,24 @@ DECODED = 4
 
 @dataclass(frozen=True)
 class Projection:
-    """What one region task needs: peak bytes, floating-point operations, bytes read and written, flops by named part."""
+    """What one region task needs: peak bytes, floating-point operations, bytes read and written, flops by named part.
+
+    ``decoded`` are the bytes, among those of the peak, of stored chunks that are decoded whole.
+    """
 
     peak: int
     flops: float
     read: int
     written: int
     parts: Mapping[str, float]
+    decoded: int = 0
+
+    def repeated(self, count: int, written: int) -> Projection:
+        """Return what as many blocks need one after the other, whose results are written together."""
+        if count == 1:
+            return self
+        shares = {name: count * share for name, share in self.parts.items()}
+        return Projection(self.peak + written, count * self.flops, count * self.read, written, shares, self.decoded)
 
 
 def box_bytes(spec: ArraySpec, box: Box) -> int:
@@ -61,12 +72,12 @@ def project(
     """
     order, halos = list(steps), halos or {}
     boxes = _boxes(order, steps, inputs, box, halos)
-    live = read = 0
+    decoded = read = 0
     for ref in _outside(order, inputs):
         read += box_bytes(specs[ref], boxes.get(ref.node, box))
     if halos:  # stored chunks are decoded whole, several at a time, of which a region then takes parts
-        live = sum(min(DECODED * _chunk_bytes(specs[ref]), specs[ref].nbytes) for ref in _outside(order, inputs))
-    live, peak, flops = live + read, live + read, 0.0
+        decoded = sum(min(DECODED * _chunk_bytes(specs[ref]), specs[ref].nbytes) for ref in _outside(order, inputs))
+    live, peak, flops = decoded + read, decoded + read, 0.0
     parts: dict[str, float] = {}
     for node in order:
         call = steps[node]
@@ -82,7 +93,7 @@ def project(
             parts[name] = parts.get(name, 0.0) + share
     last = order[-1] if order else ""
     written = sum(_result_bytes(steps[last], spec, name, box) for name, spec in steps[last].outputs.items()) if order else read
-    return Projection(max(peak, live + written), flops, read, written, parts)
+    return Projection(max(peak, live + written), flops, read, written, parts, decoded)
 
 
 def _result_bytes(call: Call, spec: ArraySpec, name: str, box: Box) -> int:
@@ -111,7 +122,7 @@ def _boxes(
             if isinstance(ref, Ref) and isinstance(port, Port):
                 inner = input_box(kernel, port, boxes[node]) | _halo_box(kernel, boxes[node], halos.get(node))
                 made = steps.get(ref.node)
-                boxes[ref.node] = inner if made is None else source_box(made.kernel, ref.output, inner)
+                boxes[ref.node] = inner if made is None else held_box(made.kernel, halos.get(ref.node), ref.output, inner)
     return boxes
 
 
@@ -121,8 +132,10 @@ def _halo_box(kernel: Kernel, box: Box, halo: Halo | None) -> dict[str, tuple[in
     if halo is None or not core or not isinstance(kernel.operator, Extended):
         return {}
     place = halo_place(kernel, core, halo)
+    counted = seen(kernel, place) if weighs_gaps(kernel) else core
+    lengths = {dim: high - low for dim, (low, high) in counted.items()}  # at the ends of axes the block may be the longer
     return {
-        axis.dim: (0, min(axis.size, place.stop[role] - place.start[role]))
+        axis.dim: (0, min(axis.size, max(lengths.get(axis.dim, 0), place.stop[role] - place.start[role])))
         for role, axis in zip(kernel.roles, kernel.axes, strict=True)
     }
 
@@ -137,7 +150,7 @@ def _extra(call: Call, specs: list[ArraySpec | float], box: Box, halo: Halo | No
     ]
     inputs = sum(block.nbytes for block in blocks)
     if isinstance(kernel.operator, Extended):
-        blocks = [_extended(kernel, block, box, halo) for block in blocks]
+        blocks = [_extended(kernel, blocks[0], box, halo)]
     cost = kernel.operator.cost(*blocks)
     moved = sum(block.nbytes for block in blocks) if isinstance(kernel.operator, Extended) else 0
     if halo is not None and any(dim in box for dim in kernel.core):

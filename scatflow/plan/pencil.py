@@ -15,13 +15,14 @@ from scatflow.graph.bind import Call
 from scatflow.graph.model import Node
 from scatflow.plan.limits import Limits
 from scatflow.plan.memory import DECODED, Projection, project
-from scatflow.plan.regions import CHUNK_BYTES, CRUMB_BYTES, FEW_REGIONS, Regions, domain, free_dims, too_large
+from scatflow.plan.refusal import too_large
+from scatflow.plan.regions import CHUNK_BYTES, CRUMB_BYTES, FEW_REGIONS, Regions, domain, free_dims
 from scatflow.plan.stage import Box
 from scatflow.plan.strategy import Layout, Work, ending, lay_out
 from scatflow.spec import ArraySpec, itemsize
 
 if TYPE_CHECKING:
-    from scatflow.plan.plan import Stage, Target
+    from scatflow.plan.staging import Stage, Target
 
 
 def turns(nodes: Iterable[Node], calls: Mapping[str, Call]) -> frozenset[str]:
@@ -58,11 +59,12 @@ def lay_out_pencils(work: Work, limits: Limits, number: int) -> Layout:
 
     def projected(box: Box) -> Projection:
         found = project(work.calls, work.inputs, work.specs, box)
+        decoded = sum(_decoded(work.specs[ref], box) for ref in work.reads)
         # A region is written as many chunks, whose encoded bytes wait for the disk together.
-        return replace(found, peak=found.peak + found.written + sum(_decoded(work.specs[ref], box) for ref in work.reads))
+        return replace(found, peak=found.peak + found.written + decoded, decoded=decoded)
 
     asked, chunks = limits.asked(number), work.chunks(free)
-    regions = _lengths(where, free, chunks, projected, limits.per_part, asked, work.target, work.growing())
+    regions = _lengths(where, free, chunks, projected, limits, asked, work.target, work.growing())
     why = f"pencil: core {', '.join(core)} whole; split over {', '.join(free) or 'nothing'}" + ending(work)
     return Layout(regions, projected(regions.box(0)), why)
 
@@ -78,7 +80,7 @@ def _decoded(spec: ArraySpec, box: Box) -> int:
 
 
 def _lengths(
-    spec: ArraySpec, free: Sequence[str], chunks: Mapping[str, int], project: Callable[[Box], Projection], memory: int,
+    spec: ArraySpec, free: Sequence[str], chunks: Mapping[str, int], project: Callable[[Box], Projection], limits: Limits,
     asked: Mapping[str, int], subject: str, smaller: Sequence[str],
 ) -> Regions:  # fmt: skip
     """Return region lengths: the longest that fit, but 16 regions at least of those that write so much that chunks are no crumbs."""
@@ -88,16 +90,16 @@ def _lengths(
     def projected(found: Mapping[str, int]) -> Projection:
         return project({dim: (0, min(step, sizes[dim])) for dim, step in found.items()})
 
-    while (found := projected(steps).peak) > memory:
+    while (found := projected(steps)).peak > limits.per_part:
         longest = max((dim for dim in free if dim not in asked and steps[dim] > 1), key=lambda dim: steps[dim], default=None)
         if longest is None:
-            raise too_large(subject, found, memory, steps, chunks, smaller)
+            raise too_large(subject, found.peak, limits, steps, chunks, smaller, part=True, decoded=found.decoded)
         steps[longest] = -(-steps[longest] // 2)
     for dim in (dim for dim in reversed(free) if dim not in asked):
         while steps[dim] < sizes[dim]:
             longer = {**steps, dim: min(2 * steps[dim], sizes[dim])}
             need, count = projected(longer), len(Regions(tuple(sizes.items()), tuple(longer.items())))
-            if need.peak > memory or (count < FEW_REGIONS and need.written > FEW_REGIONS * CRUMB_BYTES):
+            if need.peak > limits.per_part or (count < FEW_REGIONS and need.written > FEW_REGIONS * CRUMB_BYTES):
                 break
             steps = longer
     return Regions(tuple(sizes.items()), tuple(steps.items()))

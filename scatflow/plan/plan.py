@@ -1,91 +1,31 @@
-"""The plan: stages with their regions, chunks, bytes, tasks and projected memory, before anything is read."""
+"""The plan: which stages serve a graph, with their regions, chunks, bytes, tasks and projected memory, before anything is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from scatflow.api import revision_of
 from scatflow.arrays import signature
-from scatflow.contract import Ref, Source, digest
+from scatflow.contract import Source, digest
 from scatflow.errors import ParameterError, PlanError, ScatflowError, near
-from scatflow.graph.bind import Call
 from scatflow.graph.model import Graph
-from scatflow.graph.sweep import Slab, Sweep, arrange
+from scatflow.graph.sweep import Sweep, arrange
 from scatflow.graph.validate import Bound
 from scatflow.plan import table
 from scatflow.plan.expansion import Expanded, Origins, expanded, in_pencils
 from scatflow.plan.limits import Limits, Strategy
-from scatflow.plan.memory import Projection
-from scatflow.plan.pencil import lay_out_pencils, provisional, settled
 from scatflow.plan.rates import Hours, Rates
-from scatflow.plan.regions import Regions, chunked, inner_chunks
-from scatflow.plan.split import Cut, cut
-from scatflow.plan.stage import Box, StageGraph, Step, output_box
-from scatflow.plan.strategy import Layout, Work, lay_out
-from scatflow.spec import ArraySpec
+from scatflow.plan.refusal import TooLarge
+from scatflow.plan.staging import Stage, Target, separated, stages_of, swept
+from scatflow.plan.summaries import summarized
 
 #: Version of the plan's JSON and of everything a ledger is keyed by.
 SCHEMA = 1
 #: Tasks of one job beyond which the plan refuses: pure scheduling overhead would take the better part of an hour.
 MAX_TASKS = 200_000
-
-
-@dataclass(frozen=True)
-class Target:
-    """An array that a stage writes: where, its labels, its chunks; ``result`` tells results from work arrays.
-
-    ``slab`` holds the positions along leading dims of a stored array that several stages share (a sweep).
-    """
-
-    ref: Ref
-    path: str
-    spec: ArraySpec
-    chunks: tuple[int, ...]
-    result: bool
-    slab: tuple[int, ...] = ()
-
-    @property
-    def own(self) -> ArraySpec:
-        """What the stage delivers: dims, shape and dtype without the leading dims of the stored array."""
-        lead = len(self.slab)
-        return ArraySpec(self.spec.dims[lead:], self.spec.shape[lead:], self.spec.dtype, attrs=self.spec.attrs, name=self.spec.name)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of a plan."""
-
-    number: int
-    kind: str
-    graph: StageGraph
-    sources: Mapping[Ref, Source]
-    arrays: Mapping[Ref, tuple[str, tuple[int, ...]]]
-    targets: tuple[Target, ...]
-    regions: Regions
-    projection: Projection
-    why: str
-    finals: Regions | None = None
-
-    def lean(self) -> Stage:
-        """Return the stage without coordinates and attributes: what a task needs, whatever the axes' lengths."""
-        bare = tuple(replace(t, spec=replace(t.spec, coords={}, attrs={})) for t in self.targets)
-        return replace(self, targets=bare)
-
-    @property
-    def name(self) -> str:
-        """Name of the target node."""
-        return self.graph.target.node if self.graph.steps else self.targets[0].ref.node
-
-    def delivered(self, target: Target, box: Box) -> dict[str, tuple[int, int]]:
-        """Return the box of an array that a region of the stage writes; dims that the array lacks are left out."""
-        if not self.graph.steps:
-            return {dim: span for dim, span in box.items() if dim in target.spec.dims}
-        kernel = self.graph.target.kernel
-        port = next(port for port in kernel.outputs if port.name == target.ref.output)
-        return output_box(kernel, port, box)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +39,7 @@ class Plan:
     fingerprints: Mapping[str, str]
     rates: Rates | None = None
     origins: Origins = field(default_factory=dict)
+    added: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -108,8 +49,10 @@ class Plan:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """Node id -> its canonical id: what a node is called does not make another plan."""
-        names = self.graph.canonical()[1]
-        return {**names, **{node: f"{names[origin]}.{number}" for node, (origin, number) in self.origins.items()}}
+        names = dict(self.graph.canonical()[1])
+        for node, (origin, what) in (*self.origins.items(), *self.added.items()):
+            names[node] = f"{names[origin]}.{what}"
+        return names
 
     @property
     def tasks(self) -> int:
@@ -204,76 +147,87 @@ class _Request:
 
     def planned(self, wide: Expanded | None = None) -> Plan:
         """Return the plan of the graph as it is, or with nodes in stages."""
-        bound, ends = (self.bound, frozenset[str]()) if wide is None else (wide.bound, wide.ends)
         limits = self.limits if wide is None else replace(self.limits, strategy=None)
-        stages: list[Stage] = []
-        stored: dict[Ref, Target] = {}
-        pencils = wide is not None and wide.pencils
-        for number, part in enumerate(cut(bound, ends)):
-            stage = _stage(bound, part, number, limits, stored, lay_out_pencils if pencils else lay_out)
-            stages.append(provisional(stage) if pencils else stage)
-            stored |= {target.ref: target for target in stages[-1].targets}
-        stages = settled(stages) if pencils else stages
-        _check_region(limits.region, bound, stages)
-        found = _separated(stages) if self.sweep is None else _swept(stages, arrange(self.sweep, self.bound))
-        origins = {} if wide is None else wide.origins
-        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates, origins)
+        wide = wide or Expanded(self.bound)
+        # Lengths by stage are those of a plan that has its summaries.
+        stages = stages_of(wide.bound, wide.ends, replace(limits, steps=(), parts=()), wide.pencils)
+        more = summarized(wide.bound, [stage.graph for stage in stages])
+        if more is not None or limits.steps:
+            stages = stages_of(wide.bound if more is None else more.bound, wide.ends, limits, wide.pencils)
+        _check_region(limits.region, wide.bound, stages)
+        found = separated(stages) if self.sweep is None else swept(stages, arrange(self.sweep, self.bound))
+        added = {} if more is None else more.names
+        return Plan(self.bound.graph, self.bound, found, self.limits, _fingerprints(self.bound), self.rates, wide.origins, added)
 
 
 def _chosen(request: _Request) -> Plan:
-    """Return the plan that is asked for; where none serves, say whether one axis at a time would."""
-    if request.limits.strategy == "pencil":
-        return request.planned(in_pencils(request.bound))
+    """Return the plan asked for; where it cannot be, tell whether another one could."""
     try:
-        return _least(request)
+        return _best(request)
     except PlanError as error:
-        raise (_advised(error, request) if error.code in ("TaskTooLarge", "StrategyUnfit") else error) from None
+        if error.code not in ("TaskTooLarge", "StrategyUnfit"):
+            raise
+        advice = _advice(request)
+        if isinstance(error, TooLarge):
+            raise (error.with_remedy(advice) if advice else error) from None
+        if not advice:
+            raise
+        remedy = f"{advice[0].upper()}{advice[1:]}."
+        raise PlanError(error.subject, error.rule, expected=error.expected, got=error.got, remedy=remedy, code=error.code) from None
 
 
-def _advised(error: PlanError, request: _Request) -> PlanError:
-    """Return an error that names the strategy "pencil" as a remedy, where it has a plan for the same limits."""
-    try:
-        other = replace(request, limits=replace(request.limits, strategy="pencil", region={}, steps=()))
-        found = other.planned(in_pencils(request.bound))
-    except ScatflowError:  # it cannot serve either, for whatever reason
-        return error
-    written = sum(target.spec.nbytes for stage in found.stages for target in stage.targets if not target.result)
-    text = (f'strategy="pencil" has one core axis whole at a time: tasks of at most {found.max_projected_memory / 2**20:.0f} MiB, '
-            f"{written / 2**30:.3g} GiB of work arrays.")  # fmt: skip
-    remedy = f"{error.remedy} {text}" if error.remedy else text
-    return PlanError(error.subject, error.rule, expected=error.expected, got=error.got, remedy=remedy, code=error.code)
+def _advice(request: _Request) -> str | None:
+    """Return what else to ask for: what the plan takes of its own accord, or where nothing of that fits, one core axis at a time."""
+    free = replace(request.limits, strategy=None, region={}, steps=(), parts=())
+    for limits in (free, replace(free, strategy="pencil")):
+        if limits == request.limits:
+            continue
+        try:
+            other = _best(replace(request, limits=limits))
+        except ScatflowError:  # it cannot serve either, for whatever reason
+            continue
+        each = table.size(other.max_projected_memory)
+        if limits.strategy is None:
+            return f"leave strategy and region to the plan, which takes {other.strategy or 'batch'} with {each} per task"
+        work = sum(target.spec.nbytes for stage in other.stages for target in stage.targets if not target.result)
+        return (
+            f'take strategy="pencil", which has one core axis whole at a time: {each} per task, {table.size(work)} of work arrays'
+        )
+    return None
 
 
-def _least(request: _Request) -> Plan:
+def _best(request: _Request) -> Plan:
     """Return the plan that the strategy asks for; else of those that fit memory the one with the least work, whole cores first."""
     limits = request.limits
+    if limits.strategy == "pencil":
+        return request.planned(in_pencils(request.bound))
     found: list[Plan] = []
-    failure: PlanError | None = None
+    failures: list[TooLarge] = []
     if limits.strategy != "pyramid":
         try:
             found.append(request.planned())
-        except PlanError as error:
-            if limits.strategy is not None or error.code != "TaskTooLarge":
+        except TooLarge as error:
+            if limits.strategy is not None:
                 raise
-            failure = error
+            failures.append(error)
         if found and (limits.strategy is not None or limits.region or limits.steps or found[0].strategy is None):
             return found[0]
     wide = expanded(request.bound)
-    if wide is None and limits.strategy == "pyramid":
+    if not wide.origins and limits.strategy == "pyramid":
         raise PlanError("plan", 'the strategy "pyramid" serves no operator of the pipeline', code="StrategyUnfit",
-                        remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
-    if wide is not None:
+                        got="; ".join(wide.obstacles) or None, remedy='Leave the strategy to the plan, or use "halo" or "batch".')  # fmt: skip
+    if wide.origins:
         try:
             found.append(request.planned(wide))
-        except PlanError as error:
-            failure = failure or error
+        except TooLarge as error:
+            failures.append(error)
     if not found:
-        assert failure is not None
-        raise failure
+        nearest = min(failures, key=lambda error: error.needed)
+        raise nearest.with_remark(f"Levels of octaves do not serve: {'; '.join(wide.obstacles)}.") if wide.obstacles else nearest
     return min(found, key=lambda one: one.flops)
 
 
-def _check_region(asked: Mapping[str, int], bound: Bound, stages: list[Stage]) -> None:
+def _check_region(asked: Mapping[str, int], bound: Bound, stages: Sequence[Stage]) -> None:
     """Refuse region lengths that would be ignored: of dims that nothing has, or that every stage needs whole."""
     free = {dim for stage in stages for dim, _ in stage.regions.sizes}
     known = {dim for results in bound.specs.values() for spec in results.values() for dim in spec.dims}
@@ -286,100 +240,9 @@ def _check_region(asked: Mapping[str, int], bound: Bound, stages: list[Stage]) -
                                  expected=", ".join(sorted(free)) or "none", code="DimensionWhole")  # fmt: skip
 
 
-def _separated(stages: list[Stage]) -> tuple[Stage, ...]:
-    """Give every result a group of its own where they cannot share one: other sizes, or a name that a coordinate has."""
-    results = [target for stage in stages for target in stage.targets if target.result]
-    sizes: dict[str, int] = {}
-    clash = any(target.path in other.spec.coords for target in results for other in results if target.path not in target.spec.dims)
-    for target in results:
-        clash |= any(sizes.setdefault(dim, size) != size for dim, size in target.spec.sizes.items())
-    if not clash or len(results) == 1:
-        return tuple(stages)
-
-    def moved(target: Target) -> Target:
-        return replace(target, path=f"{target.path}/{target.spec.name or 'data'}") if target.result else target
-
-    return _placed(stages, moved)
-
-
-def _placed(stages: list[Stage], moved: Callable[[Target], Target]) -> tuple[Stage, ...]:
-    """Move targets, and tell later stages where the arrays are that they read."""
-    ready = [replace(stage, targets=tuple(moved(target) for target in stage.targets)) for stage in stages]
-    where = {target.ref: (target.path, target.slab) for stage in ready for target in stage.targets}
-    return tuple(replace(stage, arrays={ref: where[ref] for ref in stage.arrays}) for stage in ready)
-
-
-def _swept(stages: list[Stage], slabs: Mapping[str, Slab]) -> tuple[Stage, ...]:
-    """Give every result its place among those of other parameters."""
-
-    def moved(target: Target) -> Target:
-        slab = slabs.get(target.path) if target.result else None
-        if slab is None:
-            return target
-        return replace(target, path=slab.path, spec=slab.spec, chunks=(*(1 for _ in slab.index), *target.chunks), slab=slab.index)
-
-    return _placed(stages, moved)
-
-
 def _fingerprints(bound: Bound) -> dict[str, str]:
     sources = [node for node in bound.graph.nodes if isinstance(node.value, Source)]
     return {node.id: node.value.fingerprint() for node in sources if isinstance(node.value, Source)}
-
-
-def _stage(
-    bound: Bound, part: Cut, number: int, limits: Limits, stored: Mapping[Ref, Target], split: Callable[[Work, Limits, int], Layout]
-) -> Stage:
-    graph = bound.graph
-    calls = {node: bound.calls[node] for node in part.nodes if node in bound.calls}
-    inputs = {node: graph.node(node).inputs for node in calls}
-    specs = {ref: chunked(bound.specs[ref.node][ref.output], stored[ref].chunks if ref in stored else None) for ref in part.reads}
-    specs |= {Ref(node, name): spec for node in calls for name, spec in calls[node].outputs.items()}
-    sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
-    arrays = {ref: (stored[ref].path, stored[ref].slab) for ref in part.reads if ref not in sources}
-    work = Work(part.target, calls, inputs, specs, part.reads)
-    layout = split(work, limits, number)
-    steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node], layout.halos.get(node)) for node in calls))
-    finals = _finals(calls[part.target], layout.regions) if work.reduces else None
-    targets = _targets(bound, part, calls, finals or layout.regions, number)
-    kind = "reduce" if work.reduces else "map"
-    return Stage(number, kind, steps, sources, arrays, targets, layout.regions, layout.projection, layout.why, finals)
-
-
-def _finals(call: Call, regions: Regions) -> Regions:
-    """Return the regions of a reduction's output: the dims of its input that remain."""
-    kept = {dim for spec in call.outputs.values() for dim in spec.dims}
-    sizes = tuple((dim, size) for dim, size in regions.sizes if dim in kept and dim not in call.kernel.over)
-    names = {dim for dim, _ in sizes}
-    return Regions(sizes, tuple((dim, step) for dim, step in regions.steps if dim in names))
-
-
-def _targets(bound: Bound, part: Cut, calls: Mapping[str, Call], regions: Regions, number: int) -> tuple[Target, ...]:
-    names: dict[Ref, list[str]] = {}
-    for name, ref in bound.targets.items():
-        names.setdefault(ref, []).append(name)
-    outputs = calls[part.target].outputs if calls else bound.specs[part.target]
-    used = {ref for node in bound.graph.nodes for ref in node.inputs if isinstance(ref, Ref)}
-    targets = []
-    for output, spec in outputs.items():
-        ref = Ref(part.target, output)
-        if ref not in names and ref not in used:
-            continue
-        paths = [name or spec.name or "data" for name in names.get(ref, ())] or [f"_scatflow/work/{number}/{output or 'value'}"]
-        kept = _sampled(calls[part.target], output, regions) if calls else regions
-        targets += [Target(ref, path, spec, inner_chunks(spec, kept), ref in names) for path in paths]
-    return tuple(targets)
-
-
-def _sampled(call: Call, output: str, regions: Regions) -> Regions:
-    """Return the regions in samples of a result, of which those of the stage hold a whole number each."""
-    port = next(port for port in call.kernel.outputs if port.name == output)
-    boxes = output_box(call.kernel, port, {dim: (0, size) for dim, size in regions.sizes})
-    steps = output_box(
-        call.kernel, port, {dim: (0, min(step, size)) for (dim, step), (_, size) in zip(regions.steps, regions.sizes, strict=True)}
-    )
-    return Regions(
-        tuple((dim, stop) for dim, (_, stop) in boxes.items()), tuple((dim, max(1, stop)) for dim, (_, stop) in steps.items())
-    )
 
 
 def _stage_json(stage: Stage, names: Mapping[str, str]) -> dict[str, Any]:
@@ -389,7 +252,7 @@ def _stage_json(stage: Stage, names: Mapping[str, str]) -> dict[str, Any]:
         "targets": [
             [t.path, list(t.spec.dims), list(t.spec.shape), t.spec.dtype, list(t.chunks), list(t.slab)] for t in stage.targets
         ],
-        "regions": [list(map(list, stage.regions.sizes)), list(map(list, stage.regions.steps))],
+        "regions": stage.regions.to_json(),
     }
 
 

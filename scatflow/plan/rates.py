@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scatflow.plan.plan import Stage
+    from scatflow.plan.staging import Stage
 
 #: Version of the rates' JSON.
 SCHEMA = 1

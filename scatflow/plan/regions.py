@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scatflow.contract import Reduce, Ref, Select
-from scatflow.errors import PlanError
 from scatflow.graph.bind import Call
 from scatflow.graph.kernel import Port
+from scatflow.plan.limits import Limits
 from scatflow.plan.memory import Projection
+from scatflow.plan.refusal import too_large
 from scatflow.plan.stage import Box
 from scatflow.spec import ArraySpec, itemsize
 
@@ -20,14 +21,22 @@ CRUMB_BYTES = 2**20
 #: Regions below which neighbors are not merged: small arrays of expensive items must still occupy a few workers.
 FEW_REGIONS = 16
 CHUNK_BYTES = 64 * 2**20
+#: The same of arrays between stages, whose planes later tasks take a few at a time.
+WORK_BYTES = 2 * 2**20
+#: Regions below which blocks are not merged: as many files burden nobody, and as many workers have something to do.
+ENOUGH_REGIONS = 64
 
 
 @dataclass(frozen=True)
 class Regions:
-    """The grid of regions of a stage: domain sizes and region lengths along its free dims, in dim order."""
+    """The grid of regions of a stage: domain sizes and region lengths along its free dims, in dim order.
+
+    ``parts`` has the lengths of the blocks that a task computes one after the other, where a region is several of them.
+    """
 
     sizes: tuple[tuple[str, int], ...]
     steps: tuple[tuple[str, int], ...]
+    parts: tuple[tuple[str, int], ...] = ()
 
     def __len__(self) -> int:
         steps = dict(self.steps)
@@ -38,6 +47,20 @@ class Regions:
         spans = [[(i, min(i + steps[dim], size)) for i in range(0, size, steps[dim])] or [(0, 0)] for dim, size in self.sizes]
         for box in itertools.product(*spans):
             yield {dim: span for (dim, _), span in zip(self.sizes, box, strict=True)}
+
+    def blocks(self, box: Mapping[str, tuple[int, int]]) -> Iterator[dict[str, tuple[int, int]]]:
+        """Yield the boxes that are computed one after the other for a region."""
+        if not self.parts:
+            yield dict(box)
+            return
+        spans = [[(i, min(i + step, box[dim][1])) for i in range(*box[dim], step)] for dim, step in self.parts]
+        for block in itertools.product(*spans):
+            yield {dim: span for (dim, _), span in zip(self.parts, block, strict=True)}
+
+    def to_json(self) -> list[list[list[str | int]]]:
+        """Return sizes, lengths, and lengths of blocks where regions are several."""
+        told = (self.sizes, self.steps, self.parts) if self.parts else (self.sizes, self.steps)
+        return [[list(pair) for pair in pairs] for pairs in told]
 
     def covering(self, box: Mapping[str, tuple[int, int]]) -> Iterator[int]:
         """Yield the numbers of the regions that a box touches; dims that it does not name are whole."""
@@ -116,7 +139,7 @@ def choose(
     free: Sequence[str],
     chunks: Mapping[str, int],
     project: Callable[[Box], Projection],
-    memory: int,
+    limits: Limits,
     asked: Mapping[str, int] | None,
     subject: str,
     out_bytes: Callable[[Box], int],
@@ -138,9 +161,9 @@ def choose(
     def box() -> dict[str, tuple[int, int]]:
         return {dim: (0, min(step, sizes[dim])) for dim, step in steps.items()}
 
-    peak = project(box()).peak
+    peak, memory = project(box()).peak, limits.per_task
     if peak > memory:
-        raise too_large(subject, peak, memory, steps, chunks, smaller)
+        raise too_large(subject, peak, limits, steps, chunks, smaller)
     growable = [dim for dim in reversed(free) if dim not in (asked or {})]
     for dim in growable:
         while steps[dim] < sizes[dim] and out_bytes(box()) < CRUMB_BYTES:
@@ -153,23 +176,41 @@ def choose(
     return Regions(tuple(sizes.items()), tuple(steps.items()))
 
 
-def too_large(
-    subject: str, peak: int, memory: int, steps: Mapping[str, int], chunks: Mapping[str, int], smaller: Sequence[str]
-) -> PlanError:
-    """Return the error of a region that does not fit memory, with the bytes, the limit and what to do."""
-    big = {dim: step for dim, step in steps.items() if step > 1 and chunks.get(dim, 1) > 1}
-    remedies = []
-    if big:
-        call = ", ".join(f'"{dim}": {max(1, step * max(memory, 0) // (2 * peak))}' for dim, step in big.items())
-        remedies.append(f"rechunk the input, for example .chunk({{{call}}}) before writing it")
-    remedies += ["use fewer threads or more memory per worker", *([f"lower {' or '.join(smaller)}"] if smaller else [])]
-    room = f"at most {memory / 2**30:.3g} GiB, what a worker's threads have each after its imports"
-    room = room if memory > 0 else "more memory per worker than it holds after its imports"
-    return PlanError(
-        f"stage {subject}", "one region task does not fit memory", expected=room,
-        got=f"{peak / 2**30:.3g} GiB projected for " + (f"a region of {dict(steps)}" if steps else "the whole, of which no dim is split"), remedy="Remedies: " + "; ".join(remedies) + ".",
-        code="TaskTooLarge",
-    )  # fmt: skip
+def merged(regions: Regions, first: Sequence[str], then: Sequence[str], out_bytes: Callable[[Box], int]) -> Regions:
+    """Return regions of several blocks each, so that they write no crumbs but still are enough.
+
+    A task computes the blocks one after the other, in the memory of one; beside it lies what the region writes.
+
+    Parameters
+    ----------
+    regions : Regions
+        Regions of a block each.
+    first, then : sequence of str
+        Dims along which blocks are put together: about as many along each of the first ones, then along the others.
+    out_bytes : callable
+        What a region writes.
+    """
+    sizes, lengths = dict(regions.sizes), dict(regions.steps)
+    times = dict.fromkeys(lengths, 1)
+
+    def put(times: Mapping[str, int]) -> Regions:
+        steps = []
+        for dim, length in lengths.items():
+            count = -(-sizes[dim] // length)  # of blocks, which the regions share evenly
+            steps.append((dim, length * -(-count // max(1, -(-count // times[dim])))))
+        return Regions(regions.sizes, tuple(steps), regions.steps)
+
+    found = regions
+    while out_bytes(found.box(0)) < CRUMB_BYTES:
+        growable = [dim for dim in (*first, *then) if dict(found.steps)[dim] < sizes[dim]]
+        if not growable:
+            break
+        dim = min(growable, key=lambda dim: (dim in then, times[dim]))
+        times[dim] *= 2
+        if len(put(times)) < ENOUGH_REGIONS:
+            break
+        found = put(times)
+    return found
 
 
 def chunked(spec: ArraySpec, lengths: Sequence[int] | None) -> ArraySpec:
@@ -180,11 +221,11 @@ def chunked(spec: ArraySpec, lengths: Sequence[int] | None) -> ArraySpec:
     return replace(spec, chunks=tuple(tuple(min(length, size - i) for i in range(0, size, length)) for size, length in sizes))
 
 
-def inner_chunks(spec: ArraySpec, regions: Regions) -> tuple[int, ...]:
-    """Return the stored chunk shape: one region along free dims, other dims split until a chunk is at most 64 MiB."""
+def inner_chunks(spec: ArraySpec, regions: Regions, most: int = CHUNK_BYTES) -> tuple[int, ...]:
+    """Return the stored chunk shape: one region along free dims, other dims split until a chunk has at most so many bytes."""
     steps = dict(regions.steps)
     shape = [max(1, min(steps.get(dim, size), size)) for dim, size in spec.sizes.items()]
-    while math.prod(shape) * itemsize(spec.dtype) > CHUNK_BYTES:
+    while math.prod(shape) * itemsize(spec.dtype) > most:
         axis = max((i for i, dim in enumerate(spec.dims) if dim not in steps), key=lambda i: shape[i], default=None)
         if axis is None or shape[axis] == 1:
             break

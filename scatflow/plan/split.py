@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scatflow.contract import Reduce, Ref, Source
-from scatflow.graph.model import Graph
 from scatflow.graph.validate import Bound
 
 
@@ -28,7 +27,7 @@ def cut(bound: Bound, ends: frozenset[str] = frozenset()) -> tuple[Cut, ...]:
     values = {node.id: node.value for node in graph.nodes}
     targets = {ref.node for ref in bound.targets.values()}
     targets |= {node for node, value in values.items() if isinstance(value, Reduce)}
-    targets = (targets | ends) & _needed(graph)
+    targets = (targets | ends) & _needed(bound)
     while True:
         stages = [_collect(bound, target, targets) for target in values if target in targets]
         counts: dict[str, int] = {}
@@ -37,24 +36,24 @@ def cut(bound: Bound, ends: frozenset[str] = frozenset()) -> tuple[Cut, ...]:
                 counts[node] = counts.get(node, 0) + 1
         shared = {node for node, count in counts.items() if count > 1 and not isinstance(values[node], Source)}
         # Only the last shared values need storing: what lies before them is then computed once anyway.
-        last = {n for n in shared if not any(n in _inputs(graph, m) for m in shared)}
+        last = {n for n in shared if not any(n in _inputs(bound, m) for m in shared)}
         if not last:
             return tuple(stages)
         targets |= last
 
 
-def _inputs(graph: Graph, node: str) -> set[str]:
-    return {ref.node for ref in graph.node(node).inputs if isinstance(ref, Ref)}
+def _inputs(bound: Bound, node: str) -> set[str]:
+    return {ref.node for ref in bound.inputs(node) if isinstance(ref, Ref)}
 
 
-def _needed(graph: Graph) -> set[str]:
+def _needed(bound: Bound) -> set[str]:
     found: set[str] = set()
-    waiting = [ref.node for ref in graph.results.values()]
+    waiting = [ref.node for ref in bound.graph.results.values()]
     while waiting:
         node = waiting.pop()
         if node not in found:
             found.add(node)
-            waiting += _inputs(graph, node)
+            waiting += _inputs(bound, node)
     return found
 
 
@@ -64,7 +63,7 @@ def _collect(bound: Bound, target: str, targets: set[str]) -> Cut:
     nodes, reads = {target}, set()
     waiting = [target]
     while waiting:
-        for ref in graph.node(waiting.pop()).inputs:
+        for ref in bound.inputs(waiting.pop()):
             if not isinstance(ref, Ref):
                 continue
             if ref.node in targets or isinstance(graph.node(ref.node).value, Source):

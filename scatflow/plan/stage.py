@@ -7,12 +7,12 @@ or several with different strides.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scatflow.contract import Extended, Reduce, Ref, Select
-from scatflow.graph.halo import Halo, halo_places
-from scatflow.graph.halo import reads as reads_of
+from scatflow.graph.halo import Halo, halo_places, seen, weighs_gaps
+from scatflow.graph.halo import reads as block_reads
 from scatflow.graph.kernel import Kernel, Port
 from scatflow.graph.selection import needed, unnamed
 from scatflow.spec import within
@@ -63,7 +63,7 @@ def part_of(box: Box) -> Part:
 
 def demands(graph: StageGraph, box: Box) -> tuple[dict[str, set[Part]], dict[Ref, set[Part]]]:
     """Return what a region needs: per node its boxes, and the boxes of everything that is read."""
-    kernels = {step.node: step.kernel for step in graph.steps}
+    steps = {step.node: step for step in graph.steps}
     wanted: dict[str, set[Part]] = {step.node: set() for step in graph.steps}
     reads: dict[Ref, set[Part]] = {}
     wanted[graph.target.node] = {part_of(box)}
@@ -74,10 +74,20 @@ def demands(graph: StageGraph, box: Box) -> tuple[dict[str, set[Part]], dict[Ref
                     continue
                 for inner in input_boxes(step, port, dict(part)):
                     if ref.node in wanted:
-                        wanted[ref.node].add(part_of(source_box(kernels[ref.node], ref.output, inner)))
+                        made = steps[ref.node]
+                        wanted[ref.node].add(part_of(held_box(made.kernel, made.halo, ref.output, inner)))
                     else:
                         reads.setdefault(ref, set()).add(part_of(inner))
     return wanted, reads
+
+
+def reads_of(graph: StageGraph, blocks: Iterable[Box]) -> dict[Ref, set[Part]]:
+    """Return the boxes of everything that is read for blocks that are computed one after the other."""
+    found: dict[Ref, set[Part]] = {}
+    for block in blocks:
+        for ref, parts in demands(graph, block)[1].items():
+            found.setdefault(ref, set()).update(parts)
+    return found
 
 
 def input_boxes(step: Step, port: Port, box: Box) -> list[dict[str, tuple[int, int]]]:
@@ -86,12 +96,13 @@ def input_boxes(step: Step, port: Port, box: Box) -> list[dict[str, tuple[int, i
         ranges = needed(step.kernel, box)
         return [unnamed(step.kernel, dict(zip(ranges, part, strict=True))) for part in itertools.product(*ranges.values())]
     outer = input_box(step.kernel, port, box)
-    if not is_split(step, box):
+    if not is_split(step, box) or port is not step.kernel.inputs[0]:  # what is known of the whole has no core dims
         return [outer]
     assert step.halo is not None
     core = {dim: span for dim, span in box.items() if dim in step.kernel.core}
     places = halo_places(step.kernel, core, step.halo)
-    return [{**outer, **inner} for place in places for inner in reads_of(step.kernel, place)]
+    counted = [seen(step.kernel, place) for place in places] if weighs_gaps(step.kernel) else []
+    return [{**outer, **inner} for inner in (*(part for place in places for part in block_reads(step.kernel, place)), *counted)]
 
 
 def is_split(step: Step, box: Box) -> bool:
@@ -108,6 +119,12 @@ def source_box(kernel: Kernel, output: str, box: Box) -> dict[str, tuple[int, in
             index, (low, high) = port.along(axis), box[axis.dim]
             found[axis.dim] = (index[low], index[high - 1] + 1) if high > low else (0, 0)
     return found
+
+
+def held_box(kernel: Kernel, halo: Halo | None, output: str, box: Box) -> dict[str, tuple[int, int]]:
+    """Return the box of a node that is evaluated for a box of one of its results: core dims whole where it has no halo."""
+    found = source_box(kernel, output, box)
+    return found if halo is not None else {dim: span for dim, span in found.items() if dim not in kernel.core}
 
 
 def output_box(kernel: Kernel, port: Port, box: Box) -> dict[str, tuple[int, int]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from scatflow.contract import Reduce, Ref
 from scatflow.errors import PlanError
@@ -13,7 +13,8 @@ from scatflow.graph.halo import Halo
 from scatflow.plan.halo import choose_parts, described, grids, obstacle, split_dims, strides, surroundings, tolerance
 from scatflow.plan.limits import Limits
 from scatflow.plan.memory import Projection, box_bytes, project
-from scatflow.plan.regions import Regions, choose, domain, free_dims
+from scatflow.plan.refusal import TooLarge, too_large
+from scatflow.plan.regions import Regions, choose, domain, free_dims, merged
 from scatflow.plan.stage import Box
 from scatflow.spec import ArraySpec
 
@@ -30,7 +31,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Work:
-    """The nodes of a stage before it is cut: bound calls in topological order, their inputs, and specs of all references."""
+    """The nodes of a stage before it is cut: bound calls in topological order, their inputs, and specs of all references.
+
+    ``reads`` are those of them whose stored chunks matter.
+    """
 
     target: str
     calls: Mapping[str, Call]
@@ -77,36 +81,37 @@ def lay_out(work: Work, limits: Limits, number: int) -> Layout:
     cuttable = {dim for dims in split.values() for dim in dims}
     wanted = limits.strategy == "halo" or (limits.strategy is None and any(dim in cuttable for dim in asked))
     if wanted and cuttable:
-        return _in_parts(work, limits, asked, split)
+        return _in_parts(work, limits, number, split)
     if limits.strategy == "halo" and any(call.kernel.core for call in work.calls.values()):
         raise PlanError(f"stage {work.target}", 'the strategy "halo" cannot serve it', got=_obstacles(work, limits.tol),
                         remedy='Leave the strategy to the plan, or use "batch".', code="StrategyUnfit")  # fmt: skip
     try:
-        return _whole(work, limits, asked)
-    except PlanError as error:
-        if error.code != "TaskTooLarge" or limits.strategy == "batch":
+        return _whole(work, limits, number)
+    except TooLarge as whole:
+        if limits.strategy == "batch":
             raise
         if not cuttable:
-            raise _explained(error, _obstacles(work, limits.tol)) from None
+            raise _explained(whole, "Parts with a halo do not serve: ", _obstacles(work, limits.tol)) from None
         try:
-            return _in_parts(work, limits, asked, split)
-        except PlanError as smaller:
-            raise _explained(error, f"they would take {smaller.got}") from None
+            return _in_parts(work, limits, number, split)
+        except TooLarge as parts:
+            if whole.needed < parts.needed:
+                raise _explained(whole, "Parts with a halo do not serve: they would take ", str(parts.got)) from None
+            raise _explained(parts, "Whole core dims would take ", str(whole.got)) from None
 
 
-def _explained(error: PlanError, reasons: str) -> PlanError:
-    """Return an error that also tells why smaller parts along core dims are no way out."""
-    remedy = f"{error.remedy} Parts with a halo do not serve: {reasons}." if reasons else error.remedy
-    return PlanError(error.subject, error.rule, expected=error.expected, got=error.got, remedy=remedy, code=error.code)
+def _explained(error: TooLarge, remark: str, reasons: str) -> TooLarge:
+    """Return an error that also tells why what it is not about is no way out."""
+    return error.with_remark(f"{remark}{reasons}.") if reasons else error
 
 
 def _obstacles(work: Work, tol: float | None) -> str:
     return "; ".join(reason for call in work.calls.values() if call.kernel.core and (reason := obstacle(call, tol)))
 
 
-def _whole(work: Work, limits: Limits, asked: Mapping[str, int]) -> Layout:
+def _whole(work: Work, limits: Limits, number: int) -> Layout:
     """Return regions in which core dims are whole."""
-    target = work.calls[work.target]
+    target, asked = work.calls[work.target], limits.asked(number)
     where, free = domain(target), free_dims(work.calls, work.inputs)
 
     def projected(box: Box) -> Projection:
@@ -115,16 +120,17 @@ def _whole(work: Work, limits: Limits, asked: Mapping[str, int]) -> Layout:
     def out_bytes(box: Box) -> int:
         return projected(box).read if work.reduces else projected(box).written
 
-    regions = choose(where, free, work.chunks(free), projected, limits.per_task, asked, work.target, out_bytes, work.growing())
+    regions = choose(where, free, work.chunks(free), projected, limits, asked, work.target, out_bytes, work.growing())
     core = list(dict.fromkeys(dim for call in work.calls.values() for dim in call.kernel.core))
     text = f"batch: core {', '.join(core)} whole" if core else "element by element"
     why = f"{text}; split over {', '.join(free) or 'nothing'}" + ending(work)
-    return Layout(regions, projected(regions.box(0)), why)
+    regions, projection = _gathered(work, limits, number, regions, projected, (), [dim for dim in free if dim not in asked])
+    return Layout(regions, projection, why)
 
 
-def _in_parts(work: Work, limits: Limits, asked: Mapping[str, int], split: Mapping[str, Sequence[str]]) -> Layout:
+def _in_parts(work: Work, limits: Limits, number: int, split: Mapping[str, Sequence[str]]) -> Layout:
     """Return regions that are parts of core dims."""
-    target = work.calls[work.target]
+    target, asked = work.calls[work.target], limits.asked(number)
     free = free_dims(work.calls, work.inputs, split)
     where = domain(target, split[work.target])
     halos = {node: Halo(tolerance(work.calls[node].kernel, limits.tol)) for node, dims in split.items() if set(dims) & set(free)}
@@ -138,7 +144,7 @@ def _in_parts(work: Work, limits: Limits, asked: Mapping[str, int], split: Mappi
     def projected(box: Box) -> Projection:
         return project(work.calls, work.inputs, work.specs, box, halos)
 
-    regions = choose_parts(where, free, grid, work.chunks(free), projected, limits.per_part, asked,
+    regions = choose_parts(where, free, grid, work.chunks(free), projected, limits, asked,
                            surroundings(target, halos[work.target]) if work.target in halos else {}, work.target, work.growing())  # fmt: skip
     box = regions.box(0)
     said = [described(work.calls[node], limits.tol, box) for node in halos]
@@ -146,7 +152,34 @@ def _in_parts(work: Work, limits: Limits, asked: Mapping[str, int], split: Mappi
     if work.target in halos:  # nodes before it have boxes of many lengths
         lengths = tuple((dim, step) for dim, step in regions.steps if dim in split[work.target])
         halos[work.target] = Halo(halos[work.target].tol, lengths)
-    return Layout(regions, projected(box), why, halos)
+    rest = [dim for dim in free if dim not in grid and dim not in asked]
+    regions, projection = _gathered(work, limits, number, regions, projected, tuple(grid), rest)
+    return Layout(regions, projection, why, halos)
+
+
+def _gathered(
+    work: Work, limits: Limits, number: int, blocks: Regions, projected: Callable[[Box], Projection], first: Sequence[str],
+    then: Sequence[str],
+) -> tuple[Regions, Projection]:  # fmt: skip
+    """Return regions of several blocks each where one writes a crumb, and what a task of them needs.
+
+    What reductions keep of a block are states, which no reader of a result meets.
+    """
+    one = projected(blocks.box(0))
+    if work.reduces:
+        return blocks, one
+    fixed = number < len(limits.parts)
+    if fixed:
+        regions = replace(blocks, parts=blocks.steps, steps=tuple(limits.steps[number].items())) if limits.parts[number] else blocks
+    else:
+        regions = merged(blocks, first, then, lambda box: projected(box).written)
+    box = regions.box(0)
+    many = one.repeated(len(list(regions.blocks(box))), projected(box).written)
+    if many.peak <= limits.per_task:
+        return regions, many
+    if fixed:
+        raise too_large(work.target, many.peak, limits, dict(regions.steps), {}, work.growing())
+    return blocks, one
 
 
 def ending(work: Work) -> str:
@@ -162,7 +195,7 @@ def _copied(work: Work, limits: Limits, number: int) -> Layout:
         size = box_bytes(where, box)
         return Projection(3 * size, 0.0, size, size, {})
 
-    regions = choose(where, where.dims, work.chunks(where.dims), projected, limits.per_task, limits.asked(number), work.target,
+    regions = choose(where, where.dims, work.chunks(where.dims), projected, limits, limits.asked(number), work.target,
                      lambda box: projected(box).written)  # fmt: skip
     why = f"element by element; split over {', '.join(where.dims) or 'nothing'}"
     return Layout(regions, projected(regions.box(0)), why)

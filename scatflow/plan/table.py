@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from scatflow.plan.rates import Hours, hours
 
 if TYPE_CHECKING:
-    from scatflow.plan.plan import Plan, Stage, Target
+    from scatflow.plan.plan import Plan
+    from scatflow.plan.staging import Stage, Target
 
 #: Resident size of a worker after imports that is added to the per-task part.
 RESERVED_BYTES = 350 * 2**20
@@ -41,8 +42,11 @@ def notes(plan: Plan) -> list[str]:
         lanes = f"{limits.workers} worker{'s' if limits.workers > 1 else ''} × {limits.threads} thread{'s' if limits.threads > 1 else ''}"
         lines.append(f"core time {span(whole.core)}; wall time {span(whole.low)} to {span(whole.high)} on {lanes}; "
                      f"reading and writing alone {span(whole.io)}")  # fmt: skip
-    files = sum(file_count(target) for stage in plan.stages for target in stage.targets)
-    if files > MANY_FILES:
+    targets = [target for stage in plan.stages for target in stage.targets]
+    files, work = (sum(file_count(target) for target in targets if target.result is kept) for kept in (True, False))
+    lines.append(f"{files} files of results" + (f"; {work} of work arrays, removed at the end" if work else ""))
+    if files + work > MANY_FILES:
+        files += work
         lines.append(f"{files} files: larger regions (region={{dim: length}}) give fewer, larger chunks")
     return lines
 
@@ -62,7 +66,7 @@ def _row(stage: Stage, plan: Plan) -> dict[str, Any]:
     row = {
         "stage": stage.number, "target": stage.name, "kind": stage.kind,
         "nodes": " → ".join(step.node for step in stage.graph.steps) or "copy", "device": limits.device, "strategy": stage.why,
-        "regions": count, "region": " ".join(f"{dim}={step}" for dim, step in stage.regions.steps) or "whole",
+        "regions": count, "region": _lengths(stage),
         "peak/task": size(projection.peak), "peak/worker": size(RESERVED_BYTES + projection.peak * limits.threads),
         "read": size(projection.read * count), "written": size(sum(t.own.nbytes for t in stage.targets)),
         "files": sum(file_count(target) for target in stage.targets), "Gflop": f"{projection.flops * count / 1e9:.3g}",
@@ -73,6 +77,12 @@ def _row(stage: Stage, plan: Plan) -> dict[str, Any]:
         cost = hours(stage, plan.rates, limits.workers, limits.threads)
         row |= {"core time": span(cost.core), "wall time": f"{span(cost.low)} to {span(cost.high)}"}
     return row
+
+
+def _lengths(stage: Stage) -> str:
+    """Return the lengths of regions, and of the blocks of which they are several."""
+    regions, blocks = (" ".join(f"{dim}={step}" for dim, step in steps) for steps in (stage.regions.steps, stage.regions.parts))
+    return (regions or "whole") + (f" in blocks of {blocks}" if blocks else "")
 
 
 def file_count(target: Target) -> int:
@@ -86,7 +96,7 @@ def file_count(target: Target) -> int:
 def size(count: float) -> str:
     """Return a number of bytes for people."""
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
+        if count < 1000 or unit == "TiB":
             return f"{count:.3g} {unit}"
         count /= 1024
     return ""

@@ -19,6 +19,7 @@ import numpy as np
 from scatflow import blocks
 from scatflow.arrays import namespace
 from scatflow.contract import Ref
+from scatflow.contract.summary import Summary
 from scatflow.errors import StoreError
 from scatflow.plan import Box, Plan, Rates, Stage
 from scatflow.plan.rates import ANY, SCHEMA, key_of
@@ -53,7 +54,8 @@ def calibrate(plan: Plan, folder: str | Path = ".") -> Rates:
     for stage in plan.stages:
         if stage.graph.steps and stage.projection.flops:
             whole, once = _seconds(functools.partial(_evaluate, plan, stage))
-            flops[key_of(stage)], first[key_of(stage)] = stage.projection.flops / once, max(0.0, whole - once)
+            count = len(list(stage.regions.blocks(stage.regions.box(0))))
+            flops[key_of(stage)], first[key_of(stage)] = stage.projection.flops / count / once, max(0.0, whole - once)
     with tempfile.TemporaryDirectory(dir=folder, prefix="scatflow-calibrate-") as place:
         read, written, task = measure_io(Path(place))
     rates = Rates(machine(), flops, read, written, task, first)
@@ -136,12 +138,20 @@ def _evaluate(plan: Plan, stage: Stage) -> None:
             made[key] = _random(rng, plan, ref, part)
         return made[key]
 
-    blocks.evaluate_stage(stage.graph, stage.regions.box(0), fetch, plan.limits.fft)
+    blocks.evaluate_stage(stage.graph, next(stage.regions.blocks(stage.regions.box(0))), fetch, plan.limits.fft)
 
 
 def _random(rng: np.random.Generator, plan: Plan, ref: Ref, part: Mapping[str, tuple[int, int]]) -> np.ndarray:
-    spec = plan.bound.specs[ref.node][ref.output]
+    stored = {target.ref: (stage, target.own) for stage in plan.stages for target in stage.targets}
+    stage, spec = stored[ref] if ref in stored else (None, plan.bound.specs[ref.node][ref.output])
     shape = tuple(part[dim][1] - part[dim][0] if dim in part else size for dim, size in spec.sizes.items())
+    if (
+        stage is not None
+        and stage.graph.steps
+        and isinstance(stage.graph.target.kernel.operator, Summary)
+        and ref.output == "extent"
+    ):
+        return np.broadcast_to(np.asarray(stage.graph.target.kernel.operator.complete()), shape)
     return rng.standard_normal(shape).astype(spec.dtype)
 
 

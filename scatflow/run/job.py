@@ -16,11 +16,12 @@ from distributed import Client, Future, as_completed
 from scatflow import cluster
 from scatflow.contract import Declared, Source
 from scatflow.errors import JobError, ScatflowError, StoreError
-from scatflow.plan import Plan, Stage
+from scatflow.plan import Box, Plan, Stage
 from scatflow.registry import registry
 from scatflow.run import update as updating
 from scatflow.run.task import run_final, run_region
-from scatflow.store import Ledger, Receipt, finish, prepare, read, set_state, state, swap
+from scatflow.run.waiting import finished
+from scatflow.store import Ledger, Receipt, check_plan, finish, prepare, read, set_state, state, swap
 from scatflow.store.result import checksum
 
 #: Regions in flight per worker thread: one running, one waiting.
@@ -73,6 +74,7 @@ def run(
         The output is in the way.
     """
     root = Path(out).absolute()
+    check_plan(plan)
     if client is not None:
         cluster.handshake(client, _values(plan), plan.limits.fft)
     options = _Options(client, verify, retries, progress)
@@ -159,6 +161,7 @@ class _Runner:
     def __init__(self, plan: Plan, root: Path, ledger: Ledger, options: _Options) -> None:
         self.plan, self.root, self.ledger, self.client = plan, root, ledger, options.client
         self.retries, self.progress = options.retries, options.progress
+        self.lanes = 1
         self.buffer: list[Receipt] = []
         self.flushed = time.monotonic()
 
@@ -213,7 +216,7 @@ class _Runner:
                 try:
                     yield function(*arguments)
                 except Exception as error:
-                    raise _failed(stage, part, number, error) from error
+                    raise _failed(self.plan, stage, part, number, error) from error
             return
         yield from self._distributed(self.client, stage, part, pending, job)
 
@@ -221,8 +224,9 @@ class _Runner:
         self, client: Client, stage: Stage, part: str, pending: Iterator[int], job: Callable[[int], _Job]
     ) -> Iterator[Receipt]:
         """Keep a capped number of regions in flight; a region that failed for good stops the stage."""
-        _, threads = cluster.limits(client)
-        cap = max(2, IN_FLIGHT * threads * len(client.scheduler_info(n_workers=-1)["workers"]))
+        # Workers that are just being started again count: of what the cluster had at the beginning of any stage, the most.
+        self.lanes = max(self.lanes, cluster.lanes(client))
+        cap = max(2, IN_FLIGHT * self.lanes)
         numbers: dict[Any, int] = {}
 
         def submit(number: int) -> Future[Any]:
@@ -235,12 +239,12 @@ class _Runner:
         first = [submit(number) for number in itertools.islice(pending, cap)]
         waiting = as_completed(first)
         try:
-            for future in waiting:
+            for future in finished(client, waiting):
                 number = numbers.pop(future)
                 try:
                     receipt = future.result()
                 except Exception as error:
-                    raise _failed(stage, part, number, error) from error
+                    raise _failed(self.plan, stage, part, number, error) from error
                 future.release()
                 yield receipt
                 for following in itertools.islice(pending, 1):
@@ -286,7 +290,7 @@ def _partials(stage: Stage) -> list[tuple[int, ...]]:
     return [tuple(regions) for regions in behind]
 
 
-def _failed(stage: Stage, part: str, number: int, error: Exception) -> JobError:
+def _failed(plan: Plan, stage: Stage, part: str, number: int, error: Exception) -> JobError:
     """Turn a region's error into one that names the region, what happened, and what to do."""
     box = (stage.finals if part == "final" and stage.finals else stage.regions).box(number)
     subject = f"stage {stage.number} ({stage.name}), region {number} {dict(box)}"
@@ -294,11 +298,24 @@ def _failed(stage: Stage, part: str, number: int, error: Exception) -> JobError:
         return JobError(subject, "disk full while writing", remedy="Free space and resume.", code="DiskFull")
     name = type(error).__name__
     if name == "KilledWorker" or isinstance(error, MemoryError):
-        return JobError(subject, "workers died on it, most likely out of memory", got=f"{stage.projection.peak / 2**20:.0f} MiB projected",
-                        remedy="Resume with smaller regions, fewer threads or more memory.", code="WorkerOutOfMemory")  # fmt: skip
+        return _out_of_memory(plan, stage, subject, box)
     if name == "NoWorkerError":
         return JobError(
             subject, "no worker is left to compute it", got=str(error), remedy="Start workers and resume.", code="WorkersLost"
         )
     code = error.code if isinstance(error, ScatflowError) else "RegionFailed"
     return JobError(subject, f"failed: {name}: {str(error).removesuffix('.')}", remedy="Mend the cause and resume.", code=code)
+
+
+def _out_of_memory(plan: Plan, stage: Stage, subject: str, box: Box) -> JobError:
+    """Return the error of a region that takes more than its operators declare, with what was counted on and smaller blocks."""
+    block = next(stage.regions.blocks(box))
+    count = len(list(stage.regions.blocks(stage.regions.box(0))))
+    smaller = {dim: -(-(stop - start) // 2) for dim, (start, stop) in block.items() if stop - start > 1}
+    size = stage.projection.read // count / 2**20
+    advice = f", or start over (overwrite) with smaller blocks: region={smaller}" if smaller else ""
+    return JobError(subject, "workers died with it again and again, most likely out of memory",
+                    expected=f"{stage.projection.peak / 2**20:.0f} MiB for it, within {plan.limits.memory / 2**20:.0f} MiB per worker",
+                    got=f"more, for a block of {size:.3g} MiB", code="WorkerOutOfMemory",
+                    remedy=f"Resume with fewer threads or more memory per worker{advice}. Operators that take more than they declare "
+                           "are defects: report them.")  # fmt: skip

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scatflow import blocks
 from scatflow.arrays import asnumpy, prepared_cache, to_device
 from scatflow.contract import Ref, digest
 from scatflow.errors import JobError
 from scatflow.plan import Box, Stage
-from scatflow.plan.stage import demands, part_of
-from scatflow.store import Receipt, read, read_state, write, write_state
+from scatflow.store import Receipt, check_block, read, read_state, shape_of, write, write_state
 
 
 @contextlib.contextmanager
@@ -56,21 +57,36 @@ def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> R
         crc = write_state(where, stage.number, number, state)
         size = sum(int(array.nbytes) for array in state)
         return _receipt(stage.number, number, "partial", crc, size, began, inputs)
-    if stage.graph.steps:
-        results: Mapping[str, Any] = blocks.evaluate_stage(stage.graph, box, fetch, fft)  # type: ignore[assignment]
-    else:
-        results = {target.ref.output: fetch(target.ref, box) for target in stage.targets}
+    results: dict[str, Any] = {}
+    for block in stage.regions.blocks(box):
+        if stage.graph.steps:
+            found = blocks.evaluate_stage(stage.graph, block, fetch, fft)
+            assert isinstance(found, dict)
+        else:
+            found = {target.ref.output: fetch(target.ref, block) for target in stage.targets}
+        _gather(stage, box, block, found, results)
     boxes = tuple(stage.delivered(target, box) for target in stage.targets)
     return _write(where, stage, number, boxes, results, "map", began, inputs)
 
 
+def _gather(stage: Stage, box: Box, block: Box, found: Mapping[str, Any], results: dict[str, Any]) -> None:
+    """Put what a block delivers in its place among the results of its region."""
+    for target in stage.targets:
+        name, array = target.ref.output, asnumpy(found[target.ref.output])
+        inner, outer = stage.delivered(target, block), stage.delivered(target, box)
+        if inner == outer:
+            results[name] = array
+            continue
+        check_block(target, inner, array)
+        if name not in results:
+            results[name] = np.empty(shape_of(target, outer), array.dtype)
+        first = [inner[dim][0] - outer[dim][0] if dim in inner else 0 for dim in target.own.dims]
+        results[name][tuple(slice(i, i + n) for i, n in zip(first, array.shape, strict=True))] = array
+
+
 def source_fingerprint(stage: Stage, box: Box) -> str:
     """Return a digest of the stored data that a region reads from sources: no data are read for it."""
-    if stage.graph.steps:
-        _, reads = demands(stage.graph, box)
-    else:
-        reads = {target.ref: {part_of(box)} for target in stage.targets}
-    found = []
+    found, reads = [], stage.reads(box)
     for ref, source in sorted(stage.sources.items(), key=lambda item: (item[0].node, item[0].output)):
         for part in sorted(reads.get(ref, ())):
             found.append(source.fingerprint({dim: slice(*span) for dim, span in part}))
@@ -101,7 +117,7 @@ def _write(
 ) -> Receipt:
     crcs, size = [], 0
     for target, box in zip(stage.targets, boxes, strict=True):
-        block = asnumpy(results[target.ref.output])
+        block = asnumpy(results[target.ref.output])  # of a reduction's end, which is computed here
         crcs.append(write(root, target, box, block))
         size += int(block.nbytes)
     return _receipt(stage.number, number, part, tuple(crcs), size, began, inputs)

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from scatflow.contract import Reduce
 from scatflow.errors import StoreError
 from scatflow.plan import Box, Plan, Stage, Strategy, Target
-from scatflow.plan.stage import demands, part_of, source_box
+from scatflow.plan.regions import Regions
+from scatflow.plan.stage import part_of, source_box
 from scatflow.run.task import source_fingerprint
 from scatflow.store import Ledger, Receipt, link, link_state, plan_of, recover, state
 
@@ -29,6 +30,7 @@ class Fixed(NamedTuple):
 
     steps: tuple[Mapping[str, int], ...] = ()
     strategy: Strategy | None = None
+    parts: tuple[Mapping[str, int], ...] = ()
 
 
 def beside(root: Path) -> Path:
@@ -52,8 +54,10 @@ def fixed(out: str | Path, required: bool = True) -> Fixed:
         if required:
             raise
         return Fixed()
-    steps = tuple({dim: int(step) for dim, step in stage["regions"][1]} for stage in found["stages"])
-    return Fixed(steps, found.get("strategy"))
+    regions = [stage["regions"] for stage in found["stages"]]
+    steps = tuple({dim: int(step) for dim, step in lengths[1]} for lengths in regions)
+    parts = tuple({dim: int(step) for dim, step in (lengths[2] if len(lengths) > 2 else ())} for lengths in regions)
+    return Fixed(steps, found.get("strategy"), parts)
 
 
 def check(root: Path, plan: Plan) -> None:
@@ -138,15 +142,22 @@ class _Part:
                 continue
             if all(parts[stage].holds(piece) for stage, piece in self._needs(parts, box)):
                 self.regions[number] = _Found(earlier, receipt)
-        if (
-            self.stage.finals is not None
-            and self.same_result
-            and len(self.old_regions) == len(self.stage.regions) == len(self.regions)
-        ):
-            for number in range(len(self.stage.finals)):
-                receipt = self.known.receipts.get((self.stage.number, "final", number))
-                if receipt is not None:
-                    self.finals[number] = _Found(number, receipt)
+        if self.stage.finals is not None and self.same_result:
+            self._find_finals(self.stage.finals)
+
+    def _find_finals(self, finals: Regions) -> None:
+        """Find the outputs of a reduction all of whose partial states are still right, and were all that there were."""
+        sizes = dict(self.old_regions.sizes)
+        old = replace(finals, sizes=tuple((dim, sizes[dim]) for dim, _ in finals.sizes))
+        numbers = {part_of(box): n for n, box in enumerate(old)}
+        for number, box in enumerate(finals):
+            earlier = numbers.get(part_of(box))
+            receipt = None if earlier is None else self.known.receipts.get((self.stage.number, "final", earlier))
+            behind = list(self.stage.regions.covering(box))
+            if receipt is None or earlier is None or len(behind) != len(list(self.old_regions.covering(box))):
+                continue
+            if all(region in self.regions for region in behind):
+                self.finals[number] = _Found(earlier, receipt)
 
     def holds(self, box: Box) -> bool:
         """Tell whether all that the stage delivers in a box is still right."""
@@ -187,10 +198,7 @@ class _Part:
     def _needs(self, parts: list[_Part], box: Box) -> Iterator[tuple[int, Box]]:
         """Yield the earlier stages that a region reads, with the boxes."""
         makers = {target.ref: part.stage.number for part in parts for target in part.stage.targets}
-        if not self.stage.graph.steps:
-            return
-        _, reads = demands(self.stage.graph, box)
-        for ref, boxes in reads.items():
+        for ref, boxes in self.stage.reads(box).items():
             if ref in self.stage.arrays:
                 maker = parts[makers[ref]].stage
                 yield from ((maker.number, _made(maker, ref.output, dict(piece))) for piece in boxes)
@@ -205,7 +213,7 @@ def _same_kernels(stage: Stage, before: Mapping[str, Any], names: Mapping[str, s
     """Tell whether the steps of a stage compute what they did, batch dims having grown."""
     if stage.kind != before["kind"] or len(stage.graph.steps) != len(before["steps"]):
         return False
-    if list(map(list, stage.regions.steps)) != before["regions"][1] or not _same_targets(stage.targets, before["targets"]):
+    if stage.regions.to_json()[1:] != before["regions"][1:] or not _same_targets(stage.targets, before["targets"]):
         return False
     for step, (node, identity, geometry) in zip(stage.graph.steps, before["steps"], strict=True):
         operator, (name, version, parameters) = step.kernel.operator, identity

@@ -3,11 +3,13 @@
 import zarr
 
 from scatflow.store.disk import measure_io
+from scatflow.store.grid import check_plan
 from scatflow.store.ledger import Ledger, Receipt
 from scatflow.store.notes import annotate
 from scatflow.store.opened import source_of
 from scatflow.store.result import (
     attributes,
+    check_block,
     finish,
     link,
     link_state,
@@ -18,6 +20,7 @@ from scatflow.store.result import (
     read_state,
     recover,
     set_state,
+    shape_of,
     state,
     swap,
     write,
@@ -26,8 +29,8 @@ from scatflow.store.result import (
 from scatflow.store.source import ZarrSource
 
 __all__ = [
-    "Ledger", "Receipt", "ZarrSource", "annotate", "attributes", "finish", "link", "link_state", "measure_io", "open_result", "plan_of",
-    "prepare", "read", "read_state", "recover", "set_state", "source_of", "state", "swap", "write", "write_state",
+    "Ledger", "Receipt", "ZarrSource", "annotate", "attributes", "check_block", "check_plan", "finish", "link", "link_state", "measure_io", "open_result", "plan_of",
+    "prepare", "read", "read_state", "recover", "set_state", "shape_of", "source_of", "state", "swap", "write", "write_state",
 ]  # fmt: skip
 
 # zarr's threads multiply with Dask's; four of each is what one task can use (documented process setting).

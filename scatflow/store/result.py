@@ -25,6 +25,7 @@ from scatflow.errors import ChunkError, StoreError
 from scatflow.plan import Plan, Target
 from scatflow.plan.plan import SCHEMA as PLAN_SCHEMA
 from scatflow.spec import ArraySpec
+from scatflow.store.grid import check_box, check_stored
 from scatflow.store.source import coordinates
 
 #: Attributes that hold the state of a job on the result group.
@@ -57,18 +58,18 @@ def prepare(path: Path, plan: Plan, attrs: Mapping[str, Any], *, resume: bool, o
     Raises
     ------
     StoreError
-        The store exists and neither ``resume`` with the same plan nor ``overwrite`` is given.
+        The store exists and neither ``resume`` with the same plan nor ``overwrite`` is given, or nothing can be written there.
     """
-    if path.exists() and any(path.iterdir()):
+    if _taken(path):
         found = state(path)
-        if overwrite:
-            shutil.rmtree(path)
-        elif resume:
+        if resume and not overwrite:
             if found["plan"] != plan.hash:
                 raise StoreError(f"store {str(path)!r}", "belongs to another plan", expected=plan.hash, got=found["plan"],
                                  remedy="Parameters, input or versions changed: use overwrite, or another path.", code="PlanDiffers")  # fmt: skip
+            check_stored(path, plan)
+            _check_writable(path)
             return True
-        else:
+        if not overwrite:
             raise StoreError(f"store {str(path)!r}", f"exists ({found['state']})", code="StoreExists",
                              remedy="Continue the same plan with --resume (resume=True), replace it with --overwrite (overwrite=True), or take another path.")  # fmt: skip
     _create(path, plan, attrs)
@@ -76,10 +77,44 @@ def prepare(path: Path, plan: Plan, attrs: Mapping[str, Any], *, resume: bool, o
 
 
 def _create(path: Path, plan: Plan, attrs: Mapping[str, Any]) -> None:
-    """Write coordinates, empty arrays and the plan under a temporary name, then move them into place."""
+    """Write coordinates, empty arrays and the plan under a temporary name, then move them into the place of what was there."""
     temporary = path.with_name(path.name + ".partial")
-    if temporary.exists():
-        shutil.rmtree(temporary)
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        _fill_in(temporary, plan, attrs)
+        swap(temporary, path)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from error
+        raise
+
+
+def _taken(path: Path) -> bool:
+    """Tell whether something is at a path already; an empty folder is nothing."""
+    try:
+        return path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"store {str(path)!r}", "cannot be written", got=error.strerror or str(error), code="StoreUnwritable",
+                      remedy="Choose a path that this user may write to, on a disk with room.")  # fmt: skip
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse to continue a store into which nothing can be written, before anything is computed for it."""
+    probe = path / INTERNAL / f"{os.getpid()}.partial"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _fill_in(temporary: Path, plan: Plan, attrs: Mapping[str, Any]) -> None:
     groups: dict[str, dict[str, Any]] = {"": {}}
     for target in (target for stage in plan.stages for target in stage.targets if target.result):
         group, _, _ = target.path.rpartition("/")
@@ -95,7 +130,6 @@ def _create(path: Path, plan: Plan, attrs: Mapping[str, Any]) -> None:
         _create_array(temporary, target)
     internal = temporary / INTERNAL
     (internal / "plan.json").write_text(json.dumps(plan.describe(), indent=1, sort_keys=True))
-    temporary.rename(path)
 
 
 def _create_array(root: Path, target: Target) -> None:
@@ -130,23 +164,32 @@ def write(root: Path, target: Target, box: Mapping[str, tuple[int, int]], block:
     ChunkError
         The region does not lie on the chunk grid: two writers could meet in one chunk.
     """
-    spec, chunks = target.own, target.chunks[len(target.slab) :]
-    for dim, (start, stop) in box.items():
-        if dim not in spec.dims:
-            continue
-        chunk, size = chunks[spec.dims.index(dim)], spec.sizes[dim]
-        if start % chunk or (stop % chunk and stop != size):
-            raise ChunkError(f"region of {target.path}", f"does not lie on the chunk grid of {dim!r}", expected=f"multiples of {chunk}",
-                             got=(start, stop))  # fmt: skip
     data = np.asarray(block, order="C")
-    expected = tuple(box[dim][1] - box[dim][0] if dim in box else size for dim, size in spec.sizes.items())
+    check_block(target, box, data)
+    array = zarr.open_array(root / target.path, mode="r+", config=_WRITE)
+    check_box(target, array, box)
+    index: tuple[int | slice, ...] = (*target.slab, *_index(target.own.dims, box))
+    array[index] = data
+    return checksum(data)
+
+
+def shape_of(target: Target, box: Mapping[str, tuple[int, int]]) -> tuple[int, ...]:
+    """Return the shape of a box of what a stage delivers; dims that are not named are whole."""
+    return tuple(box[dim][1] - box[dim][0] if dim in box else size for dim, size in target.own.sizes.items())
+
+
+def check_block(target: Target, box: Mapping[str, tuple[int, int]], data: np.ndarray) -> None:
+    """Refuse what is not of the shape and dtype that a box of a target has.
+
+    Raises
+    ------
+    ChunkError
+        The kernel delivered something else than declared.
+    """
+    expected, spec = shape_of(target, box), target.own
     if data.shape != expected or data.dtype != np.dtype(spec.dtype):
         raise ChunkError(f"region of {target.path}", "the kernel delivered something else than declared",
                          expected=f"{expected} {spec.dtype}", got=f"{data.shape} {data.dtype}")  # fmt: skip
-    array = zarr.open_array(root / target.path, mode="r+", config=_WRITE)
-    index: tuple[int | slice, ...] = (*target.slab, *_index(spec.dims, box))
-    array[index] = data
-    return checksum(data)
 
 
 def link(old: Path, new: Path, target: Target, box: Mapping[str, tuple[int, int]]) -> None:

@@ -11,11 +11,14 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from averages import Toy
 from scatflow.arrays import namespace
 from scatflow.blocks import evaluate
+from scatflow.blocks.evaluate import partial_box
 from scatflow.blocks.halo import evaluate_box, gather, reader
 from scatflow.contract import Cells
 from scatflow.contract.cells import cell_edges
+from scatflow.errors import DataError
 from scatflow.graph import Kernel, bind
 from scatflow.graph.halo import Halo, halo_place
 from scatflow.graph.kernel import extended_place
@@ -83,3 +86,10 @@ def test_averages_do_not_depend_on_where_a_segment_is_cut(stride: int) -> None:
         values, weights = Cells(at, edges).means(np, x, stride)
         total, mean = total + weights.sum(), mean + (values * weights).sum()
     assert total == pytest.approx(1, rel=1e-14) and mean == pytest.approx(x.mean(), rel=1e-12)
+
+
+def test_an_average_that_knows_nothing_of_the_whole_refuses_gaps() -> None:
+    kernel, values = bound(Toy(dims="x", nan="mask"), 2, 90)
+    values[1, 40] = np.nan
+    with pytest.raises(DataError, match="NaN in core dims that are averaged in parts"):
+        partial_box(kernel, lambda box: values[:, slice(*box["x"])], {"x": (30, 60)}, Halo(1e-6))

@@ -85,6 +85,12 @@ def test_valid_share_is_a_plain_window_count() -> None:
     found = valid_share(np, valid, (2, 3))
     direct = valid[1, max(0, 4 - 2) : 7, max(0, 1 - 3) : 5].mean()
     assert found[1, 4, 1] == pytest.approx(direct)
+    around = valid_share(np, valid, (2, 3), periodic=True)
+    assert around[1, 0, 12] == pytest.approx(valid[1][[7, 8, 0, 1, 2]][:, [9, 10, 11, 12, 0, 1, 2]].mean())
+    np.testing.assert_allclose(around[:, 4, 6], found[:, 4, 6])
+    np.testing.assert_allclose(
+        valid_share(np, valid, (9, 40), periodic=True), np.broadcast_to(valid.mean((1, 2), keepdims=True), valid.shape)
+    )
 
 
 # Units and labels.

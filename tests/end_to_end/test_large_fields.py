@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,9 @@ def job(path: Path, values: np.ndarray, chunk: int, process: str = "scattering",
     }})  # fmt: skip
 
 
-def test_a_killed_worker_costs_regions_and_no_byte(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_killed_worker_costs_regions_and_no_byte(
+    tmp_path: Path, rng: np.random.Generator, kill_worker: Callable[[Any], int]
+) -> None:
     pipeline = job(tmp_path / "in.zarr", rng.standard_normal((320, 320)).astype("float32"), 64, J=6, L=3)
     options: Any = {"strategy": "pyramid", "region": {"y": 64, "x": 64}}
     alone = pipeline.run(tmp_path / "alone.zarr", **options).scattering.load()
@@ -37,14 +38,16 @@ def test_a_killed_worker_costs_regions_and_no_byte(tmp_path: Path, rng: np.rando
         def kill(event: Any) -> None:
             if event["event"] == "region" and waiting and event["done"] >= waiting[0]:
                 waiting.pop(0)
-                os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+                kill_worker(client)
 
         found = pipeline.run(tmp_path / "out.zarr", client=client, progress=kill, verify=True, **options).scattering.load()
     assert not waiting
     np.testing.assert_array_equal(found, alone)
 
 
-def test_a_killed_worker_costs_pencils_and_no_byte(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_killed_worker_costs_pencils_and_no_byte(
+    tmp_path: Path, rng: np.random.Generator, kill_worker: Callable[[Any], int]
+) -> None:
     pipeline = job(
         tmp_path / "in.zarr", rng.standard_normal((200, 160)).astype("float32"), 64, "wavelet", J=3, L=3, filters="tight"
     )
@@ -56,7 +59,7 @@ def test_a_killed_worker_costs_pencils_and_no_byte(tmp_path: Path, rng: np.rando
         def kill(event: Any) -> None:
             if event["event"] == "region" and waiting and event["done"] >= waiting[0]:
                 waiting.pop(0)
-                os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+                kill_worker(client)
 
         found = pipeline.run(tmp_path / "out.zarr", client=client, progress=kill, verify=True, **options).wavelet.load()
     assert not waiting

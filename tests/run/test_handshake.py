@@ -8,10 +8,9 @@ import json
 import os
 import pickle
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -64,15 +63,16 @@ def mine(tmp_path: Path) -> Iterator[Path]:
         del sys.modules[name]
 
 
-def test_a_single_file_runs_on_workers_and_survives_their_deaths(mine: Path, tmp_path: Path) -> None:
+def test_a_single_file_runs_on_workers_and_survives_their_deaths(
+    mine: Path, tmp_path: Path, kill_worker: Callable[[Any], int]
+) -> None:
     with using(Registry([EntryPoint("toys", "toy_plugin", "scatflow")], local=mine)), workers(2) as client:
         job = sf.Pipeline(document("own_hat", items=30))
         killed: list[int] = []
 
         def kill_one(event: Any) -> None:
             if event["event"] == "region" and event["done"] in (5, 15):
-                killed.append(next(iter(client.run(os.getpid).values())))
-                os.kill(killed[-1], signal.SIGKILL)
+                killed.append(kill_worker(client))
 
         result = job.run(tmp_path / "out.zarr", client=client, region={"item": 1}, progress=kill_one)
         assert len(set(killed)) == 2

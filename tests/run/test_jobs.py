@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +73,14 @@ def test_same_bytes_on_any_cluster(job: Pipeline, tmp_path: Path, undisturbed: d
     assert chunk_bytes(tmp_path / "out.zarr") == undisturbed
 
 
-def test_a_killed_worker_costs_nothing(job: Pipeline, tmp_path: Path, undisturbed: dict[str, bytes], client: Any) -> None:
+def test_a_killed_worker_costs_nothing(
+    job: Pipeline, tmp_path: Path, undisturbed: dict[str, bytes], client: Any, kill_worker: Callable[..., int]
+) -> None:
     killed: list[int] = []
 
     def kill_one(event: Any) -> None:
         if event["event"] == "region" and event["done"] in (20, 90, 160):
-            pids = list(client.run(os.getpid).values())
-            killed.append(pids[len(killed) % len(pids)])
-            os.kill(killed[-1], signal.SIGKILL)
+            killed.append(kill_worker(client, len(killed)))
 
     job.run(tmp_path / "out.zarr", client=client, region=three_stages.REGION, progress=kill_one, verify=True)
     assert len(killed) == 3

@@ -10,10 +10,10 @@ import pytest
 import xarray as xr
 
 import scatflow as sf
-from scatflow.errors import JobError, PlanError
-from scatflow_scattering.schedule import levels
-from scatflow_scattering.sharpening import Gaussian
+from scatflow.errors import PlanError
 from scatflow_wavelet import Bank, Morlet
+from scatflow_wavelet.schedule import levels
+from scatflow_wavelet.sharpening import Gaussian
 
 RULES = ("reflect", "symmetric", "periodic", "zero")
 
@@ -116,14 +116,71 @@ def test_volumes(tmp_path: Path, rng: np.random.Generator) -> None:
     assert error <= 1e-7 and found.sizes["path"] == 31
 
 
-def test_gaps_in_what_is_averaged_in_parts_are_refused(tmp_path: Path, rng: np.random.Generator) -> None:
-    values = field(rng, 128, 128)
-    values[70, 71] = np.nan
-    pipeline = job(stored(tmp_path / "in.zarr", values, ("y", "x"), (64, 64)), "scattering_moments", J=2, L=2)
-    with pytest.raises(JobError, match="NaN in core dims that are averaged in parts"):
-        pipeline.run(tmp_path / "out.zarr", region={"y": 64, "x": 64})
-    with pytest.raises(PlanError, match="fills gaps with the mean of the whole signal"):
-        job(tmp_path / "in.zarr", "scattering_moments", J=2, L=2, nan="mask").plan(strategy="halo")
+def coast(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Return a field that is NaN on land, 30 % of it, whose coast crosses the borders of all regions."""
+    height = field(rng, *shape)
+    return np.where(height > np.quantile(height, 0.7), np.nan, field(rng, *shape))
+
+
+MASKED: list[tuple[str, tuple[int, ...], dict[str, Any]]] = [
+    ("scattering", (200, 180), {"J": 3, "L": 4}),
+    ("wavelet", (200, 180), {"J": 3, "L": 4, "boundary": "zero"}),
+    ("scattering", (3001,), {"J": 4, "Q": 2}),
+    ("scattering", (40, 36, 44), {"J": 1, "pad": 1}),
+]
+
+
+@pytest.mark.parametrize(("process", "shape", "arguments"), MASKED)
+def test_gaps_are_filled_and_weighed_as_in_the_whole(
+    tmp_path: Path, rng: np.random.Generator, process: str, shape: tuple[int, ...], arguments: dict[str, Any]
+) -> None:
+    """One to three dims; the same samples are NaN, fractions agree to their precision, values to the tolerance of the halo."""
+    values = coast(rng, *shape) if len(shape) > 1 else np.where(rng.random(shape) < 0.02, np.nan, rng.standard_normal(shape))
+    if len(shape) == 1:
+        values[:300], values[1500:1560], values[-40:] = np.nan, np.nan, np.nan
+    dims = ("z", "y", "x")[3 - len(shape) :]
+    pipeline = job(stored(tmp_path / "in.zarr", values, dims, tuple(n // 3 for n in shape)), process, nan="mask", **arguments)
+    options: Any = {"strategy": "halo", "region": {dim: {1: 512, 2: 72, 3: 24}[len(shape)] for dim in dims}}
+    assert [stage.kind for stage in pipeline.plan(**options).stages] == ["reduce", "map"]
+    found = pipeline.run(tmp_path / "out.zarr", **options).load()
+    whole = pipeline.run(tmp_path / "whole.zarr", strategy="batch").load()
+    rms = float(np.sqrt((np.abs(whole[process]) ** 2).mean()))
+    np.testing.assert_allclose(found[process], whole[process], rtol=0, atol=3e-7 * rms)
+    np.testing.assert_allclose(found.valid_fraction, whole.valid_fraction, rtol=0, atol=1e-7)
+    assert np.isnan(whole[process]).any() and np.isfinite(whole[process]).any()
+
+
+MEANS: list[dict[str, Any]] = [
+    {"boundary": "periodic", "metric": "index"}, {"over": ["t"], "covariance": True}, {"over": ["t"], "normalize": "each"}, {"min_valid": 0.2, "J": 4},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", MEANS)
+@pytest.mark.parametrize("policy", ["mask", "propagate"])
+def test_moments_of_the_sea(tmp_path: Path, rng: np.random.Generator, policy: str, arguments: dict[str, Any]) -> None:
+    """Order-2 moments with land: weights, shares and errors of parts are those of the whole."""
+    values = coast(rng, 3, 200, 180)
+    values[1] = field(rng, 200, 180)
+    values[2, 50:] = np.nan
+    path = stored(tmp_path / "in.zarr", values, ("t", "y", "x"), (1, 64, 64))
+    pipeline = job(path, "scattering_moments", **{"J": 3, "L": 2, "dims": ["y", "x"], "nan": policy, **arguments})
+    options: Any = {"strategy": "halo", "region": {"y": 64, "x": 96}}
+    assert len(pipeline.plan(**options).stages[1].regions) == 3 * 4 * 2
+    whole = pipeline.run(tmp_path / "whole.zarr", strategy="batch").load()
+    found = pipeline.run(tmp_path / "out.zarr", **options).load()
+    for name in whole.data_vars:
+        np.testing.assert_allclose(found[name], whole[name], rtol=1e-6, atol=1e-12, err_msg=str(name))
+    assert np.isfinite(whole["mean"]).any() == (policy == "mask" or "over" not in arguments)
+
+
+def test_what_gaps_leave_no_parts(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = stored(tmp_path / "in.zarr", rng.standard_normal((2, 4096)), ("c", "time"), (1, 512))
+    with pytest.raises(PlanError, match='causal scattering with nan="mask" fills gaps with the mean of all that came before'):
+        job(path, J=4, dims=["time"], filters="gammatone", nan="mask").plan(strategy="halo")
+    with pytest.raises(
+        PlanError, match='"pyramid" serves no operator of the pipeline; got scattering with nan="mask", whose share of valid'
+    ):
+        job(path, J=9, dims=["time"], nan="mask").plan(strategy="pyramid")
 
 
 def test_moments_of_parts(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -114,6 +114,17 @@ def test_labels_are_wave_vectors_in_the_sense_of_the_coordinates(signs, dtype):
             assert float(opposite.squeeze()) < 0.03 * float(best)  # exp(-(0.6 pi)^2) = 0.029, by kappa
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("frequency", [0.1, -0.1])
+def test_frequencies_of_complex_series_are_in_the_sense_of_the_coordinate(sign, frequency):
+    time = 0.5 * sign * np.arange(256)
+    wave = xr.DataArray(np.exp(2j * np.pi * frequency * time), dims="time", coords={"time": time})
+    bands = abs(sf.ops.wavelet(wave, J=4, Q=4, paths=({"order": 1},)).isel(time=128))
+    best = bands.isel(path=int(bands.argmax("path")))
+    assert float(best.xi1) == pytest.approx(frequency, rel=0.1)
+    assert float(best.scale1) == pytest.approx(1 / abs(float(best.xi1)))
+
+
 def test_directions_of_complex_planes_are_in_the_sense_of_the_coordinates():
     for y, x in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
         coords = {"y": y * np.arange(48.0), "x": x * np.arange(48.0)}

@@ -17,8 +17,8 @@ from scatflow_wavelet.spectrum import axes
 Array = Any
 
 
-class Average(ABC):
-    """A linear map from planes to samples of results; by default all paths are in one result."""
+class Statistic(ABC):
+    """What planes become; by default all paths are in one result."""
 
     def results(self, tree: Tree) -> Mapping[str, tuple[Path, ...]]:
         """Return the paths of every result by its name."""
@@ -35,6 +35,10 @@ class Average(ABC):
     @abstractmethod
     def apply(self, xp: Any, stack: Stack) -> Array:
         """Return what real planes of a stack become: shape (items, planes, *shape)."""
+
+
+class Average(Statistic):
+    """A linear map from planes to samples of results."""
 
     @abstractmethod
     def adjoint(self, xp: Any, cotangent: Array, exponent: int, sizes: tuple[int, ...]) -> Array:

@@ -1,4 +1,4 @@
-"""What stands before, between and behind the levels of a long transform, as operators: extension, last low-pass, crop, paths.
+"""What stands behind the levels of a long transform, as operators: last low-pass, paths.
 
 Not for users: :mod:`scatflow_scattering.cascade` wires them.
 """
@@ -9,38 +9,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from scatflow.contract import Boundary, Extension, Index, Pointwise, Select, Window, operator, param
+from scatflow.contract import Pointwise, Window, operator, param
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_scattering.averages import low_passes
-from scatflow_scattering.sharpening import Sharpened
 from scatflow_wavelet.parameters import FilterBank
+from scatflow_wavelet.sharpening import Sharpened
 from scatflow_wavelet.smoothing import averaged
 from scatflow_wavelet.spectrum import half_spectrum
 
 Array = Any
-
-
-@operator("scattering_extension", version=1, signature="()->()", dtypes="f")
-class ScatteringExtension(Select):
-    """The signal on the periodic grid of a transform, beyond its ends by the boundary rules."""
-
-    spans: dict[str, tuple[int, int]] = param(doc="First position and one past the last, per dim.")
-    rules: dict[str, Boundary] = param(doc="Boundary rule per dim.")
-
-    def indexers(self, *specs: ArraySpec) -> Mapping[str, Index]:
-        """Return the extensions."""
-        return {dim: Extension(*span, self.rules[dim]) for dim, span in self.spans.items()}
-
-
-@operator("scattering_crop", version=1, signature="()->()", dtypes="f")
-class ScatteringCrop(Select):
-    """Results inside the signal, of those on its periodic grid."""
-
-    samples: dict[str, tuple[int, int, int]] = param(doc="First, one past the last, and step, per dim.")
-
-    def indexers(self, *specs: ArraySpec) -> Mapping[str, Index]:
-        """Return the slices."""
-        return {dim: slice(*parts) for dim, parts in self.samples.items()}
 
 
 @operator("scattering_window", version=1, signature="(z?,y?,x)->(z?,y?,x)", linear=True, boundaries=("periodic",))
@@ -107,6 +84,7 @@ class ScatteringPaths(Pointwise):
     axes: tuple[int, ...] = param(doc="How many of the last dims of every input count paths.")
     order: tuple[int, ...] = param(doc="For every path of the result, its place among those of the inputs.")
     dim: str = param("path", "Dim of the result.")
+    behind: int = param(0, "How many dims come behind those.", ge=0)
 
     def arity(self) -> int:
         """Return how many arrays are put together."""
@@ -114,10 +92,15 @@ class ScatteringPaths(Pointwise):
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare the dims that the inputs share, and that of the paths."""
-        first = specs[0].without(*specs[0].dims[len(specs[0].dims) - self.axes[0] :])
-        return first.with_dim(self.dim, len(self.order))
+        end = len(specs[0].dims) - self.behind
+        start = end - self.axes[0]
+        return specs[0].without(*specs[0].dims[start:end]).with_dim(self.dim, len(self.order), at=start)
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
         """Put one region together."""
-        flat = [xp.reshape(block, (*block.shape[: block.ndim - n], -1)) for block, n in zip(blocks, self.axes, strict=True)]
-        return xp.take(xp.concat(flat, axis=-1), xp.asarray(self.order, device=blocks[0].device), axis=-1)
+        flat = []
+        for block, n in zip(blocks, self.axes, strict=True):
+            end = block.ndim - self.behind
+            flat.append(xp.reshape(block, (*block.shape[: end - n], -1, *block.shape[end:])))
+        axis = -1 - self.behind
+        return xp.take(xp.concat(flat, axis=axis), xp.asarray(self.order, device=blocks[0].device), axis=axis)

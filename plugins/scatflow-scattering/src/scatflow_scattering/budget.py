@@ -49,14 +49,14 @@ def tree_cost(tree: Tree, shape: tuple[int, ...], count: int, dtype: str, averag
         bands = sum(stored_bytes(bank, n, grid, factor, real) for n in numbers)
         stored, building = stored + bands, max(building, building_bytes(bank, math.prod(grid.shape), bands))
         for n in numbers:
-            work[first, source, n] = 4 * kept_samples(bank, n, grid, factor) + 2 * _real_transform(m) + 4 * m
+            work[first, source, n] = 4 * kept_samples(bank, n, grid, factor) + 2 * real_transform(m) + 4 * m
     orders = [0.0] * (tree.depth + 1)
-    orders[0] = _real_transform(size)
+    orders[0] = real_transform(size)
     for path, broods in tree.broods.items():
         orders[len(path) + 1] += sum(work[b.first, b.source, n] for b in broods for n in b.numbers)
     for path in tree.paths:
         m = size >> (tree.exponent(path) * ndim)
-        orders[len(path)] += _real_transform(m) * max(averages, int(bool(path) and path in tree.children))
+        orders[len(path)] += real_transform(m) * max(averages, int(bool(path) and path in tree.children))
     items = min(count, group_size(shape))
     working = real * items * _working(tree, size, ndim, items, samples)
     parts = {f"order {k}": count * flops for k, flops in enumerate(orders)}
@@ -87,7 +87,7 @@ def _working(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
     return sum(spectra) + sum(moduli) + widest
 
 
-def _real_transform(size: int) -> float:
+def real_transform(size: int) -> float:
     return 2.5 * size * math.log2(max(2, size))
 
 
@@ -114,5 +114,5 @@ def scattering_cost(operator: Scattering, tree: Tree, count: int, shape: tuple[i
     # What is left of a path after averaging goes back in one small transform.
     parts = dict(walked.parts)
     for path in tree.paths:
-        parts[f"order {len(path)}"] += count * _real_transform(samples)
+        parts[f"order {len(path)}"] += count * real_transform(samples)
     return Cost(sum(parts.values()), walked.bytes + untrimmed + low, parts)

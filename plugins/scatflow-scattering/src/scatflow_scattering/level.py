@@ -13,15 +13,16 @@ from typing import Any
 
 from scatflow.contract import Window, operator, param
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
-from scatflow_scattering.averages import Named, low_passes
+from scatflow_scattering.averages import Named, Statistic, low_passes
 from scatflow_scattering.budget import tree_cost
 from scatflow_scattering.parameters import TreeParameters
-from scatflow_scattering.schedule import Level
-from scatflow_scattering.sharpening import Gaussian, Sharpened
 from scatflow_scattering.transform import scatter_all
 from scatflow_scattering.tree import Path, Tree
 from scatflow_scattering.walk import filters
 from scatflow_wavelet.bank import Bank
+from scatflow_wavelet.schedule import Level, reach_of
+from scatflow_wavelet.sharpening import Gaussian, Sharpened
+from scatflow_wavelet.smoothing import LowPass
 
 Array = Any
 
@@ -97,44 +98,52 @@ class ScatteringLevel(TreeParameters, Window):
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the tabulated reach of the level's filters, in samples of the planes."""
-        ndim = len(self.dims or self.signature.roles)
-        level, layout = self.level, self.bank(ndim).layout
-        banks = [self.bank(ndim, k) for k in range(self.above + 1, self.order + 1)]
-        width = Gaussian.of(self.bank(ndim)).blur / layout.T  # of the low-pass of averaging scale 1
-        scale = layout.T if level.last else level.window_blur / width
-        near = replace(layout, J=level.high, T=max(2.0**level.high, scale), voices=max((bank.voices for bank in banks), default=1))
-        # The table is of banks that end at octave J with bands no narrower than their low-pass, as those of a longer bank may be.
-        narrowest = min(
-            (band.sigma for bank in banks for band in bank.bands if band.j < level.high or level.last), default=math.inf
-        )
-        longer = max(1.0, 1 / (narrowest * width * 2.0**level.high))
-        reach = math.ceil(longer * self.family().reach(near, self.order - self.above, tol) / 2**level.exponent)
+        ndim, level = len(self.dims or self.signature.roles), self.level
+        banks = [self.bank(ndim), *(self.bank(ndim, k) for k in range(self.above + 1, self.order + 1))]
+        smoothed = 0.0 if level.last else self.smoothed()
+        reach = math.ceil(reach_of(banks, level.high, level.last, self.order - self.above, tol, smoothed) / 2**level.exponent)
         roles = self.signature.roles
         return dict.fromkeys(roles[len(roles) - ndim :], (reach, reach))
 
+    def smoothed(self) -> float:
+        """Return the standard deviation of the widest Gaussian of a level that is not the last."""
+        return self.level.window_blur
+
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
         """Build filters and low-passes for one block shape."""
-        ndim, level, shape = len(block.shape), self.level, block.shape
-        tree, first = self.tree_of(ndim), self.bank(ndim, min(self.above + 1, max(1, self.order)))
+        ndim, (window, _) = len(block.shape), self._steps()
+        exponents = self._exponents(ndim) | ({0} if () in self.averaged(ndim) else set())
+        average = self.bank(ndim) if self.level.last else Gaussian(self.level.window_blur, ndim)
+        return {**self.passing(xp, block, device), "window": self._low(average, window, exponents, xp, block, device)}
+
+    def passing(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
+        """Build filters, and low-passes of what is passed on."""
+        ndim, level, tree = len(block.shape), self.level, self.tree_of(len(block.shape))
+        first = self.bank(ndim, min(self.above + 1, max(1, self.order)))
         root = Sharpened(first, level.blur) if level.blur else None
-        exponents = {tree.exponent(path) for path in tree.paths if path}
-
-        def low(what: Any, step: int, some: set[int]) -> dict[int, Any]:
-            return low_passes(what, some, shape, step * 2**level.exponent, xp, block.dtype, device, base=level.exponent)
-
-        window, field = self._steps()
-        average = self.bank(ndim) if level.last else Gaussian(level.window_blur, ndim)
-        prepared = {
-            "bands": filters(tree, shape, xp, block.dtype, device, level.exponent, root),
-            "window": low(average, window, exponents | {0} if () in self.averaged(ndim) else exponents),
-        }
+        prepared: dict[str, Any] = {"bands": filters(tree, block.shape, xp, block.dtype, device, level.exponent, root)}
         if not level.last:
+            _, field = self._steps()
             rest = math.sqrt(level.field_blur**2 - level.blur**2)
+            fields = Gaussian(level.field_blur, ndim)
             prepared |= {
-                "field": low(Gaussian(level.field_blur, ndim), field, exponents),
-                "root": low(Gaussian(rest, ndim), field, {0}),
+                "field": self._low(fields, field, self._exponents(ndim), xp, block, device),
+                "root": self._low(Gaussian(rest, ndim), field, {0}, xp, block, device),
             }
         return prepared
+
+    def _exponents(self, ndim: int) -> set[int]:
+        tree = self.tree_of(ndim)
+        return {tree.exponent(path) for path in tree.paths if path}
+
+    def _low(self, what: LowPass, step: int, some: set[int], xp: Any, block: ArraySpec, device: Any) -> dict[int, Any]:
+        base = self.level.exponent
+        return low_passes(what, some, block.shape, step * 2**base, xp, block.dtype, device, base=base)
+
+    def average(self, prepared: Mapping[str, Any], shape: tuple[int, ...], at: Place) -> Statistic:
+        """Return what planes become of which nothing but averages is needed, on a grid of this shape."""
+        ndim = len(shape)
+        return Named(prepared["window"], (slice(None),) * ndim, shape, {"average": self.averaged(ndim)})
 
     def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Any) -> Mapping[str, Array]:
         """Compute one block."""
@@ -145,7 +154,7 @@ class ScatteringLevel(TreeParameters, Window):
         def sizes(step: int) -> tuple[int, ...]:
             return tuple(n // step for n in shape)
 
-        averages = [Named(prepared["window"], whole, sizes(window), {"average": self.averaged(ndim)})]
+        averages: list[Statistic] = [self.average(prepared, sizes(window), at)]
         if not self.level.last:
             averages.append(Named(prepared["field"], whole, sizes(field), self.passed(ndim), prepared["root"][0]))
         found = scatter_all(xp, block, ndim, self.tree_of(ndim), prepared["bands"], averages)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, Self
 
 from pydantic import PrivateAttr
 
 from scatflow.arrays import in_threads, real_dtype
-from scatflow.contract import Reference, operator, param
+from scatflow.contract import Ref, Reference, Wire, operator, param
 from scatflow.contract.average import Average
 from scatflow.contract.cells import Cells, stack, valid_share
 from scatflow.contract.estimate import Derive
@@ -213,7 +213,7 @@ class ScatteringMoments(TreeParameters, Average):
             for part in groups(items.shape[0], core)
         ]
         found = in_threads(getattr(xp, "threads", 1), work)
-        count = len(self._observed(tree)) + (self.normalize in ("each", "ensemble")) + (complex_input and () in tree.paths)
+        count = len(self._observed(tree)) + self.extra() + (complex_input and () in tree.paths)
         if not found:
             shape = (*batch, cells.count, count)
             empty = xp.zeros(shape, dtype=xp.float64, device=block.device)
@@ -240,6 +240,56 @@ class ScatteringMoments(TreeParameters, Average):
             if node.path in wanted and node.path not in means:
                 means[node.path] = cells.means(xp, node.plane, 2**node.exponent, shares.of(node, tree))
         return stack(xp, [*(means[path] for path in wanted), *extra])
+
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire] | None:
+        """Wire levels of a few octaves, where there are enough octaves."""
+        from scatflow_scattering.moments_cascade import moments_cascade  # made of operators that finish this one
+
+        return moments_cascade(self, ref, spec, at)
+
+    def extra(self) -> int:
+        r"""Return how many statistics of real data are no paths: the mean of \|x\|, which ratios need."""
+        return int(self.normalize in ("each", "ensemble"))
+
+    def whole_cells(self) -> Cells:
+        """Return the cells of a whole field, where the operator is bound to labels."""
+        sizes = [size for _, size, kind in self.layout or () if kind == "core"]
+        size = dict(zip(self.signature.bind(len(sizes)), sizes, strict=True))
+        return self.cells(
+            Place(start=dict.fromkeys(size, 0), stop=size, core={role: (0, n) for role, n in size.items()}, size=size)
+        )
+
+    def finished(self, xp: Any, sums: Array) -> Mapping[str, Array]:
+        """Return the results for real data without gaps from sums over rows, where the operator is bound to labels.
+
+        Parameters
+        ----------
+        xp : Namespace
+            Namespace of the sums.
+        sums : array of float64, shape (..., rows, P)
+            Of the statistics of :meth:`observe` in its order: of a cell the sum of its samples over the number of samples of the
+            field, of other rows the sum of the means of their fields.
+        """
+        cells = self.whole_cells()
+        rows, count = tuple(sums.shape[:-1]), sums.shape[-2]
+
+        def floats(values: Sequence[float]) -> Array:
+            return xp.asarray(list(values), dtype=xp.float64, device=sums.device)
+
+        if self.units().cells:
+            tree = self.paths_of(len(cells.grid))
+            strides = [*(2 ** tree.exponent(path) for path in self._observed(tree)), *(1,) * self.extra()]
+            columns = {stride: floats(cells.weights(stride)) for stride in sorted(set(strides))}
+            weight = xp.stack([columns[stride] for stride in strides], axis=-1)
+            total = floats(cells.volume())
+        else:
+            total = floats(self.units().items())
+            weight = total[:, None]
+        grid = cells.grid if self.units().cells else (0,) * len(cells.grid)
+        numbers = (xp.asarray(found, dtype=xp.int64, device=sums.device) for found in (grid, list(range(count))))
+        grids, index = (xp.broadcast_to(found, (*rows[:-1], found.shape[0])) for found in numbers)
+        weights = xp.broadcast_to(weight, (*rows, weight.shape[-1]))
+        return self.finalize(xp, grids, index, xp.broadcast_to(total, rows), weights, sums / weights)
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare flops of the walk, and bytes of filters, planes and the state."""
@@ -292,7 +342,8 @@ class _Shares:
             return self._masks
         octave = tree.banks[len(node.path) - 1].bands[node.path[-1]].j
         if octave not in self._known:
-            share = valid_share(self._xp, self._masks, [math.ceil(2 ** (octave + 1) * a) for a in self._aspect])
+            widths = [math.ceil(2 ** (octave + 1) * a) for a in self._aspect]
+            share = valid_share(self._xp, self._masks, widths, periodic=True)  # as the filters see the block
             self._known[octave] = self._xp.where(share >= self._least, share, self._xp.zeros_like(share))
         step = 2**node.exponent
         return self._known[octave][(slice(None), *(slice(None, None, step),) * len(self._aspect))]

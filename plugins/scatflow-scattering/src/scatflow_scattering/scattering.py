@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-import numpy as np
-
 from scatflow.arrays import real_dtype
 from scatflow.contract import Ref, Wire, operator
 from scatflow.errors import ChunkError
@@ -166,9 +164,7 @@ class Scattering(Profiled):
         bank = self.bank(len(roles))
         weights = {}
         for role, aspect in zip(roles, bank.aspect, strict=True):
-            samples = np.asarray(self.samples(at, role), dtype=np.float64)
-            distance = samples[:, None] - np.arange(at.start[role], at.stop[role])[None, :]
-            weights[role] = xp.asarray(bank.coverage(distance / aspect))
+            weights[role] = xp.asarray(bank.coverage(self.samples(at, role), range(at.start[role], at.stop[role]), aspect))
         return weights
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from scatflow.arrays import in_threads
-from scatflow_scattering.averages import Average, Unaveraged
+from scatflow_scattering.averages import Average, Statistic, Unaveraged
 from scatflow_scattering.tree import Brood, Key, Path, Tree
 from scatflow_scattering.walk import Stack, branches
 from scatflow_wavelet.filtering import Multipliers, filtered, spread
@@ -80,7 +80,7 @@ def scatter(xp: Any, block: Array, ndim: int, tree: Tree, bands: Mapping[Key, Mu
 
 
 def scatter_all(
-    xp: Any, block: Array, ndim: int, tree: Tree, bands: Mapping[Key, Multipliers], averages: Sequence[Average]
+    xp: Any, block: Array, ndim: int, tree: Tree, bands: Mapping[Key, Multipliers], averages: Sequence[Statistic]
 ) -> dict[str, Array]:
     """Return the results of several averages, of different names, from one walk; see :func:`scatter`."""
     batch, core = block.shape[: block.ndim - ndim], block.shape[block.ndim - ndim :]
@@ -109,12 +109,12 @@ def scatter_all(
 class _Reader:
     """One average on its way through the tree: where the paths lie, and its results."""
 
-    average: Average
+    average: Statistic
     places: _Places
     out: dict[str, Array]
 
     @classmethod
-    def of(cls, xp: Any, items: Array, tree: Tree, average: Average) -> _Reader:
+    def of(cls, xp: Any, items: Array, tree: Tree, average: Statistic) -> _Reader:
         results, out = average.results(tree), {}
         for name, paths in results.items():
             kind = items.dtype if paths == ((),) and isinstance(average, Unaveraged) else _real_dtype(xp, items)
@@ -139,14 +139,14 @@ def _is_complex(xp: Any, block: Array) -> bool:
     return bool(xp.isdtype(block.dtype, "complex floating"))
 
 
-def _read(xp: Any, average: Average, stack: Stack) -> Array:
+def _read(xp: Any, average: Statistic, stack: Stack) -> Array:
     """Return what planes become: of complex ones the modulus, where they are averaged."""
     if not _is_complex(xp, stack.planes) or isinstance(average, Unaveraged):
         return average.apply(xp, stack)
     return xp.abs(_complex_average(xp, average, stack))
 
 
-def _complex_average(xp: Any, average: Average, stack: Stack) -> Array:
+def _complex_average(xp: Any, average: Statistic, stack: Stack) -> Array:
     real, imaginary = (Stack(xp, stack.paths, stack.exponent, part(stack.planes)) for part in (xp.real, xp.imag))
     return average.apply(xp, real) + 1j * average.apply(xp, imaginary)
 

@@ -183,11 +183,23 @@ class Bank:
         low, high = self.bounds(grid)
         return high / low if low > 0 else math.inf
 
-    def coverage(self, distance: Real) -> Real:
-        """Return rows of low-pass weights that sum to one, from distances into the past in samples of the coarsest axis."""
-        weights = self.family.profile(self.layout, distance)
-        total = weights.sum(axis=-1, keepdims=True)
-        return np.asarray(weights / np.where(total > 0, total, 1.0))
+    def coverage(self, samples: range, block: range, aspect: float = 1.0) -> Real:
+        """Return rows of low-pass weights that sum to one: of samples over the samples of a block, along an axis of this aspect.
+
+        Examples
+        --------
+        >>> from scatflow_wavelet import Morlet
+        >>> Bank(Morlet(), J=1, voices=1).coverage(range(0, 6, 2), range(6)).argmax(axis=1).tolist()
+        [0, 2, 4]
+        """
+        if not samples:
+            return np.zeros((0, len(block)))
+        # Rows are windows of one profile, which is evaluated once: long averages have wide rows, and many of them.
+        distance = np.arange(samples[0] - block[-1], samples[-1] - block[0] + 1, dtype=np.float64) / aspect
+        windows = np.lib.stride_tricks.sliding_window_view(self.family.profile(self.layout, distance), len(block))
+        rows = windows[:: samples.step, ::-1]
+        total = rows.sum(axis=-1, keepdims=True)
+        return np.asarray(rows / np.where(total > 0, total, 1.0))
 
 
 def _opposite(band: Band, layout: Layout, count: int) -> Band:

@@ -177,7 +177,8 @@ def _order_coords(bands: Sequence[Band | None], k: int, spacing: Spacing, bank: 
         coords[f"n{k}"] = whole("n", "position in the bank")
     unit, per_unit = spacing.unit or "1", reciprocal(spacing.unit)
     cycles = 1 / (2 * math.pi * spacing.step)
-    xi = np.array([math.nan if band is None else band.xi * cycles for band in bands])
+    turned = -1 if ndim == 1 and bank.full_circle and spacing.decreasing[0] else 1  # frequencies of real data have no sign
+    xi = np.array([math.nan if band is None else turned * band.xi * cycles for band in bands])
     sigma = np.array([math.nan if band is None else band.sigma * cycles for band in bands])
     named: Mapping[str, tuple[np.ndarray, str, str]] = {
         f"xi{k}": (xi, per_unit, "center frequency"),

@@ -152,7 +152,7 @@ def fourier(source: Ref | Wire, names: Sequence[str], dtype: Literal["float32", 
 
 
 def check_pencils(transform: Any, spec: ArraySpec, family: WaveletFamily) -> None:
-    """Raise ChunkError for what cannot be computed one axis at a time: a single axis, gaps that are filled, causal filters.
+    """Raise ChunkError for what cannot be computed one axis at a time: a single axis, a sentinel of gaps, filters without parts.
 
     Parameters
     ----------
@@ -167,9 +167,9 @@ def check_pencils(transform: Any, spec: ArraySpec, family: WaveletFamily) -> Non
     if len(transform.dims) < 2:
         raise ChunkError(subject, "along one core dim a task would hold whole lines, which is all there is", expected="two or three core dims",
                          got=transform.dims, remedy='Use strategy="halo" or "pyramid" with filters="morlet".', code="PencilsUnfit")  # fmt: skip
-    if transform.nan == "mask" or transform.missing is not None:
-        raise ChunkError(subject, "gaps cannot be filled one axis at a time", got=f"nan={transform.nan!r}, missing={transform.missing}",
-                         remedy="Fill them before.", code="PencilsUnfit")  # fmt: skip
+    if transform.missing is not None:
+        raise ChunkError(subject, "gaps cannot be filled one axis at a time", got=f"missing={transform.missing}", remedy="Fill them before.",
+                         code="PencilsUnfit")  # fmt: skip
     if SENSE in spec.dims:
         raise ChunkError(
             subject, f"its input has a dim {SENSE!r}, whose name pencils need", remedy="Rename it.", code="PencilsUnfit"

@@ -100,10 +100,7 @@ class Tight(WaveletFamily):
         if layout.J == 0:
             return np.asarray((distance == 0).astype(np.float64))
         omega = (np.arange(256) + 0.5) / 256 * _low_limit(layout)
-        # Rows of weights repeat a distance along every diagonal: without this a record of 4096 samples takes 32 GiB.
-        found, where = np.unique(distance, return_inverse=True)
-        values = np.abs(np.cos(found[:, None] * omega) @ _phi(layout, omega)) / 256
-        return np.asarray(np.reshape(values[where], distance.shape))
+        return np.asarray(np.abs(np.cos(distance[..., None] * omega) @ _phi(layout, omega)) / 256)
 
 
 def _band(n: int, voices: int, center: float, voice: float, theta: float = 0.0) -> Band:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
-import numpy as np
-
 from scatflow.arrays import complex_dtype, real_dtype
 from scatflow.contract import Ref, Window, Wire, operator, param
 from scatflow.errors import ParameterError
@@ -18,6 +16,7 @@ from scatflow_wavelet.gammatone import Gammatone
 from scatflow_wavelet.groups import group_size, together
 from scatflow_wavelet.labels import path_coords
 from scatflow_wavelet.layout import Band, Grid
+from scatflow_wavelet.levels import cascade
 from scatflow_wavelet.parameters import BankParameters
 from scatflow_wavelet.references import WAVELET_TOUR
 from scatflow_wavelet.selection import Selection, select
@@ -153,6 +152,10 @@ class Wavelet(BankParameters, Window):
         """Return the tabulated reach of the bank per role."""
         return self.reach(-1, tol)
 
+    def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire] | None:
+        """Wire results of octaves, each from a signal as coarse as its scale allows, where there are enough octaves."""
+        return cascade(self, ref, spec, at)
+
     def coverage(self, xp: Any, at: Place) -> Mapping[str, Array]:
         """Return, per role, rows of low-pass weights at the samples of the result; nothing for several results."""
         if self.stride == "octave":
@@ -161,9 +164,8 @@ class Wavelet(BankParameters, Window):
         bank = self.bank(len(roles))
         weights = {}
         for role, aspect in zip(roles, bank.aspect, strict=True):
-            samples = np.asarray(at.samples(role, self.stride), dtype=np.float64)
-            distance = samples[:, None] - np.arange(at.start[role], at.stop[role])[None, :]
-            weights[role] = xp.asarray(bank.coverage(distance / aspect))
+            block = range(at.start[role], at.stop[role])
+            weights[role] = xp.asarray(bank.coverage(at.samples(role, self.stride), block, aspect))
         return weights
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
