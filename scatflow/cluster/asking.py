@@ -17,7 +17,7 @@ PATIENCE, PAUSE = 300.0, 0.2
 def ask(client: Client, function: Callable[..., Any], *arguments: Any, patience: float = PATIENCE) -> dict[str, Any]:
     """Run a function on every worker and return what each says, by address; what it raises is what it says.
 
-    Where a worker goes away meanwhile, those that are there then are asked again.
+    Where a worker goes away meanwhile (an OSError), those that are there then are asked again.
 
     Parameters
     ----------

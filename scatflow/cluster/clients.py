@@ -7,6 +7,7 @@ import os
 import signal
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import dask
 import numpy as np
@@ -37,6 +38,8 @@ SETTINGS = {
 }
 #: Seconds in which a local cluster has to close: workers get five to end, and those on their way up have to arrive first.
 CLOSING = 120.0
+#: How often a local cluster is started whose workers die on their way up.
+STARTS = 5
 
 
 @contextlib.contextmanager
@@ -52,12 +55,24 @@ def local(workers: int = 2, threads: int = 1, memory: int | str | None = None) -
     """
     limit = memory or int(psutil.virtual_memory().total / workers)
     with dask.config.set(SETTINGS):
-        cluster = LocalCluster(n_workers=workers, threads_per_worker=threads, memory_limit=limit, dashboard_address="127.0.0.1:0")
+        cluster = _started(n_workers=workers, threads_per_worker=threads, memory_limit=limit, dashboard_address="127.0.0.1:0")
         try:
             with Client(cluster) as client:
                 yield client
         finally:
             _close(cluster)
+
+
+def _started(**options: Any) -> LocalCluster:
+    """Start a cluster; where a worker dies on its way up Dask gives up, and another one is tried."""
+    for attempt in range(STARTS):
+        try:
+            return LocalCluster(**options)
+        except RuntimeError as error:
+            if attempt == STARTS - 1:
+                raise JobError("local cluster", "its workers end while they start", got=str(error), code="WorkersLost",
+                               remedy="See why, in their logs; is there memory for them?") from error  # fmt: skip
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _close(cluster: LocalCluster) -> None:

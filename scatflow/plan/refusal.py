@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from scatflow.errors import PlanError
 from scatflow.plan.limits import Limits
+from scatflow.plan.memory import DECODED
 from scatflow.plan.table import size
 
 #: Remedies that an error names; more of them would be a list to choose from, not advice.
@@ -74,18 +75,21 @@ def too_large(
         expected=room if memory > 0 else "more memory per worker than it holds after its imports",
         got=f"{size(peak)} projected for {place}",
     )  # fmt: skip
-    remedies = [*_rechunked(peak, memory, steps, chunks, decoded if part else peak), *_fewer_threads(peak, limits, part)]
+    # Where chunks are decoded several at a time, one may have been all there was of them.
+    weight = max(peak, DECODED * decoded)
+    remedies = [*_rechunked(peak, memory, steps, chunks, decoded if part else peak, weight), *_fewer_threads(peak, limits, part)]
     remedies.append(f'give each worker {_rounded_up(needed)} (memory="{_rounded_up(needed)}")')
     remedies += [f"lower {' or '.join(smaller)}"] if smaller else []
     return _made(error, needed, (*remedies, *last), "")
 
 
-def _rechunked(peak: int, memory: int, steps: Mapping[str, int], chunks: Mapping[str, int], decoded: int) -> list[str]:
+def _rechunked(peak: int, memory: int, steps: Mapping[str, int], chunks: Mapping[str, int], decoded: int, weight: int) -> list[str]:
     """Return the call that rechunks the input, where its chunks are what does not fit."""
     big = {dim: step for dim, step in steps.items() if step > 1 and chunks.get(dim, 1) > 1}
     if not big or peak - decoded > memory:
         return []
-    call = ", ".join(f'"{dim}": {max(1, step * max(memory, 0) // (2 * peak))}' for dim, step in big.items())
+    lengths = {dim: max(chunks.get(dim, 1), step) for dim, step in big.items()}
+    call = ", ".join(f'"{dim}": {max(1, length * max(memory, 0) // (2 * weight))}' for dim, length in lengths.items())
     return [f"rechunk the input, for example .chunk({{{call}}}) before writing it"]
 
 

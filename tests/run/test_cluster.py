@@ -8,6 +8,7 @@ import re
 import resource
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from distributed import LocalCluster
 
 import three_stages
 from scatflow import cluster
+from scatflow.cluster import clients
 from scatflow.cluster.asking import ask
 from scatflow.errors import JobError
 from scatflow.pipeline import Pipeline
@@ -150,14 +152,42 @@ def test_a_worker_that_dies_while_it_is_asked_is_asked_again(tmp_path: Path) -> 
 def test_workers_that_do_not_answer_are_not_waited_for_for_ever() -> None:
     with cluster.local(workers=1) as client:
         with pytest.raises(JobError, match=r"did not answer within 2 s; got tcp.* went away"):
-            ask(client, _raise, patience=2)
+            ask(client, os.stat, "/no/such/file", patience=2)  # whose error is one of those that lost connections are
         with pytest.raises(JobError, match=r"did not answer within 0\.5 s") as caught:
             ask(client, time.sleep, 3, patience=0.5)
     assert caught.value.code == "WorkersLost"
 
 
-def _raise() -> None:
-    raise ConnectionResetError
+def test_a_worker_that_dies_on_its_way_up_is_started_again() -> None:
+    """The first process that appears is killed as soon as it does."""
+    killed: list[int] = []
+
+    def kill_first() -> None:
+        deadline = time.monotonic() + 30
+        while not killed and time.monotonic() < deadline:
+            for child in psutil.Process().children():
+                with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                    if "spawn_main" in " ".join(child.cmdline()):
+                        os.kill(child.pid, signal.SIGKILL)
+                        killed.append(child.pid)
+                        return
+            time.sleep(0.002)
+
+    thread = threading.Thread(target=kill_first)
+    thread.start()
+    with cluster.local(workers=1) as client:
+        assert client.submit(os.getpid).result() not in killed
+    thread.join()
+    assert len(killed) == 1
+
+
+def test_workers_that_always_die_on_their_way_up_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> None:
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(clients, "LocalCluster", fail)
+    with pytest.raises(JobError, match="end while they start; got Nanny failed"), cluster.local(workers=1):
+        pass
 
 
 def test_a_cluster_that_does_not_close_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
