@@ -87,3 +87,5 @@ def test_what_else_does_not_serve_is_said(tmp_path: Path) -> None:
     assert re.search(r"Whole core dims would take \S+ [KMG]iB projected for the whole", str(error))
     error, _ = refused(job(tmp_path / "flat.zarr", "toy_flip", (2**25,), 2**16), memory="380 MiB")
     assert "Parts with a halo do not serve: toy_flip needs its core dims whole" in str(error)
+    error, _ = refused(job(tmp_path / "long.zarr", "toy_pair", (2**26,), 2**26, radius=1, boundary="periodic"), memory="400 MiB")
+    assert re.search(r"Whole core dims would take .* Levels of octaves do not serve: toy_pair\.radius: too short", str(error))

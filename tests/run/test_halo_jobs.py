@@ -192,6 +192,9 @@ def test_windows_that_declare_no_pencils_are_refused(toys: None, tmp_path: Path)
         job(tmp_path / "in.zarr", ("toy_smooth", {"dims": ["y", "x"]})).plan(strategy="pencil")
     with pytest.raises(PlanError, match='"pencil" serves no operator'):
         job(tmp_path / "in.zarr", ("toy_flip", {"dims": ["x"]})).plan(strategy="pencil")
+    gaps = r"toy_smooth: gaps cannot be filled .* Leave strategy and region to the plan, which takes batch with \S+ KiB per task"
+    with pytest.raises(PlanError, match=gaps):
+        job(tmp_path / "in.zarr", ("toy_smooth", {"dims": ["y", "x"], "nan": "mask"})).plan(strategy="pencil")
 
 
 @pytest.mark.parametrize("process", ["toy_smooth", "toy_flip"])

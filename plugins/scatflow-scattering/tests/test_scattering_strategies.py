@@ -178,7 +178,7 @@ def test_what_gaps_leave_no_parts(tmp_path: Path, rng: np.random.Generator) -> N
     with pytest.raises(PlanError, match='causal scattering with nan="mask" fills gaps with the mean of all that came before'):
         job(path, J=4, dims=["time"], filters="gammatone", nan="mask").plan(strategy="halo")
     with pytest.raises(
-        PlanError, match='"pyramid" serves no operator of the pipeline; got scattering with nan="mask", whose share of valid'
+        PlanError, match='"pyramid" serves no operator of the pipeline; got scattering with nan="mask": the share of valid'
     ):
         job(path, J=9, dims=["time"], nan="mask").plan(strategy="pyramid")
 
