@@ -61,7 +61,7 @@ test-gpu: install
 
 bench-gpu: install
 	@if $(BIN)/python -c 'import cupy; assert cupy.cuda.runtime.getDeviceCount()' 2>/dev/null; then \
-		$(BIN)/python benchmarks/scattering_device.py; \
+		$(BIN)/python benchmarks/scattering_device.py && $(BIN)/python benchmarks/large_cases.py --device gpu field; \
 	else echo "not run: no GPU"; fi
 
 bench-16g: install

@@ -192,18 +192,19 @@ def moments_error(signal: xr.DataArray, found: xr.Dataset, case: Case) -> float:
     return float(worst)
 
 
-def measure(folder: Path, name: str, case: Case) -> dict[str, Any]:
-    """Run one case and return its row."""
+def measure(folder: Path, name: str, case: Case, device: str) -> dict[str, Any]:
+    """Run one case and return its row: on two workers, or on a device by one that reads and writes while it computes."""
     source, out = folder / f"{name}.zarr", folder / f"{name}-out.zarr"
     free, needed = shutil.disk_usage(folder).free, ROOM * case.nbytes * (not out.exists())
     if free < needed:
         sys.exit(f"{name} needs {needed / 2**30:.0f} GiB of free disk in {folder}, which has {free / 2**30:.0f}")
     make(source, case)
     job = job_of(source, case)
-    with cluster.local(workers=2, memory=case.memory) as client:
-        plan = job.plan(client=client, strategy=case.strategy)
+    workers, threads = (2, 1) if device == "cpu" else (1, 2)
+    with cluster.local(workers=workers, threads=threads, memory=case.memory) as client:
+        plan = job.plan(client=client, strategy=case.strategy, device=device)
         watch, began = Watch(), time.perf_counter()
-        result = job.run(out, client=client, strategy=case.strategy, resume=out.exists())
+        result = job.run(out, client=client, strategy=case.strategy, device=device, resume=out.exists())
         wall, peak = time.perf_counter() - began, watch.stop()
     signal = xr.open_zarr(source, consolidated=False).u
     if case.operator == "scattering":
@@ -211,7 +212,7 @@ def measure(folder: Path, name: str, case: Case) -> dict[str, Any]:
     else:
         error = moments_error(signal, result, case)
     return {
-        "case": name, "title": case.title, "GiB": case.nbytes / 2**30, "memory": case.memory, "stages": len(plan.stages), "tasks": plan.tasks,
+        "case": name, "device": device, "title": case.title, "GiB": case.nbytes / 2**30, "memory": case.memory, "stages": len(plan.stages), "tasks": plan.tasks,
         "wall": wall, "rate": case.nbytes / 4 / wall, "projected": plan.max_projected_memory, "rss": peak, "error": error,
         "date": date.today().isoformat(), "machine": machine(), "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(),
     }  # fmt: skip
@@ -224,7 +225,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        lines.append(f"| {row['title']} | {row['GiB']:.3g} | {row['stages']}, {row['tasks']} | {row['wall'] / 60:.1f} | {row['rate'] / 1e6:.2f} | "
+        lines.append(f"| {row['title']} | {row['GiB']:.3g} | {row['device']} | {row['stages']}, {row['tasks']} | {row['wall'] / 60:.1f} | {row['rate'] / 1e6:.2f} | "
                      f"{row['rss'] / 2**20:.0f} ({row['memory']}) | {row['error']:.1e} |")  # fmt: skip
     return "\n".join(lines)
 
@@ -234,6 +235,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)}; default all but field-16g")
     parser.add_argument("--folder", type=Path, default=Path("scaling-data"), help="where signals and results are written")
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--keep", action="store_true", help="keep signals and results")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--table", action="store_true")
@@ -247,10 +249,10 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.cases or [name for name in CASES if name != "field-16g" or options.quick]:
         case = replace(CASES[name], **CASES[name].quick, title=f"{name}, quick") if options.quick else CASES[name]
-        row = measure(options.folder, name, case)
+        row = measure(options.folder, name, case, options.device)
         print(table([row]).splitlines()[-1], flush=True)
         if not options.quick:
-            known = [old for old in known if old["case"] != name] + [row]
+            known = [old for old in known if (old["case"], old["device"]) != (name, options.device)] + [row]
             RESULTS.write_text(json.dumps({"schema": 1, "rows": known}, indent=1) + "\n")
         if not options.keep:
             shutil.rmtree(options.folder / f"{name}.zarr")

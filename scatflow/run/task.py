@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,11 @@ from scatflow.arrays import asnumpy, prepared_cache, to_device
 from scatflow.contract import Ref, digest
 from scatflow.errors import JobError
 from scatflow.plan import Box, Stage
+from scatflow.plan.stage import part_of
 from scatflow.store import Receipt, check_block, read, read_state, shape_of, write, write_state
+
+#: Whose region computes on the device: kernels of several threads would share its memory, which a plan counts once.
+_TURN = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -33,46 +38,65 @@ def _staying() -> Iterator[None]:
 
 @_staying()
 def run_region(root: str, stage: Stage, number: int, fft: str, device: str) -> Receipt:
-    """Compute region ``number`` of a stage and write it (a map) or its partial state (a reduction)."""
+    """Compute region ``number`` of a stage and write it (a map) or its partial state (a reduction).
+
+    On a device one region of a process computes at a time; others meanwhile read what they need, or write, if it has more threads.
+    """
     began = time.perf_counter()
     where = Path(root)
     if prepared_cache().enter((root, stage.number)):
         _give_back()
     box = stage.regions.box(number)
     inputs = source_fingerprint(stage, box)
-
-    def fetch(ref: Ref, part: Box) -> Any:
-        source = stage.sources.get(ref)
-        if source is not None:
-            block = source.read({dim: slice(*span) for dim, span in part.items()}, ref.output or None)
-        else:
-            path, slab = stage.arrays[ref]
-            block = read(where, path, part, slab)
-        return to_device(block, device)
-
     if stage.kind == "reduce":
-        partial = blocks.evaluate_stage(stage.graph, box, fetch, fft)
+        partial = _evaluated(where, stage, box, fft, device)
         assert isinstance(partial, tuple)
-        state = tuple(asnumpy(array) for array in partial)
-        crc = write_state(where, stage.number, number, state)
-        size = sum(int(array.nbytes) for array in state)
+        crc = write_state(where, stage.number, number, partial)
+        size = sum(int(array.nbytes) for array in partial)
         return _receipt(stage.number, number, "partial", crc, size, began, inputs)
     results: dict[str, Any] = {}
     for block in stage.regions.blocks(box):
-        if stage.graph.steps:
-            found = blocks.evaluate_stage(stage.graph, block, fetch, fft)
-            assert isinstance(found, dict)
-        else:
-            found = {target.ref.output: fetch(target.ref, block) for target in stage.targets}
+        found = _evaluated(where, stage, block, fft, device)
+        assert isinstance(found, dict)
         _gather(stage, box, block, found, results)
     boxes = tuple(stage.delivered(target, box) for target in stage.targets)
     return _write(where, stage, number, boxes, results, "map", began, inputs)
 
 
+def _evaluated(root: Path, stage: Stage, box: Box, fft: str, device: str) -> dict[str, Any] | tuple[Any, ...]:
+    """Return the results of a block, or the state of a reduction, as numpy arrays."""
+
+    def host(ref: Ref, part: Box) -> Any:
+        source = stage.sources.get(ref)
+        if source is not None:
+            return source.read({dim: slice(*span) for dim, span in part.items()}, ref.output or None)
+        path, slab = stage.arrays[ref]
+        return read(root, path, part, slab)
+
+    if not stage.graph.steps:
+        return {target.ref.output: host(target.ref, box) for target in stage.targets}
+    if device == "cpu":
+        return _on_host(stage, blocks.evaluate_stage(stage.graph, box, host, fft))
+    ahead = {(ref, part): host(ref, dict(part)) for ref, parts in stage.reads(box).items() for part in parts}
+
+    def fetch(ref: Ref, part: Box) -> Any:
+        known = ahead.get((ref, part_of(part)))
+        return to_device(host(ref, part) if known is None else known, device)
+
+    with _TURN:
+        return _on_host(stage, blocks.evaluate_stage(stage.graph, box, fetch, fft))
+
+
+def _on_host(stage: Stage, found: Mapping[str, Any] | tuple[Any, ...]) -> dict[str, Any] | tuple[Any, ...]:
+    if isinstance(found, tuple):
+        return tuple(asnumpy(array) for array in found)
+    return {target.ref.output: asnumpy(found[target.ref.output]) for target in stage.targets}
+
+
 def _gather(stage: Stage, box: Box, block: Box, found: Mapping[str, Any], results: dict[str, Any]) -> None:
     """Put what a block delivers in its place among the results of its region."""
     for target in stage.targets:
-        name, array = target.ref.output, asnumpy(found[target.ref.output])
+        name, array = target.ref.output, found[target.ref.output]
         inner, outer = stage.delivered(target, block), stage.delivered(target, box)
         if inner == outer:
             results[name] = array
