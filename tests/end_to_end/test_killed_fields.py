@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,12 +76,16 @@ class Job:
         self.said.close()
         return code
 
+    def told(self) -> str:
+        """Return the end of what the program said."""
+        return self.folder.joinpath(f"{self.out.name}.log").read_text()[-20_000:]
+
     def hangs(self) -> NoReturn:
         """End a job that hangs, and fail with the stacks of all its threads."""
         self.process.send_signal(signal.SIGABRT)  # which faulthandler answers with the stacks
         self.process.wait(30)
-        self.said.seek(0)
-        pytest.fail(f"a run hangs after {LIMIT:.0f} s:\n{self.said.read()[-20_000:]}")
+        self.said.close()
+        pytest.fail(f"a run hangs after {LIMIT:.0f} s:\n{self.told()}")
 
     def kill(self) -> None:
         """Kill the runner; its workers end by themselves once it is gone."""
@@ -137,23 +142,35 @@ def undisturbed(folder: Path) -> Callable[[str], Undisturbed]:
     return of
 
 
-def drill(folder: Path, strategy: str, wanted: Undisturbed, chance: random.Random, kills: int) -> None:
-    """Run a job, killing workers and runners at random until so many are dead, then to its end."""
+def drill(folder: Path, strategy: str, wanted: Undisturbed, chance: random.Random, kills: int) -> list[str]:
+    """Run a job, killing workers and runners at random until so many are dead, then to its end; return who was killed.
+
+    A job that is through before anything is killed shows nothing: it is started anew, and hit earlier.
+    """
     out = folder / f"{strategy}-{chance.random()}.zarr"
-    killed, options = 0, (*OPTIONS[strategy], "--workers", "2", "--verify")
+    options, killed, soon = (*OPTIONS[strategy], "--workers", "2", "--verify"), list[str](), wanted.seconds
     job = Job(folder, out, options)
-    while killed < kills and (code := job.wait(chance.uniform(0.05, 0.9) * wanted.seconds)) is None:
-        if chance.random() < 0.6:
-            killed += job.kill_worker(chance)
-            continue
-        job.kill()
-        killed += 1
-        job = Job(folder, out, (*options, "--resume") if out.exists() else options)
-    assert (job.wait() if killed == kills else code) == 0, job.folder.joinpath(f"{out.name}.log").read_text()[-5000:]
+    while len(killed) < kills:
+        code = job.wait(chance.uniform(0.05, 0.9) * soon)
+        if code is not None and killed:
+            break
+        if code is not None:
+            assert code == 0, job.told()
+            shutil.rmtree(out)
+            soon /= 2
+            job = Job(folder, out, options)
+        elif chance.random() < 0.6:
+            killed += ["worker"] * job.kill_worker(chance)
+        else:
+            job.kill()
+            killed.append("runner")
+            job = Job(folder, out, (*options, "--resume") if out.exists() else options)
+    assert (job.wait() if code is None else code) == 0, job.told()
     regions = done(out)
     assert set(regions) == wanted.regions and len(regions) == len(wanted.regions), "every region is recorded, and once"
     assert chunks(out) == wanted.chunks
     assert not (out / "_scatflow" / "work").exists() and not list(out.rglob("*.partial"))
+    return killed
 
 
 @pytest.mark.parametrize("strategy", OPTIONS)
@@ -165,5 +182,11 @@ def test_killed_once(folder: Path, undisturbed: Callable[[str], Undisturbed], st
 @pytest.mark.timeout(4 * LIMIT)
 @pytest.mark.parametrize("strategy", OPTIONS)
 @pytest.mark.parametrize("seed", range(10))
-def test_kills_at_random(folder: Path, undisturbed: Callable[[str], Undisturbed], strategy: str, seed: int) -> None:
-    drill(folder, strategy, undisturbed(strategy), random.Random(seed), kills=4)
+def test_kills_at_random(
+    folder: Path,
+    undisturbed: Callable[[str], Undisturbed],
+    strategy: str,
+    seed: int,
+    record_property: Callable[[str, object], None],
+) -> None:
+    record_property("killed", drill(folder, strategy, undisturbed(strategy), random.Random(seed), kills=4))
