@@ -47,6 +47,10 @@ class Limits:
         parts = self.parts[stage] if stage < len(self.parts) else {}
         return parts or (self.steps[stage] if stage < len(self.steps) else self.region)
 
+    def kept(self, stage: int) -> Mapping[str, int]:
+        """Return the region lengths that another plan has for a stage; none where there is none."""
+        return self.steps[stage] if stage < len(self.steps) else {}
+
     @property
     def per_task(self) -> int:
         """Bytes one task may use."""

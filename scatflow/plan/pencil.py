@@ -63,7 +63,7 @@ def lay_out_pencils(work: Work, limits: Limits, number: int) -> Layout:
         # A region is written as many chunks, whose encoded bytes wait for the disk together.
         return replace(found, peak=found.peak + found.written + decoded, decoded=decoded)
 
-    asked, chunks = limits.asked(number), work.chunks(free)
+    asked, chunks = limits.asked(number), work.chunks(free, {})
     regions = _lengths(where, free, chunks, projected, limits, asked, work.target, work.growing())
     why = f"pencil: core {', '.join(core)} whole; split over {', '.join(free) or 'nothing'}" + ending(work)
     return Layout(regions, projected(regions.box(0)), why)

@@ -26,6 +26,8 @@ from scatflow.plan.summaries import summarized
 SCHEMA = 1
 #: Tasks of one job beyond which the plan refuses: pure scheduling overhead would take the better part of an hour.
 MAX_TASKS = 200_000
+#: Bytes of work arrays, per byte of the input, beyond which pencils are no advice.
+MOST_WORK = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,10 +192,18 @@ def _advice(request: _Request) -> str | None:
         if limits.strategy is None:
             return f"leave strategy and region to the plan, which takes {other.strategy or 'batch'} with {each} per task"
         work = sum(target.spec.nbytes for stage in other.stages for target in stage.targets if not target.result)
+        if work > MOST_WORK * _input_bytes(request.bound):
+            continue
         return (
             f'take strategy="pencil", which has one core axis whole at a time: {each} per task, {table.size(work)} of work arrays'
         )
     return None
+
+
+def _input_bytes(bound: Bound) -> int:
+    return sum(
+        spec.nbytes for node in bound.graph.nodes if isinstance(node.value, Source) for spec in bound.specs[node.id].values()
+    )
 
 
 def _best(request: _Request) -> Plan:

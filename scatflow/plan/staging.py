@@ -119,7 +119,9 @@ def _stage(
     sources = {ref: value for ref in part.reads if isinstance(value := graph.node(ref.node).value, Source)}
     arrays = {ref: (stored[ref].path, stored[ref].slab) for ref in part.reads if ref not in sources}
     beside = {ref for node in calls for ref in bound.beside.get(node, ())}
-    work = Work(part.target, calls, inputs, specs, tuple(ref for ref in part.reads if ref not in beside))
+    work = Work(
+        part.target, calls, inputs, specs, tuple(ref for ref in part.reads if ref not in beside), frozenset(arrays) - beside
+    )
     layout = split(work, limits, number)
     steps = StageGraph(tuple(Step(node, calls[node].kernel, inputs[node], layout.halos.get(node)) for node in calls))
     finals = _finals(calls[part.target], layout.regions) if work.reduces else None

@@ -33,7 +33,8 @@ class Layout:
 class Work:
     """The nodes of a stage before it is cut: bound calls in topological order, their inputs, and specs of all references.
 
-    ``reads`` are those of them whose stored chunks matter.
+    ``reads`` are those of them whose stored chunks matter, ``stored`` of these the arrays that earlier stages store; along dims that
+    only such have, regions may be parts of chunks: one over ``divided``.
     """
 
     target: str
@@ -41,21 +42,39 @@ class Work:
     inputs: Mapping[str, tuple[Ref | float, ...]]
     specs: Mapping[Ref, ArraySpec]
     reads: tuple[Ref, ...]
+    stored: frozenset[Ref] = frozenset()
+    divided: int = 1
 
     @property
     def reduces(self) -> bool:
         """Tell whether the stage ends with a reduction."""
         return self.target in self.calls and isinstance(self.calls[self.target].operator, Reduce)
 
-    def chunks(self, free: Sequence[str]) -> dict[str, int]:
-        """Return, per free dim, the least common multiple of the stored chunk lengths of everything read."""
+    def chunks(self, free: Sequence[str], kept: Mapping[str, int]) -> dict[str, int]:
+        """Return, per free dim, the least common multiple of the stored chunk lengths of everything read, or a part of it.
+
+        ``kept`` are lengths that another plan has, shorter ones perhaps.
+        """
         lengths: dict[str, int] = {}
         for ref in self.reads:
             spec = self.specs[ref]
             for dim, sizes in zip(spec.dims, spec.chunks or ((),) * len(spec.dims), strict=True):
                 if dim in free and sizes:
                     lengths[dim] = math.lcm(lengths.get(dim, 1), max(sizes))
+        for dim in self._dividable() & set(lengths):
+            lengths[dim] = min(-(-lengths[dim] // self.divided), kept.get(dim, lengths[dim]))
         return lengths
+
+    def _dividable(self) -> set[str]:
+        """Return the dims that no node looks along and only work arrays have: reading a chunk of these several times costs little."""
+        kept = {dim for ref in self.reads if ref not in self.stored for dim in self.specs[ref].dims}
+        core = {dim for call in self.calls.values() for dim in call.kernel.core}
+        return {dim for ref in self.stored for dim in self.specs[ref].dims} - kept - core
+
+    def finer(self) -> Work | None:
+        """Return the same work in regions of half the length where these are parts of chunks, None where they are no more."""
+        lengths = self.chunks(tuple(self._dividable()), {})
+        return replace(self, divided=2 * self.divided) if any(length > 1 for length in lengths.values()) else None
 
     def growing(self) -> list[str]:
         """Return the parameters of the operators by which their memory grows, as far as their names tell."""
@@ -67,7 +86,7 @@ def lay_out(work: Work, limits: Limits, number: int) -> Layout:
     """Return the regions of a stage.
 
     Core dims are whole where that fits memory; else, or where a region length or the strategy asks for it, they are
-    split into parts with a halo.
+    split into parts with a halo. Where neither fits, regions are parts of the chunks of work arrays.
 
     Raises
     ------
@@ -76,6 +95,16 @@ def lay_out(work: Work, limits: Limits, number: int) -> Layout:
     """
     if not work.calls:
         return _copied(work, limits, number)
+    try:
+        return _laid_out(work, limits, number)
+    except TooLarge:
+        finer = work.finer()
+        if finer is None:
+            raise
+        return lay_out(finer, limits, number)
+
+
+def _laid_out(work: Work, limits: Limits, number: int) -> Layout:
     asked = limits.asked(number)
     split = {node: split_dims(call, limits.tol) for node, call in work.calls.items()}
     cuttable = {dim for dims in split.values() for dim in dims}
@@ -120,7 +149,9 @@ def _whole(work: Work, limits: Limits, number: int) -> Layout:
     def out_bytes(box: Box) -> int:
         return projected(box).read if work.reduces else projected(box).written
 
-    regions = choose(where, free, work.chunks(free), projected, limits, asked, work.target, out_bytes, work.growing())
+    regions = choose(
+        where, free, work.chunks(free, limits.kept(number)), projected, limits, asked, work.target, out_bytes, work.growing()
+    )
     core = list(dict.fromkeys(dim for call in work.calls.values() for dim in call.kernel.core))
     text = f"batch: core {', '.join(core)} whole" if core else "element by element"
     why = f"{text}; split over {', '.join(free) or 'nothing'}" + ending(work)
@@ -144,7 +175,7 @@ def _in_parts(work: Work, limits: Limits, number: int, split: Mapping[str, Seque
     def projected(box: Box) -> Projection:
         return project(work.calls, work.inputs, work.specs, box, halos)
 
-    regions = choose_parts(where, free, grid, work.chunks(free), projected, limits, asked,
+    regions = choose_parts(where, free, grid, work.chunks(free, limits.kept(number)), projected, limits, asked,
                            surroundings(target, halos[work.target]) if work.target in halos else {}, work.target, work.growing())  # fmt: skip
     box = regions.box(0)
     said = [described(work.calls[node], limits.tol, box) for node in halos]
@@ -195,7 +226,7 @@ def _copied(work: Work, limits: Limits, number: int) -> Layout:
         size = box_bytes(where, box)
         return Projection(3 * size, 0.0, size, size, {})
 
-    regions = choose(where, where.dims, work.chunks(where.dims), projected, limits, limits.asked(number), work.target,
+    regions = choose(where, where.dims, work.chunks(where.dims, {}), projected, limits, limits.asked(number), work.target,
                      lambda box: projected(box).written)  # fmt: skip
     why = f"element by element; split over {', '.join(where.dims) or 'nothing'}"
     return Layout(regions, projected(regions.box(0)), why)
