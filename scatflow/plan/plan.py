@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,11 +10,11 @@ from typing import Any
 
 from scatflow.api import revision_of
 from scatflow.arrays import signature
-from scatflow.contract import Source, digest
+from scatflow.contract import Operator, Source, digest
 from scatflow.errors import ParameterError, PlanError, ScatflowError, near
 from scatflow.graph.model import Graph
 from scatflow.graph.sweep import Sweep, arrange
-from scatflow.graph.validate import Bound
+from scatflow.graph.validate import Bound, dry_run
 from scatflow.plan import table
 from scatflow.plan.expansion import Expanded, Origins, expanded, in_pencils
 from scatflow.plan.limits import Limits, Strategy
@@ -169,9 +170,11 @@ def _chosen(request: _Request) -> Plan:
     except PlanError as error:
         if error.code not in ("TaskTooLarge", "StrategyUnfit"):
             raise
-        advice = _advice(request)
+        advice, octaves = _advice(request), _fewer_octaves(request)
         if isinstance(error, TooLarge):
-            raise (error.with_remedy(advice) if advice else error) from None
+            for remedy in (octaves, advice):
+                error = error.with_remedy(remedy) if remedy else error
+            raise error from None
         if not advice:
             raise
         remedy = f"{advice[0].upper()}{advice[1:]}."
@@ -198,6 +201,27 @@ def _advice(request: _Request) -> str | None:
             f'take strategy="pencil", which has one core axis whole at a time: {each} per task, {table.size(work)} of work arrays'
         )
     return None
+
+
+def _fewer_octaves(request: _Request) -> str | None:
+    """Return the largest number of octaves below what is asked for with which the same request fits, of operators that count them as J."""
+    counts = {node.id: J for node in request.bound.graph.nodes if isinstance(J := getattr(node.value, "J", None), int)}
+    if not counts or request.sweep is not None:
+        return None
+
+    def fits(J: int) -> bool:
+        nodes = []
+        for node in request.bound.graph.nodes:
+            known = isinstance(node.value, Operator) and node.id in counts
+            nodes.append(replace(node, value=node.value.replace(J=min(J, counts[node.id]))) if known else node)
+        try:
+            _best(replace(request, bound=dry_run(replace(request.bound.graph, nodes=tuple(nodes)))))
+        except ScatflowError:  # whatever the reason
+            return False
+        return True
+
+    most = bisect.bisect_left(range(1, max(counts.values())), True, key=lambda J: not fits(J))
+    return f"lower J to {most}" if most else None
 
 
 def _input_bytes(bound: Bound) -> int:

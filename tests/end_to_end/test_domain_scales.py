@@ -15,14 +15,28 @@ from scatflow.run.update import fixed
 from scatflow.store import prepare
 
 
+def scattered(folder: Path, J: int) -> Pipeline:
+    """Return the pipeline of a field of 4096², which holds no data."""
+    group = zarr.open_group(folder / "in.zarr", mode="w")
+    group.create_array("u", shape=(4096, 4096), chunks=(1024, 1024), dtype="float32", dimension_names=["y", "x"])
+    return Pipeline({"process_graph": {
+        "u": {"process_id": "open_zarr", "arguments": {"path": str(folder / "in.zarr"), "variable": "u"}},
+        "s": {"process_id": "scattering", "arguments": {"data": {"from_node": "u"}, "J": J, "L": 8}, "result": True},
+    }})  # fmt: skip
+
+
+def test_a_refusal_names_the_largest_scale_that_fits(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"Remedies: lower J to \d+") as caught:
+        scattered(tmp_path, 9).plan(memory="420 MiB")
+    largest = int(str(caught.value).split("lower J to ")[1].split(";")[0])
+    assert scattered(tmp_path, largest).plan(memory="420 MiB").max_projected_memory <= 420 * 2**20
+    with pytest.raises(PlanError, match="does not fit memory"):
+        scattered(tmp_path, largest + 1).plan(memory="420 MiB")
+
+
 def test_regions_are_parts_of_chunks_of_work_arrays_that_do_not_fit(tmp_path: Path) -> None:
     """Scales as long as the domain: a task has whole planes of the averages, and fewer of them than a chunk holds."""
-    group = zarr.open_group(tmp_path / "in.zarr", mode="w")
-    group.create_array("u", shape=(4096, 4096), chunks=(1024, 1024), dtype="float32", dimension_names=["y", "x"])
-    job = Pipeline({"process_graph": {
-        "u": {"process_id": "open_zarr", "arguments": {"path": str(tmp_path / "in.zarr"), "variable": "u"}},
-        "s": {"process_id": "scattering", "arguments": {"data": {"from_node": "u"}, "J": 12, "L": 8}, "result": True},
-    }})  # fmt: skip
+    job = scattered(tmp_path, 12)
     plan = job.plan(memory="1.5 GiB", strategy="pyramid")
     assert plan.max_projected_memory <= 1.5 * 2**30
     first, second = plan.stages[:2]
