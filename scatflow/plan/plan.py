@@ -27,7 +27,7 @@ from scatflow.plan.summaries import summarized
 SCHEMA = 1
 #: Tasks of one job beyond which the plan refuses: pure scheduling overhead would take the better part of an hour.
 MAX_TASKS = 200_000
-#: Bytes of work arrays, per byte of the input, beyond which pencils are no advice.
+#: Bytes of work arrays, per byte of input and results, beyond which pencils are no advice.
 MOST_WORK = 64
 
 
@@ -195,7 +195,7 @@ def _advice(request: _Request) -> str | None:
         if limits.strategy is None:
             return f"leave strategy and region to the plan, which takes {other.strategy or 'batch'} with {each} per task"
         work = sum(target.spec.nbytes for stage in other.stages for target in stage.targets if not target.result)
-        if work > MOST_WORK * _input_bytes(request.bound):
+        if work > MOST_WORK * _kept_bytes(request.bound):
             continue
         return (
             f'take strategy="pencil", which has one core axis whole at a time: {each} per task, {table.size(work)} of work arrays'
@@ -224,10 +224,10 @@ def _fewer_octaves(request: _Request) -> str | None:
     return f"lower J to {most}" if most else None
 
 
-def _input_bytes(bound: Bound) -> int:
-    return sum(
-        spec.nbytes for node in bound.graph.nodes if isinstance(node.value, Source) for spec in bound.specs[node.id].values()
-    )
+def _kept_bytes(bound: Bound) -> int:
+    """Return the bytes of the input and of the results."""
+    inputs = [spec for node in bound.graph.nodes if isinstance(node.value, Source) for spec in bound.specs[node.id].values()]
+    return sum(spec.nbytes for spec in (*inputs, *bound.results.values()))
 
 
 def _best(request: _Request) -> Plan:
