@@ -15,8 +15,6 @@ all its paths; of moments the largest relative one. Memory is the largest reside
 from __future__ import annotations
 
 import argparse
-import functools
-import itertools
 import json
 import math
 import os
@@ -24,7 +22,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -33,8 +31,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 import xarray as xr
-import zarr
-from scaling import Watch
+from signals import Watch, job_of, make
 
 import scatflow as sf
 from scatflow import cluster
@@ -103,60 +100,6 @@ CASES = {
 }  # fmt: skip
 
 
-def block_of(place: tuple[range, ...]) -> np.ndarray:
-    """Return a part of the endless signal: waves with amplitudes like their length, and noise."""
-    rng = np.random.default_rng(0)
-    out = np.random.default_rng([2, *(part.start for part in place)]).standard_normal(
-        [len(part) for part in place], dtype=np.float32
-    )
-    left, right = [], []
-    for k in range(8):
-        direction, phase = rng.standard_normal(len(place)), rng.uniform(0, 2 * np.pi)
-        steps = 2 * np.pi / 2.0 ** (k + 2) * direction / np.linalg.norm(direction)
-        # Waves are products of exponentials, of the first axis and of the others: one matrix product adds up all of them.
-        ahead, *others = _phases(place, steps)
-        rest = np.exp(1j * phase) * 2.0 ** (k / 2 - 2) * functools.reduce(np.multiply.outer, others).ravel()
-        left += [ahead.real, ahead.imag]
-        right += [rest.real, -rest.imag]
-    out += (np.stack(left, 1).astype("float32") @ np.stack(right).astype("float32")).reshape(out.shape)
-    return out
-
-
-def _phases(place: tuple[range, ...], steps: np.ndarray) -> list[np.ndarray]:
-    """Return the exponentials along every axis, of a long one in two factors."""
-    if len(place) > 1:
-        return [np.exp(1j * step * np.asarray(part)) for step, part in zip(steps, place, strict=True)]
-    (part,), (step,), short = place, steps, math.gcd(len(place[0]), 2048)
-    return [np.exp(1j * step * np.asarray(part[::short])), np.exp(1j * step * np.arange(short))]
-
-
-def boxes(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[range, ...]]:
-    """Yield the chunks of a grid."""
-    steps = [range(0, size, chunk) for size, chunk in zip(shape, chunks, strict=True)]
-    for starts in itertools.product(*steps):
-        yield tuple(range(a, min(a + chunk, size)) for a, chunk, size in zip(starts, chunks, shape, strict=True))
-
-
-def make(path: Path, case: Case) -> None:
-    """Write the signal, unless all of it is there."""
-    group = zarr.open_group(path, mode="a")
-    if "u" not in group:
-        group.create_array("u", shape=case.shape, chunks=case.chunks, dtype="float32", dimension_names=case.dims)
-    array = group["u"]
-    if array.attrs.get("whole"):
-        return
-    for place in boxes(case.shape, case.chunks):
-        array[tuple(slice(part.start, part.stop) for part in place)] = block_of(place)
-    array.attrs["whole"] = True
-
-
-def job_of(path: Path, case: Case) -> sf.Pipeline:
-    """Return the pipeline."""
-    source = {"process_id": "open_zarr", "arguments": {"path": str(path), "variable": "u"}}
-    arguments = {"data": {"from_node": "u"}, "dims": list(case.core), **case.parameters}
-    return sf.Pipeline({"process_graph": {"u": source, "s": {"process_id": case.operator, "arguments": arguments, "result": True}}})
-
-
 def piece_error(signal: xr.DataArray, found: xr.DataArray, case: Case, start: tuple[float, ...]) -> float:
     """Return the difference of a piece of the result from its one-shot computation."""
     sizes = {dim: signal.sizes[dim] for dim in case.core}
@@ -199,8 +142,8 @@ def measure(folder: Path, name: str, case: Case, device: str) -> dict[str, Any]:
     free, needed = shutil.disk_usage(folder).free, ROOM * case.nbytes * (not out.exists())
     if free < needed:
         sys.exit(f"{name} needs {needed / 2**30:.0f} GiB of free disk in {folder}, which has {free / 2**30:.0f}")
-    make(source, case)
-    job = job_of(source, case)
+    make(source, case.dims, case.shape, case.chunks)
+    job = job_of(source, case.operator, case.core, case.parameters)
     workers, threads = (2, 1) if device == "cpu" else (1, 2)
     with cluster.local(workers=workers, threads=threads, memory=case.memory) as client:
         plan = job.plan(client=client, strategy=case.strategy, device=device)

@@ -20,18 +20,13 @@ import os
 import platform
 import shutil
 import statistics
-import threading
 import time
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import psutil
-import xarray as xr
-import zarr
+from signals import Watch, block_of, job_of, make
 
-import scatflow as sf
 from scatflow import cluster
 from scatflow.blocks import evaluate
 from scatflow.graph import bind
@@ -42,38 +37,14 @@ from scatflow_scattering.scattering import Scattering
 SCHEMA = 1
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
 CHUNK, IN_CORE, REPEATS = 1024, 2048, 3
-
-
-def block_of(rows: range, columns: range) -> np.ndarray:
-    """Return a part of the endless field: waves with amplitudes like their length, and noise that position fixes."""
-    rng = np.random.default_rng(0)
-    out = np.random.default_rng([1, rows.start, columns.start]).standard_normal((len(rows), len(columns)), dtype=np.float32)
-    for k in range(12):
-        angle, phase = rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi)
-        wave = 2 * np.pi / 2.0 ** (k + 2)
-        y, x = wave * np.sin(angle) * np.asarray(rows)[:, None], wave * np.cos(angle) * np.asarray(columns)
-        out += np.float32(2.0 ** (k / 2 - 2)) * np.cos(y + x + phase).astype(np.float32)
-    return out
-
-
-def make(path: Path, size: int) -> None:
-    """Write the field, unless it is there."""
-    if path.exists():
-        return
-    empty = xr.Dataset({"u": (("y", "x"), np.empty((0, 0), "float32"))})
-    empty.to_zarr(path, encoding={"u": {"chunks": (min(CHUNK, size),) * 2}}, consolidated=False)
-    array = zarr.open_array(path / "u", mode="r+")
-    array.resize((size, size))
-    for i in range(0, size, CHUNK):
-        for j in range(0, size, CHUNK):
-            array[i : i + CHUNK, j : j + CHUNK] = block_of(range(i, min(i + CHUNK, size)), range(j, min(j + CHUNK, size)))
+DIMS = ("y", "x")
 
 
 def seconds_in_core(parameters: dict[str, Any]) -> float:
     """Return the median time of a call on a field in memory, filters built beforehand."""
     os.environ["OMP_NUM_THREADS"] = "1"
-    kernel = bind(Scattering(dims=("y", "x"), **parameters), ArraySpec(("y", "x"), (IN_CORE, IN_CORE), "float32")).kernel
-    data = block_of(range(IN_CORE), range(IN_CORE))
+    kernel = bind(Scattering(dims=DIMS, **parameters), ArraySpec(DIMS, (IN_CORE, IN_CORE), "float32")).kernel
+    data = block_of((range(IN_CORE), range(IN_CORE)))
     evaluate(kernel, [data])
     times = []
     for _ in range(REPEATS):
@@ -89,46 +60,16 @@ def in_core(parameters: dict[str, Any], workers: int) -> float:
         return IN_CORE**2 / statistics.mean(pool.map(seconds_in_core, [parameters] * workers, chunksize=1))
 
 
-class Watch:
-    """Largest resident size of the child processes of this one, by what is going on."""
-
-    def __init__(self) -> None:
-        self.now, self.peak, self._stop = "start", 0, threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.1):
-            for process in psutil.Process().children(recursive=True):
-                try:
-                    self.peak = max(self.peak, process.memory_info().rss)
-                except psutil.Error:
-                    continue
-
-    def stop(self) -> int:
-        """End and return the bytes."""
-        self._stop.set()
-        self._thread.join()
-        return self.peak
-
-
-def job_of(path: Path, parameters: dict[str, Any]) -> sf.Pipeline:
-    """Return the pipeline."""
-    return sf.Pipeline({"process_graph": {
-        "u": {"process_id": "open_zarr", "arguments": {"path": str(path), "variable": "u"}},
-        "s": {"process_id": "scattering", "arguments": {"data": {"from_node": "u"}, "dims": ["y", "x"], **parameters}, "result": True},
-    }})  # fmt: skip
-
-
 def measure(folder: Path, size: int, parameters: dict[str, Any], workers: int, memory: str, strategy: str | None) -> dict[str, Any]:
     """Return one row: a job on a field of a size, and the rate in core in the same minutes."""
     source, out = folder / f"field-{size}.zarr", folder / f"out-{size}.zarr"
-    make(source, size)
+    make(source, DIMS, (size, size), (min(CHUNK, size),) * 2)
+    job = job_of(source, "scattering", DIMS, parameters)
     rate = in_core(parameters, workers)
     with cluster.local(workers=workers, memory=memory) as client:
-        plan = job_of(source, parameters).plan(client=client, strategy=strategy)
+        plan = job.plan(client=client, strategy=strategy)
         watch, began = Watch(), time.perf_counter()
-        job_of(source, parameters).run(out, client=client, strategy=strategy, overwrite=True)
+        job.run(out, client=client, strategy=strategy, overwrite=True)
         wall, peak = time.perf_counter() - began, watch.stop()
     shutil.rmtree(out)
     kinds = sorted({word for stage in plan.stages for word in ("batch", "halo") if word in stage.why})

@@ -23,9 +23,9 @@ from scatflow.errors import DeviceError, JobError, ParameterError
 #: reused, and what lies free beyond 256 MiB is returned.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": 256 * 2**20, "MALLOC_MMAP_THRESHOLD_": 32 * 2**20, "MALLOC_ARENA_MAX": 1}
 #: Settings of a job. A worker that holds much of its memory must not be paused: what it holds are no data that Dask could write to
-#: disk, but filters and what the allocator keeps, so that it would never go on; beyond 95 % it is started anew. One bad node must not burn a region's lives. Fifteen seconds after a worker's death Dask would give up for
-#: good what starts it again, if the worker happens to be on its way up from another death just then; so it never does. And
-#: where no worker comes back nothing waits for ever.
+#: disk, but filters and what the allocator keeps, so that it would never go on; beyond 95 % it is started anew. One bad node must
+#: not burn a region's lives. Fifteen seconds after a worker's death Dask would give up for good what starts it again, if the worker
+#: happens to be on its way up from another death just then; so it never does. And where no worker comes back nothing waits for ever.
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 10,
     "distributed.scheduler.no-workers-timeout": "5 minutes",

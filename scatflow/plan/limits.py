@@ -20,8 +20,8 @@ class Limits:
     """What the plan may use: bytes and threads per worker, workers, FFT provider, device; and what is fixed.
 
     ``region`` fixes region lengths for all stages, as a user asks for, ``steps`` and ``parts`` (blocks of a region) stage by stage,
-    as another plan has them.
-    ``strategy`` forces how core dims are treated, ``tol`` the tolerance of halos; by default the plan chooses.
+    as another plan has them. ``strategy`` forces how core dims are treated, ``tol`` the tolerance of halos; by default the plan
+    chooses.
     """
 
     memory: int = 4 * 2**30
@@ -48,8 +48,8 @@ class Limits:
         return parts or (self.steps[stage] if stage < len(self.steps) else self.region)
 
     def kept(self, stage: int) -> Mapping[str, int]:
-        """Return the region lengths that another plan has for a stage; none where there is none."""
-        return self.steps[stage] if stage < len(self.steps) else {}
+        """Return the lengths, as :meth:`asked`, that another plan has for a stage; none where there is none."""
+        return self.asked(stage) if stage < len(self.steps) else {}
 
     @property
     def per_task(self) -> int:

@@ -170,9 +170,9 @@ def _chosen(request: _Request) -> Plan:
     except PlanError as error:
         if error.code not in ("TaskTooLarge", "StrategyUnfit"):
             raise
-        advice, octaves = _advice(request), _fewer_octaves(request)
+        advice = _advice(request)
         if isinstance(error, TooLarge):
-            for remedy in (octaves, advice):
+            for remedy in (_fewer_octaves(request), advice):
                 error = error.with_remedy(remedy) if remedy else error
             raise error from None
         if not advice:
@@ -205,15 +205,17 @@ def _advice(request: _Request) -> str | None:
 
 def _fewer_octaves(request: _Request) -> str | None:
     """Return the largest number of octaves below what is asked for with which the same request fits, of operators that count them as J."""
-    counts = {node.id: J for node in request.bound.graph.nodes if isinstance(J := getattr(node.value, "J", None), int)}
+    operators = ((node.id, node.value) for node in request.bound.graph.nodes if isinstance(node.value, Operator))
+    counts = {node: J for node, operator in operators if isinstance(J := getattr(operator, "J", None), int)}
     if not counts or request.sweep is not None:
         return None
 
     def fits(J: int) -> bool:
         nodes = []
         for node in request.bound.graph.nodes:
-            known = isinstance(node.value, Operator) and node.id in counts
-            nodes.append(replace(node, value=node.value.replace(J=min(J, counts[node.id]))) if known else node)
+            if node.id in counts and isinstance(node.value, Operator):
+                node = replace(node, value=node.value.replace(J=min(J, counts[node.id])))
+            nodes.append(node)
         try:
             _best(replace(request, bound=dry_run(replace(request.bound.graph, nodes=tuple(nodes)))))
         except ScatflowError:  # whatever the reason

@@ -145,6 +145,7 @@ def _random(rng: np.random.Generator, plan: Plan, ref: Ref, part: Mapping[str, t
     stored = {target.ref: (stage, target.own) for stage in plan.stages for target in stage.targets}
     stage, spec = stored[ref] if ref in stored else (None, plan.bound.specs[ref.node][ref.output])
     shape = tuple(part[dim][1] - part[dim][0] if dim in part else size for dim, size in spec.sizes.items())
+    # Random numbers of valid samples would be none, and what no item has is not computed: all are valid.
     if (
         stage is not None
         and stage.graph.steps

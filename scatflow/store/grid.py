@@ -83,7 +83,7 @@ def check_stored(root: Path, plan: Plan) -> None:
         wanted = (target.spec.shape, np.dtype(target.spec.dtype), target.chunks)
         try:
             array = zarr.open_array(root / target.path, mode="r")
-        except Exception as error:
+        except Exception as error:  # missing, torn or foreign metadata: zarr raises whatever came of reading it
             if not target.result and _complete(root):
                 continue  # its work arrays are gone
             raise StoreError(f"array {str(root / target.path)!r}", "cannot be opened", got=f"{type(error).__name__}: {error}",

@@ -49,3 +49,9 @@ def test_regions_are_parts_of_chunks_of_work_arrays_that_do_not_fit(tmp_path: Pa
     kept = fixed(tmp_path / "out.zarr")
     again = make_plan(job.check(), Limits(4 * 2**30, strategy=kept.strategy, steps=kept.steps, parts=kept.parts))
     assert again.hash == plan.hash
+
+
+def test_lengths_of_another_plan_are_those_of_its_blocks() -> None:
+    """Regions of several blocks would else be cut into blocks of another length when a job is resumed."""
+    limits = Limits(steps=({"part": 54}, {"part": 20}), parts=({"part": 27}, {}), region={"part": 9})
+    assert [limits.kept(stage) for stage in range(3)] == [{"part": 27}, {"part": 20}, {}]

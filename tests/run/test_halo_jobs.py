@@ -12,6 +12,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chains import job
 from scatflow import cluster
 from scatflow.errors import DataError, DimensionError, JobError, ParameterError, PlanError
 from scatflow.pipeline import Pipeline
@@ -26,17 +27,6 @@ def stored(path: Path, values: np.ndarray, chunks: tuple[int, ...]) -> xr.DataAr
     dims = ("item", "y", "x")[3 - values.ndim :]
     xr.Dataset({"u": (dims, values)}).to_zarr(path, encoding={"u": {"chunks": chunks}}, consolidated=False, mode="w")
     return xr.open_zarr(path, chunks=None, consolidated=False).u.load()
-
-
-def job(path: Path, *steps: tuple[str, dict[str, Any]]) -> Pipeline:
-    """Return a chain of operators over a store."""
-    graph: dict[str, Any] = {"u": {"process_id": "open_zarr", "arguments": {"path": str(path), "variable": "u"}}}
-    last = "u"
-    for n, (process, arguments) in enumerate(steps):
-        graph[f"s{n}"] = {"process_id": process, "arguments": {"data": {"from_node": last}, **arguments}}
-        last = f"s{n}"
-    graph[last]["result"] = True
-    return Pipeline({"process_graph": graph})
 
 
 def both(pipeline: Pipeline, out: Path, **options: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chains import job
 from scatflow import cluster
 from scatflow.errors import JobError
 from scatflow.pipeline import Pipeline
@@ -26,17 +27,6 @@ def stored(path: Path, kind: str, values: np.ndarray, chunks: tuple[int, ...], *
     data = xr.Dataset({"u": (dims, values)}, coords=coords)
     data.to_zarr(path, encoding={"u": {"chunks": chunks}}, consolidated=False)
     return path
-
-
-def job(path: Path, *steps: tuple[str, dict[str, Any]]) -> Pipeline:
-    """Return a chain of operators over a store, each on the result of that name of the one before where it has several."""
-    graph: dict[str, Any] = {"u": {"process_id": "open_zarr", "arguments": {"path": str(path), "variable": "u"}}}
-    last = "u"
-    for n, (process, arguments) in enumerate(steps):
-        graph[f"s{n}"] = {"process_id": process, "arguments": {"data": {"from_node": last}, **arguments}}
-        last = f"s{n}"
-    graph[last]["result"] = True
-    return Pipeline({"process_graph": graph})
 
 
 def same(pipeline: Pipeline, out: Path, tolerance: float = 1e-12, **options: Any) -> xr.Dataset:

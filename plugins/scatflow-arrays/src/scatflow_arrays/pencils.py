@@ -3,7 +3,7 @@
 A task of a job holds whole lines along one axis ("pencils") of a box of all other axes. A transform along all axes is a chain
 of these operators, whose results are stored where the next one needs another axis whole::
 
-    signal -> AxisExtension -> AxisFourier(x) -> AxisFourier(y) -> product with a filter -> AxisInverse(y) -> AxisInverse(x)
+    signal -> PeriodicExtension -> AxisFourier(x) -> AxisFourier(y) -> product with a filter -> AxisInverse(y) -> AxisInverse(x)
 
 :meth:`scatflow.contract.Window.pencils` wires such chains. The dims keep their names from field to spectrum; along the axis that
 is transformed first, real data keep frequencies 0 to n // 2 alone, in that order, along all others all in FFT order. An operator that
@@ -15,31 +15,17 @@ Not in the catalog: other operators wire them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from scatflow.arrays import complex_dtype, real_dtype
-from scatflow.contract import Boundary, Extension, Index, Select, Whole, operator, param
+from scatflow.contract import Whole, operator, param
 from scatflow.errors import DataError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
+from scatflow_arrays.periodic import Samples
 
 Array = Any
-#: Positions along an axis: first, one past the last, step.
-Samples = tuple[int, int, int]
 #: The dim, of length 2, on which half spectra of complex signals have positive and negative frequencies; see :func:`whole_line`.
 SENSE = "sense"
-
-
-@operator("axis_extension", version=1, signature="()->()", dtypes="fc")
-class AxisExtension(Select):
-    """A signal on a longer periodic grid, beyond its ends by the boundary rules."""
-
-    spans: dict[str, tuple[int, int]] = param(doc="First position and one past the last, per dim.")
-    rules: dict[str, Boundary] = param(doc="Boundary rule per dim.")
-
-    def indexers(self, *specs: ArraySpec) -> Mapping[str, Index]:
-        """Return the extensions."""
-        return {dim: Extension(*span, self.rules[dim]) for dim, span in self.spans.items()}
 
 
 @operator("axis_fourier", version=1, signature="(x)->(x)", dtypes="fc", linear=True)

@@ -88,6 +88,7 @@ def _working(tree: Tree, size: int, ndim: int, items: int, samples: int) -> int:
 
 
 def real_transform(size: int) -> float:
+    """Return the flops of a Fourier transform of so many real samples."""
     return 2.5 * size * math.log2(max(2, size))
 
 

@@ -5,18 +5,18 @@ The signal is extended once, to the grid that the whole transform would have, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scatflow.contract import Ref, Wire, wire
 from scatflow.spec import ArraySpec, Place
+from scatflow_arrays.periodic import PeriodicCrop, PeriodicExtension
 from scatflow_scattering.between import ScatteringPaths, ScatteringWindow
 from scatflow_scattering.level import ScatteringLevel
 from scatflow_scattering.parameters import TreeParameters
 from scatflow_scattering.tree import Path
 from scatflow_wavelet.morlet import Morlet
-from scatflow_wavelet.periodic import PeriodicCrop, PeriodicExtension
 from scatflow_wavelet.schedule import OCTAVES, Level, levels
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def cascade(transform: Scattering, ref: Ref, spec: ArraySpec, at: Place) -> Wire
     tree = transform.paths_of(len(names))
     place = {path: k for k, path in enumerate(paths)}
     order = tuple(place[path] for path in tree.paths)
-    crop = PeriodicCrop(samples=_inside(transform, spec, extension.spans))
+    grid, step = 2**transform.J, transform.conventions().step
+    crop = PeriodicCrop(samples={dim: extension.inside(dim, spec.sizes[dim], step, grid) for dim in names})
     return wire(ScatteringPaths(axes=tuple(axes for _, axes, _ in pieces), order=order), *(wire(crop, one) for one, _, _ in pieces))
 
 
@@ -131,13 +132,3 @@ def walked(
 
 def _joined(above: tuple[Path, ...], below: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple((*one, *other) for one in above for other in below)
-
-
-def _inside(transform: Scattering, spec: ArraySpec, spans: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int, int]]:
-    """Return where the results of the signal lie among those on multiples of 2^J of its periodic grid."""
-    grid, step = 2**transform.J, transform.conventions().step
-    found = {}
-    for dim, (start, _) in spans.items():
-        first, count = -start // grid, -(-spec.sizes[dim] // step)
-        found[dim] = (first, first + (count - 1) * (step // grid) + 1, step // grid)
-    return found

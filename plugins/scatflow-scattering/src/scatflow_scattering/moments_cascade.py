@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from scatflow.contract import Ref, Wire, wire
 from scatflow.spec import ArraySpec, Place
+from scatflow_arrays.periodic import PeriodicCrop, PeriodicExtension
 from scatflow_scattering.between import ScatteringPaths
 from scatflow_scattering.cascade import can_be_cut, walked
 from scatflow_scattering.level import ScatteringLevel
 from scatflow_scattering.moments_level import ScatteringMomentsLevel
 from scatflow_scattering.moments_rows import ROW, ScatteringAverage, ScatteringDense, ScatteringRows
 from scatflow_scattering.tiles import SIZE, tile_exponent
-from scatflow_wavelet.periodic import PeriodicCrop, PeriodicExtension
 from scatflow_wavelet.schedule import OCTAVES, Level, levels
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def moments_cascade(moments: ScatteringMoments, ref: Ref, spec: ArraySpec, at: P
     assert bound.layout is not None
     extension = PeriodicExtension.of(names, moments.boundary, at)
     signal = wire(ScatteringDense(), wire(extension, ref))
-    parts = _Parts(bound, spec, extension.spans)
+    parts = _Parts(bound, spec, extension)
     pieces = list(walked(found, signal, parts.level, parts.rows))
     place = {path: k for k, path in enumerate(path for _, _, some in pieces for path in some)}
     statistics = [*moments.paths_of(len(names)).paths, *(SIZE,) * moments.extra()]
@@ -64,8 +64,8 @@ def moments_cascade(moments: ScatteringMoments, ref: Ref, spec: ArraySpec, at: P
 class _Parts:
     """Operators of the levels of some moments, bound to labels."""
 
-    def __init__(self, moments: ScatteringMoments, spec: ArraySpec, spans: Mapping[str, tuple[int, int]]) -> None:
-        self.moments, self.spans = moments, spans
+    def __init__(self, moments: ScatteringMoments, spec: ArraySpec, extension: PeriodicExtension) -> None:
+        self.moments, self.extension = moments, extension
         self.names = tuple(moments.dims or ())
         self.sizes = {dim: spec.sizes[dim] for dim in self.names}
 
@@ -77,7 +77,7 @@ class _Parts:
         """Return the operator of a level."""
         names = ("dims", "J", "Q", "L", "filters", "metric", "dtype", "order", "oversampling")
         shared: dict[str, Any] = {name: getattr(self.moments, name) for name in names}
-        inside = {dim: (-self.spans[dim][0], size) for dim, size in self.sizes.items()}
+        inside = {dim: (-self.extension.spans[dim][0], size) for dim, size in self.sizes.items()}
         size = above == level.low == 0 and self.moments.extra() > 0
         return ScatteringMomentsLevel(
             level=level, above=above, tile=self.tile(level), inside=inside, size=size, boundary="periodic", **shared
@@ -86,8 +86,7 @@ class _Parts:
     def rows(self, level: Level, tiles: Wire) -> Wire:
         """Return the sums over units of the tiles of a level."""
         width = 2 ** self.tile(level)
-        counts = {dim: -(-size // width) for dim, size in self.sizes.items()}
-        samples = {dim: (-self.spans[dim][0] // width, -self.spans[dim][0] // width + count, 1) for dim, count in counts.items()}
+        samples = {dim: self.extension.inside(dim, size, width, width) for dim, size in self.sizes.items()}
         edges = tuple(tuple(-(-edge // width) for edge in some) for some in self.moments.whole_cells().edges.values())
         pooled = tuple(dim for dim, _, kind in self.moments.layout or () if kind != "core")
         ordered = tuple(dim for dim, _, kind in self.moments.layout or () if kind == "ordered")

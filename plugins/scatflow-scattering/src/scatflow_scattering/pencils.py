@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from scatflow.contract import Ref, Wire, wire
 from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Place
-from scatflow_arrays.pencils import AxisExtension, AxisInverse, Samples
+from scatflow_arrays.pencils import AxisInverse
+from scatflow_arrays.periodic import PeriodicExtension, Samples
 from scatflow_scattering.between import ScatteringPaths
 from scatflow_scattering.tree import Path, Tree
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.modulus import Modulus
-from scatflow_wavelet.pencils import check_pencils, filtered_lines, fourier, inside, inverse
+from scatflow_wavelet.pencils import check_pencils, filtered_lines, fourier, inverse
 
 if TYPE_CHECKING:
     from scatflow_scattering.scattering import Scattering
@@ -134,14 +135,11 @@ def scattering_pencils(transform: Scattering, ref: Ref, spec: ArraySpec, at: Pla
     names, complex_input = tuple(transform.dims or ()), spec.dtype.startswith("complex")
     tree = transform.paths_of(len(names), complex_input)
     _check(transform, spec, tree)
-    spans = {dim: (at.start[role], at.stop[role]) for dim, role in zip(names, at.start, strict=True)}
-    rules: dict[str, Any] = dict(zip(names, transform.boundary or (), strict=True))
-    signal = wire(AxisExtension(spans=spans, rules=rules), ref)
+    extension = PeriodicExtension.of(names, transform.boundary, at)
     profile = transform.conventions()
-    keep = tuple(inside(start, spec.sizes[dim], profile.step, profile.grid) for dim, (start, _) in spans.items())
-    lengths = tuple(stop - start for start, stop in spans.values())
-    wiring = _Wiring(tree, names, transform.bank(len(names)), lengths, profile.grid, keep, complex_input)
-    pieces = list(wiring.walk(_Planes(fourier(signal, names, transform.dtype), ((),))))
+    keep = tuple(extension.inside(dim, spec.sizes[dim], profile.step, profile.grid) for dim in names)
+    wiring = _Wiring(tree, names, transform.bank(len(names)), extension.lengths, profile.grid, keep, complex_input)
+    pieces = list(wiring.walk(_Planes(fourier(wire(extension, ref), names, transform.dtype), ((),))))
     place = {path: k for k, path in enumerate(path for _, planes in pieces for path in planes.paths)}
     order = tuple(place[path] for path in tree.paths)
     return wire(

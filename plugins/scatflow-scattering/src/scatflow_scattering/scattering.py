@@ -13,6 +13,8 @@ from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_scattering.averages import Average, Mean, Smoothing, Total, Unaveraged, by_octave, low_passes
 from scatflow_scattering.budget import scattering_cost
+from scatflow_scattering.cascade import cascade
+from scatflow_scattering.pencils import scattering_pencils
 from scatflow_scattering.profiled import Profiled
 from scatflow_scattering.ratios import Ratios, ratios
 from scatflow_scattering.transform import pull, scatter
@@ -135,14 +137,10 @@ class Scattering(Profiled):
 
     def stages(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | None:
         """Wire levels of a few octaves, where there are enough octaves."""
-        from scatflow_scattering.cascade import cascade
-
         return cascade(self, ref, spec, at)
 
     def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire:
         """Wire the transform one core axis at a time: windowed averages, filters that can be evaluated in parts."""
-        from scatflow_scattering.pencils import scattering_pencils
-
         return scattering_pencils(self, ref, spec, at)
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:

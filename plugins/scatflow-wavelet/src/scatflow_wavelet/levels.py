@@ -6,6 +6,7 @@ Not for users: ``wavelet`` wires them where its own reach exceeds a block.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,12 @@ from scatflow.arrays import complex_dtype
 from scatflow.contract import Ref, Window, Wire, operator, param, wire
 from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
+from scatflow_arrays.periodic import PeriodicCrop, PeriodicExtension
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.filtering import building_bytes, kept_samples, multipliers, stored_bytes
 from scatflow_wavelet.layout import Grid
 from scatflow_wavelet.morlet import Morlet
 from scatflow_wavelet.parameters import FilterBank
-from scatflow_wavelet.periodic import PeriodicCrop, PeriodicExtension
 from scatflow_wavelet.schedule import OCTAVES, edge_of, kept_edge, levels, reach_of
 from scatflow_wavelet.schedule import Level as Octaves
 from scatflow_wavelet.sharpening import Gaussian, Sharpened
@@ -44,9 +45,9 @@ class _Periodic(FilterBank, Window):
         """Return T, or None for 2^J."""
         return self.T
 
+    @abstractmethod
     def step(self) -> int:
         """Return the step of the result in samples of the input."""
-        raise NotImplementedError
 
     def align(self) -> Mapping[str, int]:
         """Return where blocks start: on the grid of the result."""
@@ -209,7 +210,8 @@ def cascade(transform: Wavelet, ref: Ref, spec: ArraySpec, at: Place) -> Mapping
         signal = signals[number - 1] if number else wire(extension, ref)
         octave = transform.J if level.low else bank.bands[level.bands[0]].j
         bands = WaveletLevel(level=level, octave=octave, exponent=found[number].exponent, blur=found[number].blur, **shared)
-        results[level.name] = wire(_inside(extension, level, spec), wire(bands, signal))
+        crop = PeriodicCrop(samples={dim: extension.inside(dim, spec.sizes[dim], level.stride, level.stride) for dim in names})
+        results[level.name] = wire(crop, wire(bands, signal))
     return results
 
 
@@ -223,12 +225,3 @@ def _number(found: tuple[Octaves, ...], level: Level, bank: Bank) -> int:
     """Return which level a result belongs to: the low-pass, and bands beyond the last octave, to the last."""
     last = len(found) - 1
     return last if level.low else next((k for k, one in enumerate(found) if bank.bands[level.bands[0]].j < one.high), last)
-
-
-def _inside(extension: PeriodicExtension, level: Level, spec: ArraySpec) -> PeriodicCrop:
-    """Return what takes the samples of a result inside the signal."""
-    samples = {}
-    for dim, (start, _) in extension.spans.items():
-        first = -start // level.stride
-        samples[dim] = (first, first - (-spec.sizes[dim] // level.stride), 1)
-    return PeriodicCrop(samples=samples)

@@ -18,7 +18,8 @@ from scatflow.arrays import real_dtype
 from scatflow.contract import Filters, Ref, Whole, Wire, operator, param, wire
 from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
-from scatflow_arrays.pencils import SENSE, AxisExtension, AxisFourier, AxisInverse, Samples, folded, kept, window_of
+from scatflow_arrays.pencils import SENSE, AxisFourier, AxisInverse, folded, kept, window_of
+from scatflow_arrays.periodic import PeriodicExtension, Samples
 from scatflow_wavelet.bank import Bank
 from scatflow_wavelet.family import WaveletFamily
 from scatflow_wavelet.layout import Grid, Part, Real
@@ -120,27 +121,6 @@ class FilteredLines(Whole):
         return Cost(float(flops), each * (2 * size + 2 * short) + 10 * 8 * plane)
 
 
-def inside(start: int, size: int, stride: int, factor: int) -> Samples:
-    """Return where the samples of a signal lie among those of its periodic grid, both sampled.
-
-    Parameters
-    ----------
-    start : int
-        Position in the signal of the first sample of the grid, a multiple of ``factor``.
-    size, stride : int
-        Samples of the signal, and the step of those wanted.
-    factor : int
-        Step of the sampled grid, a divisor of ``stride``.
-
-    Examples
-    --------
-    >>> inside(-8, 20, 4, 2)
-    (4, 13, 2)
-    """
-    first, count = -start // factor, -(-size // stride)
-    return first, first + (count - 1) * (stride // factor) + 1, stride // factor
-
-
 def fourier(source: Ref | Wire, names: Sequence[str], dtype: Literal["float32", "float64"] | None = None) -> Wire:
     """Return the spectrum of a periodic signal along all of its core dims, the last one first."""
     found = source
@@ -199,15 +179,12 @@ def wavelet_pencils(transform: Wavelet, ref: Ref, spec: ArraySpec, at: Place) ->
     """
     check_pencils(transform, spec, transform.family())
     names, complex_input = tuple(transform.dims or ()), spec.dtype.startswith("complex")
-    spans = {dim: (at.start[role], at.stop[role]) for dim, role in zip(names, at.start, strict=True)}
-    rules: dict[str, Any] = dict(zip(names, transform.boundary or (), strict=True))
-    signal = wire(AxisExtension(spans=spans, rules=rules), ref)
-    spectrum = fourier(signal, names, transform.dtype)
+    extension = PeriodicExtension.of(names, transform.boundary, at)
+    spectrum = fourier(wire(extension, ref), names, transform.dtype)
     bank = transform.bank(len(names), full_circle=complex_input)
-    lengths = tuple(stop - start for start, stop in spans.values())
-    found = {}
+    lengths, found = extension.lengths, {}
     for level in transform.levels(len(names), complex_input):
-        keep = [inside(start, spec.sizes[dim], level.stride, level.grid) for dim, (start, _) in spans.items()]
+        keep = [extension.inside(dim, spec.sizes[dim], level.stride, level.grid) for dim in names]
         lines = filtered_lines(
             bank, names, lengths, level.grid, keep[0], low=level.low, bands=level.bands, dim="path", both=not complex_input
         )

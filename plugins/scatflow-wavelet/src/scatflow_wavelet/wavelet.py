@@ -18,6 +18,7 @@ from scatflow_wavelet.labels import path_coords
 from scatflow_wavelet.layout import Band, Grid
 from scatflow_wavelet.levels import cascade
 from scatflow_wavelet.parameters import BankParameters
+from scatflow_wavelet.pencils import wavelet_pencils
 from scatflow_wavelet.references import WAVELET_TOUR
 from scatflow_wavelet.selection import Selection, select
 from scatflow_wavelet.transform import Level, decompose, filters, is_complex, recompose
@@ -144,8 +145,6 @@ class Wavelet(BankParameters, Window):
 
     def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire]:
         """Wire the transform one core axis at a time, for two and three core dims and filters that can be evaluated in parts."""
-        from scatflow_wavelet.pencils import wavelet_pencils
-
         return wavelet_pencils(self, ref, spec, at)
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
