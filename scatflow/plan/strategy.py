@@ -108,10 +108,12 @@ def _laid_out(work: Work, limits: Limits, number: int) -> Layout:
     asked = limits.asked(number)
     split = {node: split_dims(call, limits.tol) for node, call in work.calls.items()}
     cuttable = {dim for dims in split.values() for dim in dims}
-    wanted = limits.strategy == "halo" or (limits.strategy is None and any(dim in cuttable for dim in asked))
+    # Lengths that another plan has of the stage tell which dims it cuts: its strategy may be that of another stage.
+    forced = limits.strategy == "halo" and number >= len(limits.steps)
+    wanted = forced or (limits.strategy in (None, "halo") and any(dim in cuttable for dim in asked))
     if wanted and cuttable:
         return _in_parts(work, limits, number, split)
-    if limits.strategy == "halo" and any(call.kernel.core for call in work.calls.values()):
+    if forced and any(call.kernel.core for call in work.calls.values()):
         raise PlanError(f"stage {work.target}", 'the strategy "halo" cannot serve it', got=_obstacles(work, limits.tol),
                         remedy='Leave the strategy to the plan, or use "batch".', code="StrategyUnfit")  # fmt: skip
     try:

@@ -135,20 +135,43 @@ def test_a_resumed_job_keeps_regions_and_strategy_whatever_memory_there_is(
     stored(tmp_path / "in.zarr", rng.standard_normal((8, 64)), (1, 16))
     one = job(tmp_path / "in.zarr", ("toy_twice", {"dims": ["x"], "radius": 3, "boundary": "periodic"}))
     whole = one.run(tmp_path / "whole.zarr", strategy=strategy, memory="8 GiB")
-    seen = 0
-
-    def stop(event: Any) -> None:
-        nonlocal seen
-        seen += event["event"] == "region"
-        if seen == 3:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        one.run(tmp_path / "out.zarr", strategy=strategy, memory="8 GiB", progress=stop)
+        one.run(tmp_path / "out.zarr", strategy=strategy, memory="8 GiB", progress=_stop_at(3))
     assert state(tmp_path / "out.zarr")["state"] == "canceled"
     resumed = one.run(tmp_path / "out.zarr", memory="1 GiB", resume=True)
     (name,) = whole.data_vars
     np.testing.assert_array_equal(resumed[name], whole[name])
+
+
+def test_a_job_that_cuts_only_its_large_stage_is_resumed(
+    toys: None, tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one stage is cut for is not asked of the others: their own lengths tell."""
+    monkeypatch.setattr("scatflow.plan.limits.RESERVED_BYTES", 0)
+    stored(tmp_path / "in.zarr", rng.standard_normal((256, 1024)), (64, 256))
+    smooth = {"boundary": "periodic", "radius": 3}
+    mean = ("toy_mean", {"dims": ["x"]}), ("variable", {"name": "mean"})
+    one = job(
+        tmp_path / "in.zarr", ("toy_smooth", {"dims": ["y", "x"], **smooth}), *mean, ("toy_smooth", {"dims": ["y"], **smooth})
+    )
+    mixed = one.plan(memory="4 MiB")
+    assert [stage.why.split()[0] for stage in mixed.stages] == ["halo", "batch:"]
+    whole = one.run(tmp_path / "whole.zarr", memory="4 MiB").load()
+    with pytest.raises(KeyboardInterrupt):
+        one.run(tmp_path / "out.zarr", memory="4 MiB", progress=_stop_at(3))
+    resumed = one.run(tmp_path / "out.zarr", memory="8 MiB", resume=True).load()
+    (name,) = whole.data_vars
+    np.testing.assert_array_equal(resumed[name], whole[name])
+
+
+def _stop_at(count: int) -> Any:
+    seen = itertools.count(1)
+
+    def stop(event: Any) -> None:
+        if event["event"] == "region" and next(seen) == count:
+            raise KeyboardInterrupt
+
+    return stop
 
 
 def test_stages_are_the_operator(toys: None, tmp_path: Path, rng: np.random.Generator) -> None:

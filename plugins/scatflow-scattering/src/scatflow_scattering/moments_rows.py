@@ -36,7 +36,7 @@ class ScatteringDense(Pointwise):
         (block,) = blocks
         if bool(xp.any(xp.isnan(block))):
             raise DataError("scattering_moments input", "NaN in core dims that are averaged in parts", code="GapsInParts",
-                            remedy='Use strategy="batch", with more memory per worker, or fill the gaps.')  # fmt: skip
+                            remedy='Use strategy="halo" or "batch", with more memory per worker, or fill the gaps.')  # fmt: skip
         return block
 
 
