@@ -9,7 +9,8 @@ import pytest
 import xarray as xr
 
 from scatflow import Pipeline, ops
-from scatflow_processes.sources import Ising, Turbulence2D
+from scatflow_processes.sources.flows import Turbulence2D
+from scatflow_processes.sources.spins import Ising
 from scatflow_processes.stylized_facts import leverage
 
 LATTICE = {"size": 16, "temperature": 2.5, "realizations": 5, "seed": 1, "sweeps": 10}

@@ -14,7 +14,7 @@ from scatflow.errors import ParameterError
 from scatflow.graph.bind import bind
 from scatflow.labels import spec_of
 from scatflow_processes import plugin
-from scatflow_processes.operators import AbsoluteAutocorrelation, Hill, HorizonMoments, Leverage, Zumbach
+from scatflow_processes.operators.returns import AbsoluteAutocorrelation, Hill, HorizonMoments, Leverage, Zumbach
 from scatflow_processes.stylized_facts import (
     absolute_autocorrelation,
     hill,

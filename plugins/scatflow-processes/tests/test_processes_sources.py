@@ -13,7 +13,9 @@ from scatflow.registry import Registry
 from scatflow.spec import ArraySpec
 from scatflow_processes import plugin
 from scatflow_processes.ising import ensemble
-from scatflow_processes.sources import SP500, Ising, Turbulence2D
+from scatflow_processes.sources.flows import Turbulence2D
+from scatflow_processes.sources.markets import SP500
+from scatflow_processes.sources.spins import Ising
 from scatflow_processes.stylized_facts import leverage
 from scatflow_processes.turbulence2d import simulate
 

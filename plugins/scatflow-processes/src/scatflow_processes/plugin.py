@@ -11,9 +11,9 @@ SCATFLOW_API = 1
 def scatflow_sources() -> Provided:
     """Return source name -> ``"module:Class"``, imported on first use."""
     return {
-        "ising": "scatflow_processes.sources:Ising",
-        "sp500": "scatflow_processes.sources:SP500",
-        "turbulence2d": "scatflow_processes.sources:Turbulence2D",
+        "ising": "scatflow_processes.sources.spins:Ising",
+        "sp500": "scatflow_processes.sources.markets:SP500",
+        "turbulence2d": "scatflow_processes.sources.flows:Turbulence2D",
     }
 
 
@@ -21,9 +21,9 @@ def scatflow_sources() -> Provided:
 def scatflow_operators() -> Provided:
     """Return operator name -> ``"module:Class"``, imported on first use."""
     return {
-        "absolute_autocorrelation": "scatflow_processes.operators:AbsoluteAutocorrelation",
-        "hill": "scatflow_processes.operators:Hill",
-        "horizon_moments": "scatflow_processes.operators:HorizonMoments",
-        "leverage": "scatflow_processes.operators:Leverage",
-        "zumbach": "scatflow_processes.operators:Zumbach",
+        "absolute_autocorrelation": "scatflow_processes.operators.returns:AbsoluteAutocorrelation",
+        "hill": "scatflow_processes.operators.returns:Hill",
+        "horizon_moments": "scatflow_processes.operators.returns:HorizonMoments",
+        "leverage": "scatflow_processes.operators.returns:Leverage",
+        "zumbach": "scatflow_processes.operators.returns:Zumbach",
     }
