@@ -37,6 +37,8 @@ VALUE_BYTES = 8
 _KEYS = ("process_graph", "parameters", "scatflow", "drift", "operators", "id", "title", "summary", "description", "returns", "categories",
          "examples", "links", "exceptions", "deprecated", "experimental")  # fmt: skip
 _NODE_KEYS = ("process_id", "namespace", "version", "arguments", "result", "description")
+#: A node that names a source as an argument, ``id``, as openEO loads collections: the same graph as with the source's own name.
+LOADER = "load_process"
 _NODE_ID = re.compile(r"\w[\w.\-]{0,199}")
 _PROCESS_ID = re.compile(r"[a-z][a-z0-9_]{0,99}")
 
@@ -267,7 +269,19 @@ class _Findings:
             self.add("NodeInvalid", name, None, "a version is a positive integer, of a single-file plugin with the hash of the file",
                      expected="2, or 2+0a1b2c3d4e5f", got=short(version))  # fmt: skip
             version = None
-        return Draft(name, self._process(name, entry), namespace, version, dict(arguments or {}), result is True)
+        process, arguments = self._loaded(name, self._process(name, entry), dict(arguments or {}))
+        return Draft(name, process, namespace, version, arguments, result is True)
+
+    def _loaded(self, name: str, process: str | None, arguments: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+        """Return the process of a node and its arguments; those of a loader are the source that it names, and the rest."""
+        if process != LOADER:
+            return process, arguments
+        source = arguments.pop("id", None)
+        if isinstance(source, str) and _PROCESS_ID.fullmatch(source):
+            return source, arguments
+        self.add("ParameterInvalid", name, "id", f"{LOADER} needs the name of a source", expected='such as "ising"',
+                 got=None if source is None else short(source), remedy="scatflow ops lists the sources.")  # fmt: skip
+        return None, arguments
 
     def _process(self, name: str, entry: Mapping[str, Any]) -> str | None:
         process = entry.get("process_id")

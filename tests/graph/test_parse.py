@@ -100,6 +100,17 @@ def test_result_may_be_a_source_or_one_of_several_results(node: Write) -> None:
     assert graph.results == {"": Ref("u", "v")}
 
 
+def test_a_source_is_loaded_by_name(node: Write) -> None:
+    """As openEO loads collections: the same graph, whatever way it is written."""
+    loaded, named = (parse(wrap(u=one)) for one in (node("load_process", id="toy_noise", items=3, result=True),
+                                                    node("toy_noise", items=3, result=True)))  # fmt: skip
+    assert loaded == named and loaded.hash == named.hash
+    for wrong in ({}, {"id": 3}, {"id": "no source"}):
+        problem = only(wrap(u=node("load_process", **wrong, result=True)))
+        assert (problem.code, problem.node, problem.argument) == ("ParameterInvalid", "u", "id")
+    assert only(wrap(u=node("load_process", id="toy_noisy", result=True))).code == "ProcessUnsupported"
+
+
 def test_numbers_stand_for_arrays_element_by_element(node: Write) -> None:
     graph = parse(wrap(u=node("toy_noise"), d=node("toy_divide", 3, "u", result=True)))
     assert graph.node("d").inputs == (3.0, Ref("u"))
