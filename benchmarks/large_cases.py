@@ -9,7 +9,8 @@
 Signals of float32 are made on disk: waves of all lengths, and noise that position fixes. Two workers of one thread compute each under a
 memory limit, reading and writing included. Pieces are cut from the stored signal with what filters reach around them at 1e-6, and
 computed at once; moments of a volume are held against single paths by a Fourier transform of the whole. Errors are root mean squares over a piece, relative to that of
-all its paths; of moments the largest relative one. Memory is the largest resident size of any worker.
+all its paths; of moments the largest relative one. Memory is the largest resident size of any worker. Where one item fits memory, its
+rate there, on each core at the same time, is what the rate of the job is held against.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 import xarray as xr
-from signals import Watch, job_of, make
+from signals import Watch, in_core, job_of, make
 
 import scatflow as sf
 from scatflow import cluster
@@ -44,6 +45,8 @@ from scatflow_wavelet.layout import Grid
 from scatflow_wavelet.morlet import Morlet
 
 RESULTS = Path(__file__).parent / "results" / "large_cases.json"
+#: Samples of one item up to which its rate in memory is measured beside, on each core at the same time.
+IN_CORE = 2**20
 #: Free bytes that a case needs, per byte of its signal: the signal, its result, and what a job stores in between.
 ROOM = 3.0
 
@@ -143,6 +146,9 @@ def measure(folder: Path, name: str, case: Case, device: str) -> dict[str, Any]:
     if free < needed:
         sys.exit(f"{name} needs {needed / 2**30:.0f} GiB of free disk in {folder}, which has {free / 2**30:.0f}")
     make(source, case.dims, case.shape, case.chunks)
+    one = tuple(size for dim, size in zip(case.dims, case.shape, strict=True) if dim in case.core)
+    fits = case.operator == "scattering" and device == "cpu" and math.prod(one) <= IN_CORE
+    rate = in_core(case.core, one, case.parameters, 2) if fits else None
     job = job_of(source, case.operator, case.core, case.parameters)
     workers, threads = (2, 1) if device == "cpu" else (1, 2)
     with cluster.local(workers=workers, threads=threads, memory=case.memory) as client:
@@ -158,6 +164,7 @@ def measure(folder: Path, name: str, case: Case, device: str) -> dict[str, Any]:
     return {
         "case": name, "device": device, "title": case.title, "GiB": case.nbytes / 2**30, "memory": case.memory, "stages": len(plan.stages), "tasks": plan.tasks,
         "wall": wall, "rate": case.nbytes / 4 / wall, "projected": plan.max_projected_memory, "rss": peak, "error": error,
+        "in_core": rate, "ratio": case.nbytes / 4 / wall / 2 / rate if rate else None,
         "date": date.today().isoformat(), "machine": machine(), "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(),
     }  # fmt: skip
 
@@ -165,12 +172,13 @@ def measure(folder: Path, name: str, case: Case, device: str) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return rows as a table of Markdown."""
     lines = [
-        "| signal | GiB | stages, tasks | minutes | Msamples/s | worker RSS, MiB (limit) | error |",
-        "|---|---|---|---|---|---|---|",
+        "| signal | GiB | device | stages, tasks | minutes | Msamples/s | of the rate in memory | worker RSS, MiB (limit) | error |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
+        ratio = f"{row['ratio']:.2f}" if row.get("ratio") else ""
         lines.append(f"| {row['title']} | {row['GiB']:.3g} | {row['device']} | {row['stages']}, {row['tasks']} | {row['wall'] / 60:.1f} | {row['rate'] / 1e6:.2f} | "
-                     f"{row['rss'] / 2**20:.0f} ({row['memory']}) | {row['error']:.1e} |")  # fmt: skip
+                     f"{ratio} | {row['rss'] / 2**20:.0f} ({row['memory']}) | {row['error']:.1e} |")  # fmt: skip
     return "\n".join(lines)
 
 

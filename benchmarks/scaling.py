@@ -15,49 +15,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import shutil
-import statistics
 import time
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from signals import Watch, block_of, job_of, make
+from signals import Watch, in_core, job_of, make
 
 from scatflow import cluster
-from scatflow.blocks import evaluate
-from scatflow.graph import bind
 from scatflow.run.calibrate import machine
-from scatflow.spec import ArraySpec
-from scatflow_scattering.scattering import Scattering
 
 SCHEMA = 1
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
-CHUNK, IN_CORE, REPEATS = 1024, 2048, 3
+CHUNK, IN_CORE = 1024, 2048
 DIMS = ("y", "x")
-
-
-def seconds_in_core(parameters: dict[str, Any]) -> float:
-    """Return the median time of a call on a field in memory, filters built beforehand."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    kernel = bind(Scattering(dims=DIMS, **parameters), ArraySpec(DIMS, (IN_CORE, IN_CORE), "float32")).kernel
-    data = block_of((range(IN_CORE), range(IN_CORE)))
-    evaluate(kernel, [data])
-    times = []
-    for _ in range(REPEATS):
-        began = time.perf_counter()
-        evaluate(kernel, [data])
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
-
-
-def in_core(parameters: dict[str, Any], workers: int) -> float:
-    """Return the rate in core: samples per second of each of so many processes that run at the same time."""
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        return IN_CORE**2 / statistics.mean(pool.map(seconds_in_core, [parameters] * workers, chunksize=1))
 
 
 def measure(folder: Path, size: int, parameters: dict[str, Any], workers: int, memory: str, strategy: str | None) -> dict[str, Any]:
@@ -65,7 +39,7 @@ def measure(folder: Path, size: int, parameters: dict[str, Any], workers: int, m
     source, out = folder / f"field-{size}.zarr", folder / f"out-{size}.zarr"
     make(source, DIMS, (size, size), (min(CHUNK, size),) * 2)
     job = job_of(source, "scattering", DIMS, parameters)
-    rate = in_core(parameters, workers)
+    rate = in_core(DIMS, (IN_CORE, IN_CORE), parameters, workers)
     with cluster.local(workers=workers, memory=memory) as client:
         plan = job.plan(client=client, strategy=strategy)
         watch, began = Watch(), time.perf_counter()

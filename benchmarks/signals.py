@@ -1,4 +1,4 @@
-"""Signals on disk that benchmarks compute, the jobs that do, and how much memory their workers take.
+"""Signals on disk that benchmarks compute, the jobs that do, how much memory their workers take, and the rate without any of it.
 
 Signals of float32: waves of all lengths, and noise that position fixes.
 """
@@ -8,7 +8,11 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import multiprocessing
+import os
+import statistics
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,12 @@ import psutil
 import zarr
 
 import scatflow as sf
+from scatflow.blocks import evaluate
+from scatflow.graph import bind
+from scatflow.spec import ArraySpec
+from scatflow_scattering.scattering import Scattering
+
+REPEATS = 5
 
 
 def block_of(place: tuple[range, ...]) -> np.ndarray:
@@ -72,6 +82,27 @@ def job_of(path: Path, operator: str, dims: Sequence[str], parameters: Mapping[s
     source = {"process_id": "open_zarr", "arguments": {"path": str(path), "variable": "u"}}
     arguments = {"data": {"from_node": "u"}, "dims": list(dims), **parameters}
     return sf.Pipeline({"process_graph": {"u": source, "s": {"process_id": operator, "arguments": arguments, "result": True}}})
+
+
+def in_core(dims: Sequence[str], shape: Sequence[int], parameters: Mapping[str, Any], workers: int) -> float:
+    """Return the rate of scattering in memory: samples per second of each of so many processes that run at the same time."""
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        seconds = pool.starmap(_seconds_in_core, [(tuple(dims), tuple(shape), dict(parameters))] * workers, chunksize=1)
+    return math.prod(shape) / statistics.mean(seconds)
+
+
+def _seconds_in_core(dims: tuple[str, ...], shape: tuple[int, ...], parameters: dict[str, Any]) -> float:
+    """Return the median time of a call on a signal in memory, filters built beforehand."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    kernel = bind(Scattering(dims=dims, **parameters), ArraySpec(dims, shape, "float32")).kernel
+    data = block_of(tuple(range(size) for size in shape))
+    evaluate(kernel, [data])
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        evaluate(kernel, [data])
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
 
 
 class Watch:

@@ -7,11 +7,10 @@ A real job (8192^2, J = 4, L = 8, regions of 1024^2) tells how long a region tak
 receipts and ledger, but a worker sleeps as long as such a region took and writes a constant block of the shape of its results, so that
 64 workers fit a machine of two cores. What a worker does for itself is thus not scaled up, what all share is: scheduler, runner, ledger.
 
-The model gives regions to workers as they become free, and knows three numbers: the seconds of each region, what lies between two
-regions of a worker (measured on one worker), and what runner and scheduler spend per region (their processor time where no region
-sleeps). It counts from the first region to the last receipt, and is used for more workers only if it is right within 15 % for
-all four. Writing, checksums and messages cost about 75 ms of a core per region, which two cores do not have for 64 workers:
-there they, and not what all share, are what is measured.
+The model gives regions to workers as they become free, and knows four numbers: the seconds that each region sleeps, what it takes beside
+(writing, checksums: measured on one worker), what lies between two regions of a worker (the same), and what runner and scheduler
+spend per region (their processor time where no region sleeps). It counts from the first region to the last receipt, and is used
+for more workers only if it is right within 15 % for all four.
 """
 
 from __future__ import annotations
@@ -48,15 +47,16 @@ HELD, WITHIN = (2, 8, 32, 64), 0.15
 SIDES = {2: 8, 4: 8, 8: 16, 32: 32, 64: 46}
 
 
-def stand_in(seconds: Sequence[float], sizes: Mapping[str, Mapping[str, int]]) -> None:
-    """Have this process sleep where it would read and compute a region: as long as one of these took, chosen by its place.
+def asleep(seconds: Sequence[float], box: Box) -> float:
+    """Return how long a region sleeps: as long as one of these took, chosen by its place."""
+    return seconds[sum(start // REGION * factor for (start, _), factor in zip(box.values(), (1, 7), strict=False)) % len(seconds)]
 
-    ``sizes`` are those of the results.
-    """
+
+def stand_in(seconds: Sequence[float], sizes: Mapping[str, Mapping[str, int]]) -> None:
+    """Have this process sleep where it would read and compute a region; ``sizes`` are those of the results."""
 
     def evaluate_stage(graph: StageGraph, box: Box, read: Any, fft: str | None = None) -> dict[str, np.ndarray]:
-        number = sum(start // REGION * factor for (start, _), factor in zip(box.values(), (1, 7), strict=False))
-        time.sleep(seconds[number % len(seconds)])
+        time.sleep(asleep(seconds, box))
         found = {}
         for port in graph.target.kernel.outputs:
             part = output_box(graph.target.kernel, port, box)
@@ -93,7 +93,8 @@ def run(folder: Path, side: int, workers: int, seconds: Sequence[float] | None) 
     shutil.rmtree(out)
     count = len(times) - 1
     return {"workers": workers, "regions": count, "wall": times[-1][0] - times[0][0], "shared": (times[-1][1] - times[0][1]) / count,
-            "seconds": [receipt.seconds for receipt in ledger.receipts.values()]}  # fmt: skip
+            "seconds": [receipt.seconds for receipt in ledger.receipts.values()],
+            "asleep": [asleep(seconds, box) for box in stage.regions] if seconds else []}  # fmt: skip
 
 
 def predicted(seconds: Sequence[float], workers: int, between: float, shared: float) -> float:
@@ -117,10 +118,9 @@ def predicted(seconds: Sequence[float], workers: int, between: float, shared: fl
     return max(free)
 
 
-def row_of(run: dict[str, Any], between: float, shared: float, alone: Sequence[float]) -> dict[str, Any]:
-    """Return what a job of sleeping workers took, and what the model says from one worker's regions."""
-    cycle = [alone[n % len(alone)] for n in range(run["regions"])]
-    model, sum_of = predicted(cycle, run["workers"], between, shared), sum(run["seconds"])
+def row_of(run: dict[str, Any], beside: float, between: float, shared: float) -> dict[str, Any]:
+    """Return what a job of sleeping workers took, and what the model says; ``beside`` is what a region takes beside its sleep."""
+    model, sum_of = predicted([one + beside for one in run["asleep"]], run["workers"], between, shared), sum(run["seconds"])
     return {
         "workers": run["workers"], "regions": run["regions"], "wall": run["wall"], "model": model, "error": model / run["wall"] - 1,
         "busy": sum_of / run["wall"] / run["workers"], "shared": run["shared"], "date": date.today().isoformat(), "machine": machine(),
@@ -157,20 +157,22 @@ def main() -> None:
     real = run(options.folder, 4 if options.quick else 8, 2, None)
     one = run(options.folder, 4 if options.quick else 5, 1, real["seconds"])
     between = max(0.0, one["wall"] / one["regions"] - statistics.mean(one["seconds"]))
+    beside = statistics.mean(one["seconds"]) - statistics.mean(one["asleep"])
     shared = run(options.folder, 8, 2, [0.0])["shared"]
     rows = []
     for workers in options.workers:
-        rows.append(row_of(run(options.folder, SIDES[workers], workers, real["seconds"]), between, shared, one["seconds"]))
+        rows.append(row_of(run(options.folder, SIDES[workers], workers, real["seconds"]), beside, between, shared))
         print(table({"rows": rows, "beyond": []}).splitlines()[-1], flush=True)
     beyond = []
     trusted = set(HELD) <= {row["workers"] for row in rows if abs(row["error"]) <= WITHIN}
     for workers, side in ((100, 64), (100, 128), (400, 128)) if trusted else ():
-        cycle = [one["seconds"][n % len(one["seconds"])] for n in range(side**2)]
+        cycle = [real["seconds"][n % len(real["seconds"])] + beside for n in range(side**2)]
         model = predicted(cycle, workers, between, shared)
         beyond.append({"workers": workers, "regions": side**2, "model": model, "busy": sum(cycle) / model / workers})
     report = {
         "schema": 1,
         "region": statistics.mean(real["seconds"]),
+        "beside": beside,
         "between": between,
         "shared": shared,
         "rows": rows,
