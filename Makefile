@@ -51,7 +51,7 @@ test: install
 
 test-all: install
 	@status=0; for area in $(AREA); do \
-		$(BIN)/python -m pytest -p tests.area_report --area $$area -m $$area --timeout 2700 $(PYTEST_ARGS) || status=1; \
+		$(BIN)/python -m pytest -p tests.area_report --area $$area -m $$area --timeout 2700 -o faulthandler_timeout=2730 $(PYTEST_ARGS) || status=1; \
 	done; exit $$status
 
 test-gpu: install
