@@ -161,7 +161,7 @@ class Lognormal:
         spread = np.zeros_like(rho)
         for coefficient in coefficients[:0:-1]:
             spread = (spread + coefficient**2) * rho
-        return 1 + spread / coefficients[0] ** 2
+        return np.asarray(1 + spread / coefficients[0] ** 2)
 
     def _of(self, field: Vector) -> Vector:
         return np.asarray(np.minimum(self.mean * np.exp(self.sigma * field - self.sigma**2 / 2), LARGEST))

@@ -27,7 +27,7 @@ def _laplace(rng: np.random.Generator, counts: npt.NDArray[np.int64]) -> Vector:
 
 
 def _sign(rng: np.random.Generator, counts: npt.NDArray[np.int64]) -> Vector:
-    return 2.0 * rng.binomial(counts, 0.5) - counts
+    return np.asarray(2.0 * rng.binomial(counts, 0.5) - counts, dtype=np.float64)
 
 
 def _one(rng: np.random.Generator, counts: npt.NDArray[np.int64]) -> Vector:

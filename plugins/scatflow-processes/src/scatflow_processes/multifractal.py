@@ -311,7 +311,7 @@ def leverage(lags: npt.ArrayLike, lam2: float, integral_scale: float, skew: Skew
     Examples
     --------
     >>> leverage([-1, 1], 0.02, 64, Skew(0.1)).round(4).tolist()
-    [0.0, -0.2019]
+    [0.0, -0.234]
     """
     k = np.asarray(lags)
     check("lags", k.dtype, bool(np.issubdtype(k.dtype, np.integer)), "integers")

@@ -47,7 +47,7 @@ class Window(NamedTuple):
 
     def centers(self) -> npt.NDArray[np.float64]:
         """Return the centers of the cells, shape (cells,)."""
-        return self.start + (np.arange(self.cells) + 0.5) * self.step
+        return np.asarray(self.start + (np.arange(self.cells) + 0.5) * self.step, dtype=np.float64)
 
 
 def rasterize(
@@ -107,6 +107,7 @@ def rasterize(
     shape = tuple(window.cells for window in windows.values())
     flat = np.ravel_multi_index(tuple(places.values()), shape) if next(iter(lengths.values())) else np.zeros(0, dtype=np.int64)
     total = np.bincount(flat, weights, minlength=math.prod(shape)).reshape(shape)
+    total = total.astype(np.int64 if weights is None else np.float64, copy=False)  # without points NumPy counts marks
     coords = {dim: ((dim,), window.centers(), _labels(window)) for dim, window in windows.items()}
     attrs = {"units": "1", "long_name": "points per cell"} if weights is None else {"units": unit, "long_name": "marks per cell"}
     return xarray.DataArray(total, coords, tuple(windows), name="counts" if weights is None else "marks", attrs=attrs)

@@ -64,15 +64,49 @@ def sample(size: int, measure: Measure, seed: int, realizations: Iterable[int], 
     rngs = [realization_generator(seed, realization) for realization in realizations]
     out = np.empty((len(rngs), size))
     for row, rng in enumerate(rngs):
-        if measure == "sphere":
-            drawn = rng.standard_normal(size, out=out[row])
-            drawn *= radius / math.sqrt(float(np.square(drawn).mean()))
-            continue
-        drawn = rng.standard_exponential(size, out=out[row])
-        drawn *= radius / float(drawn.mean())
-        if measure == "l1_sphere":
-            drawn *= 1.0 - 2.0 * rng.integers(0, 2, size, dtype=np.int8)
+        out[row] = drawn((size,), measure, rng, radius)
     return out
+
+
+def drawn(shape: tuple[int, ...], measure: Measure, rng: np.random.Generator, radius: float = 1.0) -> Vector:
+    """Draw points uniformly from one generator.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape (..., d) of the result; every last axis is a point.
+    measure, radius
+        As for `sample`.
+    rng : numpy.random.Generator
+        Source of the numbers.
+
+    Returns
+    -------
+    ndarray of float64, shape ``shape``
+        Independent points.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = drawn((10, 4), "l1_sphere", np.random.default_rng(0))
+    >>> bool(np.allclose(np.abs(x).mean(axis=1), 1.0))
+    True
+    """
+    _check(measure, radius)
+    if measure == "sphere":
+        x = rng.standard_normal(shape)
+        x *= radius / np.sqrt(np.square(x).mean(axis=-1, keepdims=True))
+        return x
+    x = rng.standard_exponential(shape)
+    x *= radius / x.mean(axis=-1, keepdims=True)
+    if measure == "l1_sphere":
+        x *= 1.0 - 2.0 * rng.integers(0, 2, shape, dtype=np.int8)
+    return x
 
 
 def marginal_cdf(t: npt.ArrayLike, size: int, measure: Measure, radius: float = 1.0) -> Vector:
