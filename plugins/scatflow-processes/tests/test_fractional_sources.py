@@ -25,7 +25,7 @@ from scatflow_processes.sources.uniform import UniformMeasure
 
 SOURCES: list[Source] = [
     FractionalBrownian(size=40, hurst=0.3, realizations=5, seed=1),
-    MultifractalRandomWalk(size=40, integral_scale=20.0, skew=0.1, kind="increments", realizations=5, seed=1),
+    MultifractalRandomWalk(size=40, integral_scale=20.0, skew=0.1, input="increments", realizations=5, seed=1),
     MultifractalField(size=16, integral_scale=8.0, realizations=5, seed=1),
     CompoundPoisson(size=40, jumps="laplace", realizations=5, seed=1),
     StableLevy(size=40, alpha=1.4, beta=0.3, realizations=5, seed=1),
@@ -67,7 +67,7 @@ def test_values_survive_pickle_and_json(value: Source) -> None:
 
 @every_source
 def test_attributes_tell_what_defines_the_data(value: Source) -> None:
-    left_out = {"realizations", "dtype", "kind", "step", "box", "shape", "dims", "steps", "unit"}
+    left_out = {"realizations", "dtype", "step", "box", "shape", "dims", "steps", "unit"}
     for spec in specs(value).values():
         json.dumps(dict(spec.attrs), allow_nan=False)
         assert spec.attrs["units"] == "1" and spec.attrs["seed"] == 1
@@ -91,10 +91,10 @@ def test_sources_are_the_plain_functions() -> None:
 def test_paths_are_sums_of_increments() -> None:
     for value in (*SOURCES[:2], *SOURCES[3:5]):
         wide = value.replace(dtype="float64")
-        steps = wide.replace(kind="increments")
-        np.testing.assert_allclose(wide.replace(kind="path").read({}), np.cumsum(steps.read({}), axis=1))
+        steps = wide.replace(input="increments")
+        np.testing.assert_allclose(wide.replace(input="path").read({}), np.cumsum(steps.read({}), axis=1))
         assert specs(steps)[value.name].attrs["input"] == "increments"
-        assert specs(wide.replace(kind="path"))[value.name].attrs["input"] == "path"
+        assert specs(wide.replace(input="path"))[value.name].attrs["input"] == "path"
 
 
 def test_axes_are_physical_where_asked() -> None:
@@ -109,9 +109,9 @@ def test_axes_are_physical_where_asked() -> None:
 
 def test_lazily_through_the_engine() -> None:
     with dask.config.set(scheduler="synchronous"):
-        returns = Pipeline.from_source("mrw", size=64, integral_scale=16.0, kind="increments", realizations=4, seed=3).lazy()
+        returns = Pipeline.from_source("mrw", size=64, integral_scale=16.0, input="increments", realizations=4, seed=3).lazy()
         assert returns.chunks is not None
-        expected = MultifractalRandomWalk(size=64, integral_scale=16.0, kind="increments", realizations=4, seed=3).read({})
+        expected = MultifractalRandomWalk(size=64, integral_scale=16.0, input="increments", realizations=4, seed=3).read({})
         np.testing.assert_array_equal(returns.isel(time=slice(5, 20)).values, expected[:, 5:20])
         both = Pipeline.from_source("cox_blocks", size=16, realizations=2).lazy()
         assert set(both.data_vars) == {"points", "intensity"}
@@ -124,7 +124,7 @@ def test_lazily_through_the_engine() -> None:
         (FractionalBrownian, {"hurst": 1.0}, "fbm.hurst"),
         (FractionalBrownian, {"size": 0}, "fbm.size"),
         (FractionalBrownian, {"size": (1 << 24) + 1}, "fbm.size"),
-        (FractionalBrownian, {"kind": "noise"}, "fbm.kind"),
+        (FractionalBrownian, {"input": "noise"}, "fbm.input"),
         (FractionalBrownian, {"step": 0.0}, "fbm.step"),
         (FractionalBrownian, {"H": 0.5}, "fbm.H"),
         (MultifractalRandomWalk, {"lam2": 0.25}, "mrw.lam2"),

@@ -2,16 +2,22 @@
 
 import itertools
 import math
+from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scatflow import Pipeline
+from scatflow.errors import DataError, ParameterError
+from scatflow.labels import axis_of
 from scatflow_processes import cox, points
 from scatflow_processes.cox import Blocks, Law, Lognormal, Shot, TwoLevel
 from scatflow_processes.raster import Window, rasterize
+from scatflow_processes.sources.tables import PointTable
 
 LAWS: list[tuple[Law, int]] = [
     (TwoLevel(0.05, 0.5, 0.3, 3.0), 32),
@@ -35,7 +41,7 @@ def every_field(n: int, m: int) -> np.ndarray:
 @pytest.mark.parametrize("intensity", [0.02, 0.5, 0.8])
 def test_bernoulli_by_enumeration(intensity: float) -> None:
     fields = every_field(3, 4)
-    cost = points.bernoulli_neg_log_prob(fields, intensity)
+    cost = 12 * points.bernoulli_neg_log_prob(fields, intensity)
     weights = np.exp(-cost)
     assert weights.sum() == pytest.approx(1, rel=1e-12)
     entropy = points.bernoulli_entropy(intensity)
@@ -50,7 +56,7 @@ def test_bernoulli_by_enumeration(intensity: float) -> None:
 )
 def test_blocks_by_enumeration(alpha: float, beta: float, block: int, shape: tuple[int, int]) -> None:
     fields, sites = every_field(*shape), math.prod(shape)
-    cost = points.blocks_neg_log_prob(fields, alpha, beta, block)
+    cost = sites * points.blocks_neg_log_prob(fields, alpha, beta, block)
     weights = np.exp(-cost)
     assert weights.sum() == pytest.approx(1, rel=1e-12)
     entropy = points.blocks_entropy(alpha, beta, block)
@@ -64,8 +70,8 @@ def test_blocks_are_a_mixture_of_conditionals() -> None:
     nodes, quadrature = np.polynomial.legendre.leggauss(200)
     level, x = (nodes + 1) / 2, np.array([[1, 0], [0, 1]])
     density = 60 * level**2 * (1 - level) ** 3 / 2  # Beta(3, 4): 1 / B(3, 4) = 60; half for the interval
-    conditional = [np.exp(-points.conditional_neg_log_prob(x, np.full((2, 2), lam))) for lam in level]
-    assert np.exp(-points.blocks_neg_log_prob(x, 3.0, 4.0, 2)) == pytest.approx(
+    conditional = [np.exp(-4 * points.conditional_neg_log_prob(x, np.full((2, 2), lam))) for lam in level]
+    assert np.exp(-4 * points.blocks_neg_log_prob(x, 3.0, 4.0, 2)) == pytest.approx(
         (np.array(conditional) * density) @ quadrature, rel=1e-10
     )
 
@@ -74,7 +80,7 @@ def test_conditional_of_a_constant_intensity_is_bernoulli() -> None:
     x = np.random.default_rng(0).integers(0, 2, (5, 6, 7))
     np.testing.assert_allclose(points.conditional_neg_log_prob(x, 0.3), points.bernoulli_neg_log_prob(x, 0.3), rtol=1e-12)
     assert points.conditional_neg_log_prob([[1, 0]], [[0.0, 0.5]]) == math.inf
-    assert points.conditional_neg_log_prob([[1, 0]], [[1.0, 0.5]]) == pytest.approx(math.log(2))
+    assert points.conditional_neg_log_prob([[1, 0]], [[1.0, 0.5]]) == pytest.approx(math.log(2) / 2)
 
 
 @pytest.mark.parametrize(("law", "size"), LAWS, ids=names)
@@ -146,6 +152,54 @@ def test_rasterized_field_is_labelled() -> None:
     assert float(field.sum()) == 5.0
 
 
+@pytest.fixture
+def catalogue(tmp_path: Path) -> str:
+    path = tmp_path / "trees.csv"
+    path.write_text("x,y,mass\n0.5,10,2\n3.5,10,3\n3.5,30,4\n")
+    return str(path)
+
+
+GRID = {"dims": ("y", "x"), "start": (0.0, 0.0), "stop": (40.0, 4.0), "cells": (2, 4), "unit": "m"}
+
+
+def test_a_table_is_a_source(catalogue: str) -> None:
+    counts, marks = (
+        PointTable(path=catalogue, **GRID),
+        PointTable(path=catalogue, **GRID, marks="mass", marks_unit="kg", periodic=True),
+    )
+    assert counts.read({}).tolist() == [[1, 0, 0, 1], [0, 0, 0, 1]]
+    assert marks.read({"x": slice(3, 4)}).tolist() == [[3], [4]]
+    spec = marks.describe()
+    assert (spec.dims, spec.shape, spec.dtype) == (("y", "x"), (2, 4), "float32")
+    assert (spec.attrs["units"], spec.attrs["points"], axis_of(spec, "x").unit) == ("kg", 3, "m")
+    assert axis_of(spec, "y").periodic and not axis_of(counts.describe(), "y").periodic
+    before = counts.fingerprint()
+    with open(catalogue, "a") as file:
+        file.write("1.5,10,1\n")
+    assert counts.fingerprint() != before
+    assert counts.read({}).sum() == 4
+    with dask.config.set(scheduler="synchronous"):
+        np.testing.assert_array_equal(Pipeline.from_source("point_table", path=catalogue, **GRID).lazy().values, counts.read({}))
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"dims": ("y", "z")}, "no .z. among x, y, mass"),
+        ({"stop": (20.0, 4.0)}, "1 of 3 outside: 1 along y"),
+        ({"marks": "weight"}, "weight"),
+        ({"path": "nowhere.csv"}, "nowhere.csv"),
+        ({"path": __file__}, "ends in .csv"),
+        ({"cells": (2,)}, "one number per dim"),
+        ({"stop": (0.0, 4.0)}, "start < stop"),
+        ({"cells": (0, 4)}, "cells"),
+    ],
+)
+def test_bad_table_sources(catalogue: str, change: dict, match: str) -> None:
+    with pytest.raises((ParameterError, DataError), match=match):
+        PointTable(**{"path": catalogue, **GRID, **change}).describe()
+
+
 @pytest.mark.parametrize(
     ("table", "grid", "marks", "match"),
     [
@@ -174,6 +228,7 @@ def test_bad_tables(table: dict, grid: dict, marks: list | None, match: str) -> 
         (lambda: points.bernoulli_entropy(0.0), "intensity"),
         (lambda: points.bernoulli_entropy(1.0), "intensity"),
         (lambda: points.bernoulli_floor(0.5, 0), "sites"),
+        (lambda: points.bernoulli_neg_log_prob([0, 1], 0.5), "2 dims"),
         (lambda: points.bernoulli_neg_log_prob([[0, 2]], 0.5), "1 other values"),
         (lambda: points.bernoulli_neg_log_prob([[0, math.nan]], 0.5), "1 other values"),
         (lambda: points.conditional_neg_log_prob([[0, 1]], [[0.5, 1.5]]), "intensity"),

@@ -21,6 +21,7 @@ def scatflow_sources() -> Provided:
         "ising": "scatflow_processes.sources.spins:Ising",
         "mrw": "scatflow_processes.sources.fractional:MultifractalRandomWalk",
         "mrw2d": "scatflow_processes.sources.fractional:MultifractalField",
+        "point_table": "scatflow_processes.sources.tables:PointTable",
         "sp500": "scatflow_processes.sources.markets:SP500",
         "stable_levy": "scatflow_processes.sources.fractional:StableLevy",
         "turbulence2d": "scatflow_processes.sources.flows:Turbulence2D",

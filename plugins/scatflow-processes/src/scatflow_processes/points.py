@@ -2,7 +2,8 @@
 
 A Bernoulli field has the same intensity everywhere. A Cox process draws an intensity field first (its laws are in
 ``scatflow_processes.cox``); its marginal law is tractable where the intensity is constant on blocks with a Beta law.
-Probabilities are in nats of the whole field, entropies in nats per site.
+Minus the logarithm of a probability is per site, as the
+entropy is, which is its mean.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def drawn(intensity: npt.ArrayLike, rng: np.random.Generator) -> npt.NDArray[np.
 
 
 def bernoulli_neg_log_prob(x: npt.ArrayLike, intensity: float, dims: int = 2) -> Vector:
-    """Return ``-ln p(x)`` of a Bernoulli field, ``-k ln lam - (d - k) ln(1 - lam)`` for k points in d cells.
+    """Return ``-ln p(x) / d`` of a Bernoulli field, ``-(k / d) ln lam - (1 - k / d) ln(1 - lam)`` for k points in d cells.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def bernoulli_neg_log_prob(x: npt.ArrayLike, intensity: float, dims: int = 2) ->
     Returns
     -------
     ndarray of float64, shape (...)
-        In nats, of the whole field.
+        In nats per site.
 
     Raises
     ------
@@ -70,14 +71,12 @@ def bernoulli_neg_log_prob(x: npt.ArrayLike, intensity: float, dims: int = 2) ->
     Examples
     --------
     >>> round(float(bernoulli_neg_log_prob([[0, 1]], 0.25)), 6)
-    1.673976
+    0.836988
     """
     _check_intensity(intensity)
     points = binary(x)
-    axes = tuple(range(points.ndim - dims, points.ndim))
-    count = points.sum(axis=axes, dtype=np.float64)
-    cells = math.prod(points.shape[axis] for axis in axes)
-    return np.asarray(-count * math.log(intensity) - (cells - count) * math.log1p(-intensity))
+    share = points.mean(axis=_last(points, dims), dtype=np.float64)
+    return np.asarray(-share * math.log(intensity) - (1 - share) * math.log1p(-intensity))
 
 
 def bernoulli_entropy(intensity: float) -> float:
@@ -140,7 +139,7 @@ def bernoulli_floor(intensity: float, sites: int) -> float:
 
 
 def conditional_neg_log_prob(x: npt.ArrayLike, intensity: npt.ArrayLike, dims: int = 2) -> Vector:
-    """Return ``-ln p(x | lam)`` of points whose intensity field is known.
+    """Return ``-ln p(x | lam) / d`` of points whose intensity field is known.
 
     Parameters
     ----------
@@ -154,7 +153,7 @@ def conditional_neg_log_prob(x: npt.ArrayLike, intensity: npt.ArrayLike, dims: i
     Returns
     -------
     ndarray of float64, shape (...)
-        In nats, of the whole field; inf where a point lies on intensity 0 or is missing at 1.
+        In nats per site; inf where a point lies on intensity 0 or is missing at 1.
 
     Raises
     ------
@@ -164,17 +163,17 @@ def conditional_neg_log_prob(x: npt.ArrayLike, intensity: npt.ArrayLike, dims: i
     Examples
     --------
     >>> round(float(conditional_neg_log_prob([[0, 1]], [[0.5, 0.25]])), 6)
-    2.079442
+    1.039721
     """
     points, lam = binary(x), np.asarray(intensity, dtype=np.float64)
     check("intensity", f"[{lam.min():g}, {lam.max():g}]", bool((lam >= 0).all() and (lam <= 1).all()), "in [0, 1]")
     likely = np.where(points != 0, lam, 1 - lam)
     with np.errstate(divide="ignore"):
-        return -np.asarray(np.log(likely).sum(axis=tuple(range(points.ndim - dims, points.ndim))))
+        return -np.asarray(np.log(likely).mean(axis=_last(points, dims)))
 
 
 def blocks_neg_log_prob(x: npt.ArrayLike, alpha: float, beta: float, block: int) -> Vector:
-    """Return the marginal ``-ln p(x)`` where the intensity is constant on blocks, independent with a Beta law.
+    """Return the marginal ``-ln p(x) / d`` where the intensity is constant on blocks, independent with a Beta law.
 
     Parameters
     ----------
@@ -188,8 +187,8 @@ def blocks_neg_log_prob(x: npt.ArrayLike, alpha: float, beta: float, block: int)
     Returns
     -------
     ndarray of float64, shape (...)
-        In nats, of the whole field: minus the sum over blocks with k points of n = B^2 of
-        ``ln B(alpha + k, beta + n - k) - ln B(alpha, beta)``, B(., .) the Beta function.
+        In nats per site: minus the sum over blocks with k points of n = B^2 of
+        ``ln B(alpha + k, beta + n - k) - ln B(alpha, beta)``, B(., .) the Beta function, over the number of sites.
 
     Raises
     ------
@@ -198,8 +197,8 @@ def blocks_neg_log_prob(x: npt.ArrayLike, alpha: float, beta: float, block: int)
 
     Examples
     --------
-    >>> round(float(blocks_neg_log_prob([[0, 1], [0, 0]], 1.0, 1.0, 2)), 6)  # 4! / (1! 3! ) * 5 = 20
-    2.995732
+    >>> round(float(blocks_neg_log_prob([[0, 1], [0, 0]], 1.0, 1.0, 2)), 6)  # ln(20) / 4
+    0.748933
     """
     table = _block_log_probs(alpha, beta, block)
     points = binary(x)
@@ -208,7 +207,7 @@ def blocks_neg_log_prob(x: npt.ArrayLike, alpha: float, beta: float, block: int)
     n, m = points.shape[-2:]
     tiles = points.reshape(*points.shape[:-2], n // block, block, m // block, block)
     counts = tiles.sum(axis=(-3, -1), dtype=np.int64)
-    return -np.asarray(table[counts].sum(axis=(-2, -1)))
+    return -np.asarray(table[counts].mean(axis=(-2, -1))) / block**2
 
 
 def blocks_entropy(alpha: float, beta: float, block: int) -> float:
@@ -307,6 +306,12 @@ def check_shape(shape: Sequence[int]) -> tuple[int, int]:
     if len(sides) != 2 or min(sides) < 1:
         raise ValueError(f"shape must be two sides >= 1, got {shape}")
     return sides[0], sides[1]
+
+
+def _last(points: Field, dims: int) -> tuple[int, ...]:
+    if points.ndim < dims:
+        raise ValueError(f"x must have at least {dims} dims, got shape {points.shape}")
+    return tuple(range(points.ndim - dims, points.ndim))
 
 
 def _block_log_probs(alpha: float, beta: float, block: int) -> Vector:

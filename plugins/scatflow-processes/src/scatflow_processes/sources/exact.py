@@ -24,7 +24,7 @@ class Exact:
 
     @abstractmethod
     def neg_log_prob(self, x: npt.NDArray[Any]) -> Numbers:
-        """Return ``-ln p`` of samples in nats: ``x`` has the dims of one realization last, the others are kept."""
+        """Return ``-ln p / d`` of samples in nats per site: ``x`` has the dims of one realization last, the others are kept."""
 
     @abstractmethod
     def entropy(self) -> float:
@@ -32,7 +32,7 @@ class Exact:
 
     @abstractmethod
     def floor(self) -> float:
-        """Return the variance of ``-ln p`` of one realization over the square of its mean."""
+        """Return the variance of `neg_log_prob` of one realization over the square of its mean."""
 
 
 class Intractable(Exact):
@@ -55,7 +55,7 @@ class Intractable(Exact):
 
 
 def neg_log_prob(process: Source, x: Any) -> Any:
-    """Return minus the log-probability (or density) of samples under the law of a source.
+    """Return minus the log-probability (or density) per site of samples under the law of a source.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def neg_log_prob(process: Source, x: Any) -> Any:
     Returns
     -------
     ndarray or DataArray of float64
-        ``-ln p(x)`` in nats of the whole realization, over the other dims; labelled as ``x`` is.
+        ``-ln p(x) / d`` in nats per site, d sites in one realization, over the other dims; labelled as ``x`` is.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def neg_log_prob(process: Source, x: Any) -> Any:
     >>> from scatflow_processes.sources.points import Bernoulli
     >>> field = Bernoulli(size=4, intensity=0.25)
     >>> round(float(neg_log_prob(field, [[0, 0, 0, 1]] + 3 * [[0, 0, 0, 0]])), 6)
-    5.701525
+    0.356345
     """
     law, spec = _law(process), _one(process)
     dims = getattr(x, "dims", None)
@@ -98,7 +98,7 @@ def neg_log_prob(process: Source, x: Any) -> Any:
         raise DimensionError("x", "samples need the dims of a realization", expected=spec.sizes, got=dict(x.sizes))
     first = x.isel(dict.fromkeys(spec.dims, 0), drop=True)
     result = first.copy(data=law.neg_log_prob(x.transpose(..., *spec.dims).transpose(*first.dims, *spec.dims).values))
-    result.attrs = {"units": "1", "long_name": "minus log-probability", "process": process.name}
+    result.attrs = {"units": "1", "long_name": "minus log-probability per site", "process": process.name}
     return result.rename("neg_log_prob")
 
 
@@ -130,7 +130,7 @@ def entropy(process: Source) -> float:
 
 
 def floor(process: Source) -> float:
-    """Return the relative variance of ``-ln p`` over realizations: an entropy estimated from one cannot err less.
+    """Return the relative squared error of the entropy that single true samples have.
 
     Parameters
     ----------

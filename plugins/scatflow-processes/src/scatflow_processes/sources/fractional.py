@@ -22,7 +22,7 @@ from scatflow_processes.sources.axes import square_axes, time_axis
 from scatflow_processes.sources.ensemble import Block, Ensemble
 
 _SAMPLES = "Samples of a realization."
-_UNRECORDED = {"kind", "step", "box", "realizations", "seed", "dtype"}  # known from ``input``, coordinates and labels
+_UNRECORDED = {"step", "box", "realizations", "seed", "dtype"}  # known from coordinates and labels
 
 
 class _Walk(Ensemble):
@@ -31,7 +31,7 @@ class _Walk(Ensemble):
     title: ClassVar[str]
 
     size: int = param(1 << 16, _SAMPLES, ge=1, le=fractional.MAX_SIZE)
-    kind: Literal["increments", "path"] = param(
+    input: Literal["increments", "path"] = param(
         "path", "Increments, or the path, their running sum from the first on.", choices=("increments", "path")
     )
     step: float | None = param(None, "Time between samples; none: the axis is by sample.", gt=0.0, le=1e12, unit="s")
@@ -41,13 +41,13 @@ class _Walk(Ensemble):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one realization without data."""
-        attrs = {"units": "1", "long_name": f"{self.kind} of {self.title}", "input": self.kind, **_recorded(self)}
+        attrs = {"units": "1", "long_name": f"{self.input} of {self.title}", **_recorded(self)}
         return {self.name: ArraySpec(("time",), (self.size,), self.dtype, None, time_axis(self.size, self.step), attrs, self.name)}
 
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
         """Draw realizations."""
         found = self.increments(indices)
-        return {self.name: np.cumsum(found, axis=-1, out=found) if self.kind == "path" else found}
+        return {self.name: np.cumsum(found, axis=-1, out=found) if self.input == "path" else found}
 
     def increments(self, indices: Sequence[int]) -> Block:
         """Draw increments in float64, shape (realization, time)."""
@@ -65,7 +65,7 @@ class FractionalBrownian(_Walk):
     --------
     >>> FractionalBrownian(size=64, hurst=0.3, realizations=3).read({"time": slice(0, 10)}).shape
     (3, 10)
-    >>> FractionalBrownian(kind="increments").describe().attrs["input"]
+    >>> FractionalBrownian(input="increments").describe().attrs["input"]
     'increments'
     """
 
@@ -88,7 +88,7 @@ class MultifractalRandomWalk(_Walk):
 
     Examples
     --------
-    >>> returns = MultifractalRandomWalk(size=1024, lam2=0.02, integral_scale=256.0, skew=0.1, kind="increments")
+    >>> returns = MultifractalRandomWalk(size=1024, lam2=0.02, integral_scale=256.0, skew=0.1, input="increments")
     >>> returns.read({}).shape, returns.describe().attrs["lam2"]
     ((1, 1024), 0.02)
     """
@@ -131,7 +131,9 @@ class MultifractalField(Ensemble):
     """
 
     size: int = param(256, "Samples along y and along x.", ge=2, le=multifractal_field.MAX_SIZE)
-    kind: Literal["increments", "path"] = param("path", "Increments, or their fractional integral.", choices=("increments", "path"))
+    input: Literal["increments", "path"] = param(
+        "path", "Increments, or their fractional integral.", choices=("increments", "path")
+    )
     hurst: float = param(0.5, "Hurst exponent of the path.", gt=0.0, lt=1.0)
     lam2: float = param(0.02, "Intermittency, minus the second log-cumulant.", ge=0.0, lt=0.25)
     integral_scale: float = param(128.0, "Distance from which volatility is independent, at most the size.", ge=1.0, unit="sample")
@@ -151,14 +153,14 @@ class MultifractalField(Ensemble):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one field without data."""
-        attrs = {"units": "1", "long_name": f"{self.kind} of a multifractal field", "input": self.kind, **_recorded(self)}
+        attrs = {"units": "1", "long_name": f"{self.input} of a multifractal field", **_recorded(self)}
         shape, coords = (self.size, self.size), square_axes(self.size, self.box)
         return {self.name: ArraySpec(("y", "x"), shape, self.dtype, None, coords, attrs, self.name)}
 
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
         """Draw fields."""
         found = multifractal_field.increments(self.size, self.lam2, self.integral_scale, self.seed, indices, self.mean)
-        return {self.name: multifractal_field.path(found, self.hurst) if self.kind == "path" else found}
+        return {self.name: multifractal_field.path(found, self.hurst) if self.input == "path" else found}
 
 
 @source("compound_poisson", version=1)

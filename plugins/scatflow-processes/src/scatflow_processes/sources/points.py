@@ -66,7 +66,7 @@ class Bernoulli(Exact, _Points):
         return {"points": found}
 
     def neg_log_prob(self, x: npt.NDArray[Any]) -> Numbers:
-        """Return ``-ln p`` of fields."""
+        """Return ``-ln p`` of fields per site."""
         return points.bernoulli_neg_log_prob(x, self.intensity)
 
     def entropy(self) -> float:
@@ -74,7 +74,7 @@ class Bernoulli(Exact, _Points):
         return points.bernoulli_entropy(self.intensity)
 
     def floor(self) -> float:
-        """Return the relative variance of ``-ln p``."""
+        """Return the relative squared error of the entropy of single samples."""
         return points.bernoulli_floor(self.intensity, self.size**2)
 
 
@@ -202,7 +202,7 @@ class CoxBlocks(Exact, _Cox):
         return cox.Blocks(self.alpha, self.beta, self.block)
 
     def neg_log_prob(self, x: npt.NDArray[Any]) -> Numbers:
-        """Return the marginal ``-ln p`` of fields of points."""
+        """Return the marginal ``-ln p`` of fields of points per site."""
         return points.blocks_neg_log_prob(x, self.alpha, self.beta, self.block)
 
     def entropy(self) -> float:
@@ -210,5 +210,5 @@ class CoxBlocks(Exact, _Cox):
         return points.blocks_entropy(self.alpha, self.beta, self.block)
 
     def floor(self) -> float:
-        """Return the relative variance of ``-ln p``."""
+        """Return the relative squared error of the entropy of single samples."""
         return points.blocks_floor(self.alpha, self.beta, self.block, self.size**2)
