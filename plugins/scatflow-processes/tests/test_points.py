@@ -104,6 +104,8 @@ def test_mean_and_pair_correlation(law: Law, size: int) -> None:
 
 def test_pair_correlations_known_otherwise() -> None:
     rho = cox.correlation_on_torus((64, 64), 4.0, "gaussian")
+    for law in (Lognormal(0.3, 1.0), Lognormal(0.9, 0.1)):
+        assert law.coefficients()[0] == pytest.approx(law.mean_intensity, rel=1e-7)
     uncut = Lognormal(0.01, 0.4).pair_correlation((64, 64))
     np.testing.assert_allclose(uncut, np.exp(0.16 * rho), rtol=1e-9)
     even = TwoLevel(0.1, 0.3, 0.5).pair_correlation((64, 64))

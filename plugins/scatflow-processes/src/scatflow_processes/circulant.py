@@ -95,7 +95,7 @@ def shaped(scale: Vector, noise: npt.NDArray[np.complex128], size: int) -> Vecto
     Returns
     -------
     ndarray of float64, shape (size,)
-        A sample; its covariance is the circle's.
+        A sample, a view of the whole circle; its covariance is the circle's.
 
     Examples
     --------
@@ -107,8 +107,7 @@ def shaped(scale: Vector, noise: npt.NDArray[np.complex128], size: int) -> Vecto
 
     noise *= scale
     noise[1:-1] *= np.sqrt(0.5)
-    # A contiguous copy of the part that is kept lets go of the rest of the circle.
-    return np.array(irfft(noise, n=2 * (scale.size - 1), norm="ortho", overwrite_x=True)[:size])
+    return np.asarray(irfft(noise, n=2 * (scale.size - 1), norm="ortho", overwrite_x=True)[:size])
 
 
 def circle(size: int) -> int:

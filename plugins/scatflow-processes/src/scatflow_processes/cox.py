@@ -144,7 +144,10 @@ class Lognormal:
     @property
     def mean_intensity(self) -> float:
         """Expected probability of a point, cut included."""
-        return float(self._coefficients()[0])
+        from scipy.special import ndtr
+
+        cut = (math.log(LARGEST / self.mean) + self.sigma**2 / 2) / self.sigma
+        return float(self.mean * ndtr(cut - self.sigma) + LARGEST * ndtr(-cut))
 
     def fits(self, shape: Shape) -> None:
         """Raise unless the correlation length is at most an eighth of the shorter side."""
@@ -156,18 +159,18 @@ class Lognormal:
 
     def pair_correlation(self, shape: Shape) -> Vector:
         """Return g on the torus, cut included, by Mehler's expansion in the correlation; without a cut ``exp(sigma^2 rho)``."""
-        coefficients = self._coefficients()
+        coefficients = self.coefficients()
         rho = correlation_on_torus(shape, self.correlation_length, self.correlation)
         spread = np.zeros_like(rho)
         for coefficient in coefficients[:0:-1]:
             spread = (spread + coefficient**2) * rho
-        return np.asarray(1 + spread / coefficients[0] ** 2)
+        return np.asarray(1 + spread / self.mean_intensity**2)
 
     def _of(self, field: Vector) -> Vector:
         return np.asarray(np.minimum(self.mean * np.exp(self.sigma * field - self.sigma**2 / 2), LARGEST))
 
-    def _coefficients(self) -> Vector:
-        """Return the expansion in normalized Hermite polynomials of the standard normal variable, by the trapezoidal rule."""
+    def coefficients(self) -> Vector:
+        """Return the expansion of lam(g) in normalized Hermite polynomials, the first the mean, by the trapezoidal rule."""
         x = np.linspace(-12.0, 12.0, 48001)
         weighted = self._of(x) * np.exp(-(x**2) / 2) * ((x[1] - x[0]) / math.sqrt(2 * math.pi))
         found = np.empty(_ORDERS)

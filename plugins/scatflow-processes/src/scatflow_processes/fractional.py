@@ -16,6 +16,7 @@ from scatflow_processes.circulant import Vector, circle, roots, shaped, white
 from scatflow_processes.streams import realization_generator
 
 MAX_SIZE = 1 << 24  # samples of one realization: about 0.7 GB while it is made
+_TOGETHER = 1 << 18  # lags whose covariance is computed at once
 _SERIES_FROM = 8  # lag from which a series replaces a second difference of large numbers
 _SERIES_TERMS = 9  # 8^-18 is below double precision
 
@@ -96,7 +97,11 @@ def noise_roots(size: int, hurst: float) -> Vector:
     [1.0, 1.0, 1.0, 1.0, 1.0]
     """
     check("size", size, 1 <= size <= MAX_SIZE, f"in [1, {MAX_SIZE}] samples")
-    return roots(noise_autocovariance(np.arange(circle(size) + 1), hurst))
+    row = np.empty(circle(size) + 1)
+    for start in range(0, row.size, _TOGETHER):  # the series needs ten times the memory of its result
+        part = slice(start, min(start + _TOGETHER, row.size))
+        row[part] = noise_autocovariance(np.arange(part.start, part.stop), hurst)
+    return roots(row)
 
 
 def noise(size: int, hurst: float, seed: int, realizations: Iterable[int]) -> Vector:

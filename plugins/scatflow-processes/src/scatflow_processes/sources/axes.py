@@ -8,9 +8,9 @@ from scatflow.spec import Coord
 
 
 def time_axis(size: int, step: float | None) -> dict[str, Coord]:
-    """Return the coordinate ``time``: in s where there is a step, else by sample."""
+    """Return the coordinate ``time`` in s; none where there is no step, for a dim without coordinate is by sample."""
     if step is None:
-        return {"time": Coord(("time",), np.arange(size), {"sampling": "index", "units": "1", "axis": "T", "long_name": "sample"})}
+        return {}
     return {"time": Coord(("time",), np.arange(size) * step, {"units": "s", "axis": "T", "long_name": "time"})}
 
 
