@@ -246,7 +246,7 @@ def test_the_largest_size() -> None:
         (lambda: multifractal.increments(10, 0.1, 0.5, 0, [0]), "integral_scale"),
         (lambda: multifractal.increments(10, 0.1, 5, 0, [0], hurst=1.0), "hurst"),
         (lambda: multifractal.increments(10, 0.1, 5, 0, [0], mean="zero"), "mean"),  # type: ignore[arg-type]
-        (lambda: multifractal.increments(1000, 0.1, 500, 0, [0], skew=Skew(10, exponent=0.1)), "skew.strength"),
+        (lambda: multifractal.increments(1000, 0.1, 500, 0, [0], skew=Skew(10, exponent=0.1)), "lower the skew"),
         (lambda: multifractal.zeta(1, 0.3), "lam2"),
         (lambda: multifractal.leverage([0.5], 0.1, 5, PLAIN), "lags"),
         (lambda: Skew(11), "strength"),

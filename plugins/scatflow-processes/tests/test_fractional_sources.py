@@ -98,7 +98,8 @@ def test_paths_are_sums_of_increments() -> None:
 
 
 def test_axes_are_physical_where_asked() -> None:
-    assert axis_of(FractionalBrownian().describe(), "time").kind == "index"
+    plain = axis_of(FractionalBrownian().describe(), "time")
+    assert (plain.kind, plain.step) == ("index", 1.0)
     axis = axis_of(FractionalBrownian(step=0.25).describe(), "time")
     assert (axis.kind, axis.step, axis.unit, axis.periodic) == ("uniform", 0.25, "s", False)
     square = axis_of(MultifractalField(box=2.0).describe(), "y")
@@ -133,6 +134,7 @@ def test_lazily_through_the_engine() -> None:
         (MultifractalRandomWalk, {"integral_scale": 0.0}, "mrw.integral_scale"),
         (MultifractalRandomWalk, {"mean": "zero"}, "mrw.mean"),
         (MultifractalRandomWalk, {"skew_decay": -1.0}, "mrw.skew_decay"),
+        (MultifractalRandomWalk, {"skew": 10.0, "skew_exponent": 0.1}, "lower the skew"),
         (MultifractalField, {"size": 16, "integral_scale": 17.0}, "integral_scale must be at most size"),
         (MultifractalField, {"box": -1.0}, "mrw2d.box"),
         (CompoundPoisson, {"rate": 0.0}, "compound_poisson.rate"),

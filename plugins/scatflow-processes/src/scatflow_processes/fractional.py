@@ -15,7 +15,7 @@ from scatflow_processes.bounds import check
 from scatflow_processes.circulant import Vector, circle, roots, shaped, white
 from scatflow_processes.streams import realization_generator
 
-MAX_SIZE = 1 << 24  # samples of one realization: about 0.7 GB while it is made
+MAX_SIZE = 1 << 24  # samples of one realization: about 1.5 GB while it is made, twiddles of the transform included
 _TOGETHER = 1 << 18  # lags whose covariance is computed at once
 _SERIES_FROM = 8  # lag from which a series replaces a second difference of large numbers
 _SERIES_TERMS = 9  # 8^-18 is below double precision

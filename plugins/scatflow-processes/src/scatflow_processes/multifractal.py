@@ -203,7 +203,7 @@ def log_variance(lam2: float, integral_scale: float, hurst: float = 0.5, skew: S
         # A sum over all pairs is one over frequencies of the circle on which the noise lives.
         half = np.abs(np.fft.rfft(kernel, 2 * (scale.size - 1))) ** 2 * scale**2
         total += float((2 * half.sum() - half[0] - half[-1]) / (2 * (scale.size - 1)))
-    check("variance of log-volatility", total, total <= _LARGEST_VARIANCE, f"<= {_LARGEST_VARIANCE:g}; lower skew.strength")
+    check("variance of log-volatility", total, total <= _LARGEST_VARIANCE, f"<= {_LARGEST_VARIANCE:g} (lower the skew)")
     return total
 
 

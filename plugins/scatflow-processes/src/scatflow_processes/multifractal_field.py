@@ -17,7 +17,7 @@ from scatflow_processes.circulant import Vector
 from scatflow_processes.multifractal import MEANS, Convention, log_covariance
 from scatflow_processes.streams import realization_generator
 
-MAX_SIZE = 8192  # samples along a side: about 2 GB while a field is made
+MAX_SIZE = 8192  # samples along a side: about 3.5 GB while a field is made
 _ROUNDING = 1e-12
 
 

@@ -7,7 +7,7 @@ implements `Exact`; one whose law is not says, by `Intractable`, what can be com
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,23 +35,11 @@ class Exact:
         """Return the variance of `neg_log_prob` of one realization over the square of its mean."""
 
 
-class Intractable(Exact):
+class Intractable:
     """A source whose law is known but has no closed form."""
 
-    #: What can be computed, as the end of a sentence.
+    #: What can be computed instead, as the end of a sentence.
     instead: ClassVar[str]
-
-    def neg_log_prob(self, x: npt.NDArray[Any]) -> NoReturn:
-        """Refuse, naming what can be computed."""
-        raise NotImplementedError(f"the law of {type(self).__name__} is intractable; {self.instead}")
-
-    def entropy(self) -> NoReturn:
-        """Refuse, naming what can be computed."""
-        raise NotImplementedError(f"the entropy of {type(self).__name__} is intractable; {self.instead}")
-
-    def floor(self) -> NoReturn:
-        """Refuse, naming what can be computed."""
-        raise NotImplementedError(f"the entropy of {type(self).__name__} is intractable, and so is its floor; {self.instead}")
 
 
 def neg_log_prob(process: Source, x: Any) -> Any:
@@ -86,7 +74,7 @@ def neg_log_prob(process: Source, x: Any) -> Any:
     >>> round(float(neg_log_prob(field, [[0, 0, 0, 1]] + 3 * [[0, 0, 0, 0]])), 6)
     0.356345
     """
-    law, spec = _law(process), _one(process)
+    law, spec = _law(process, "probability"), _one(process)
     dims = getattr(x, "dims", None)
     if dims is None:
         values = np.asarray(x)
@@ -126,7 +114,7 @@ def entropy(process: Source) -> float:
     >>> round(entropy(Bernoulli(size=16, intensity=0.5)), 6)
     0.693147
     """
-    return _law(process).entropy()
+    return _law(process, "entropy").entropy()
 
 
 def floor(process: Source) -> float:
@@ -153,14 +141,19 @@ def floor(process: Source) -> float:
     >>> round(floor(Bernoulli(size=64, intensity=0.02)), 6)
     0.007541
     """
-    return _law(process).floor()
+    return _law(process, "entropy").floor()
 
 
-def _law(process: Source) -> Exact:
+def _law(process: Source, asked: str) -> Exact:
+    """Return the process as one with a known law, or raise, naming what can be computed."""
     if isinstance(process, Exact):
         return process
-    name = getattr(process, "name", "") or type(process).__name__
-    raise NotImplementedError(f"no closed form is known here for the law of {name}; statistics of its realizations can be computed")
+    name = process.name or type(process).__name__
+    if isinstance(process, Intractable):
+        raise NotImplementedError(f"the {asked} of {name} has no closed form; {process.instead}")
+    raise NotImplementedError(
+        f"no closed form is known here for the {asked} of {name}; statistics of its realizations can be computed"
+    )
 
 
 def _one(process: Source) -> ArraySpec:

@@ -109,12 +109,17 @@ class MultifractalRandomWalk(_Walk):
     def _fits(self) -> Self:
         if self.integral_scale > self.size:
             raise ValueError(f"integral_scale must be at most size = {self.size} samples, got {self.integral_scale:g}")
+        multifractal.log_variance(self.lam2, self.integral_scale, self.hurst, self._skew())  # refuses too strong a skew
         return self
 
     def increments(self, indices: Sequence[int]) -> Block:
         """Draw noise times volatility."""
-        skew = multifractal.Skew(self.skew, self.skew_decay, self.skew_exponent)
-        return multifractal.increments(self.size, self.lam2, self.integral_scale, self.seed, indices, self.hurst, self.mean, skew)
+        return multifractal.increments(
+            self.size, self.lam2, self.integral_scale, self.seed, indices, self.hurst, self.mean, self._skew()
+        )
+
+    def _skew(self) -> multifractal.Skew:
+        return multifractal.Skew(self.skew, self.skew_decay, self.skew_exponent)
 
 
 @source("mrw2d", version=1, references=(MULTIFRACTAL_WALK,))
