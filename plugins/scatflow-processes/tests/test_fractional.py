@@ -105,6 +105,15 @@ def test_exponents_of_the_multifractal_walk(lam2: float, hurst: float, octaves: 
     assert abs(found[-1] - expected[-1]) < abs(3 * found[1] - expected[-1]) / 2
 
 
+@pytest.mark.parametrize(("lam2", "hurst"), [(0.0, 0.5), (0.0289, 0.5), (0.09, 0.5), (0.0289, 0.3), (0.09, 0.8), (0.0289, 0.99)])
+def test_second_log_cumulant(lam2: float, hurst: float) -> None:
+    path = np.cumsum(multifractal.increments(1 << 16, lam2, 1 << 12, 4, range(20), hurst), axis=-1)
+    lags = [2**octave for octave in range(3, 10)]
+    spread = [np.log(np.abs(path[:, lag:] - path[:, :-lag])).var() for lag in lags]
+    found = np.polyfit(np.log(lags), spread, 1)[0]
+    assert abs(found - multifractal.log_cumulants(lam2, hurst)[1]) < 0.025
+
+
 def test_second_moments_of_the_walk_approach_their_exponent() -> None:
     # Exactly, from covariances: E X(n)^2 = sum_k (n - |k|) gamma(k) E exp(w(0) + w(k)), up to a factor.
     lam2, scale = 0.05, 2.0**40
@@ -122,7 +131,7 @@ def test_second_moments_of_the_walk_approach_their_exponent() -> None:
 
 def test_exponents_in_two_dimensions() -> None:
     lam2, hurst = 0.03, 0.4
-    steps = multifractal_field.increments(512, lam2, 256, seed=3, realizations=range(20))
+    steps = multifractal_field.increments(512, lam2, 256, seed=3, realizations=range(8))
     field = multifractal_field.path(steps, hurst)
     lags = [8, 16, 32]  # below, the cut at the grid counts
     both = [[np.roll(field, lag, axis=axis) - field for axis in (-2, -1)] for lag in lags]

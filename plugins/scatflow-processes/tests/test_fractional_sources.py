@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 
 import dask
 import numpy as np
@@ -106,6 +108,14 @@ def test_axes_are_physical_where_asked() -> None:
     assert (square.step, square.unit, square.periodic) == (2.0 / 256, "m", True)
     assert axis_of(Bernoulli().describe(), "x").periodic
     assert CoxLognormal(dtype="int8").describe()["intensity"].dtype == "float32"
+
+
+def test_importing_the_sources_is_light() -> None:
+    modules = ("fractional", "points", "uniform", "tables", "exact")
+    code = "import sys\n" + "".join(f"import scatflow_processes.sources.{name}\n" for name in modules)
+    code += "print(*[name for name in ('scipy', 'pandas', 'xarray', 'dask', 'numba') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == []
 
 
 def test_lazily_through_the_engine() -> None:
