@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.linalg import toeplitz
 
 from scatflow_processes import circulant, fractional, multifractal, multifractal_field
+from scatflow_processes.gaussian_torus import filtered, torus_roots
 from scatflow_processes.multifractal import PLAIN, Skew
 from scatflow_processes.streams import realization_generator
 
@@ -147,7 +148,7 @@ def test_log_volatility_in_the_plane_has_its_covariance(integral_scale: float) -
     covariance = multifractal_field.torus_covariance(size, 0.1, integral_scale)
     assert np.fft.fft2(covariance).real.min() > 0.01
     units = np.eye(size * size).reshape(-1, size, size)
-    drawn = multifractal_field.filtered(units, multifractal_field._roots(covariance)).reshape(size * size, -1)
+    drawn = filtered(units, torus_roots(covariance)).reshape(size * size, -1)
     np.testing.assert_allclose((drawn.T @ drawn)[0].reshape(size, size), covariance, atol=1e-12)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scatflow import Pipeline
 from scatflow.errors import DataError, ParameterError
 from scatflow.labels import axis_of
-from scatflow_processes import cox, points
+from scatflow_processes import cox, gaussian_torus, points
 from scatflow_processes.cox import Blocks, Law, Lognormal, Shot, TwoLevel
 from scatflow_processes.raster import Window, rasterize
 from scatflow_processes.sources.tables import PointTable
@@ -103,7 +103,7 @@ def test_mean_and_pair_correlation(law: Law, size: int) -> None:
 
 
 def test_pair_correlations_known_otherwise() -> None:
-    rho = cox.correlation_on_torus((64, 64), 4.0, "gaussian")
+    rho = gaussian_torus.correlation_on_torus((64, 64), 4.0, "gaussian")
     for law in (Lognormal(0.3, 1.0), Lognormal(0.9, 0.1)):
         assert law.coefficients()[0] == pytest.approx(law.mean_intensity, rel=1e-7)
     uncut = Lognormal(0.01, 0.4).pair_correlation((64, 64))
@@ -113,12 +113,13 @@ def test_pair_correlations_known_otherwise() -> None:
     assert TwoLevel(0.2, 0.6, 0.1).pair_correlation((64, 64))[0, 0] == pytest.approx(1 + 0.09 * 0.16 / 0.24**2, rel=1e-6)
 
 
-@pytest.mark.parametrize("correlation", cox.CORRELATIONS)
+@pytest.mark.parametrize("correlation", gaussian_torus.CORRELATIONS)
 @pytest.mark.parametrize("length", [0.3, 2.0, 5.0])
-def test_correlations_on_the_torus_are_covariances(correlation: cox.Correlation, length: float) -> None:
-    rho = cox.correlation_on_torus((40, 48), length, correlation)
-    values = np.fft.fft2(rho).real
-    assert values.min() > -1e-12 * values.max()
+def test_correlations_on_the_torus_are_covariances(correlation: gaussian_torus.Correlation, length: float) -> None:
+    rho = gaussian_torus.correlation_on_torus((40, 48), length, correlation)
+    roots = gaussian_torus.torus_roots(rho)
+    drawn = gaussian_torus.filtered(gaussian_torus.filtered(np.eye(1, 40 * 48).reshape(40, 48), roots), roots)
+    np.testing.assert_allclose(drawn, rho, atol=1e-12)
     lag = 3
     assert rho[0, lag] == pytest.approx(
         math.exp(-(lag**2) / (2 * length**2)) if correlation == "gaussian" else math.exp(-lag / length), rel=2e-3, abs=1e-12
@@ -248,6 +249,7 @@ def test_bad_tables(table: dict, grid: dict, marks: list | None, match: str) -> 
         (lambda: Lognormal(0.2, 0.5, math.nan), "correlation_length"),
         (lambda: Shot(0.2, 0.0), "height"),
         (lambda: Blocks(1.0, 1.0, 0), "block"),
+        (lambda: gaussian_torus.torus_roots(np.array([[1.0, 2.0], [0.0, 0.0]])), "eigenvalue"),
         (lambda: cox.ensemble(Lognormal(0.2), (16, 64), 0, [0]), "eighth"),
         (lambda: cox.ensemble(Blocks(1.0, 1.0, 3), (8, 9), 0, [0]), "multiples"),
         (lambda: cox.ensemble(Blocks(1.0, 1.0, 1), (8, 0), 0, [0]), "shape"),

@@ -9,19 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from scatflow_processes.bounds import check
 from scatflow_processes.circulant import Vector
-from scatflow_processes.multifractal_field import filtered
+from scatflow_processes.gaussian_torus import (
+    Correlation,
+    Shape,
+    check_correlation,
+    check_length,
+    correlation_on_torus,
+    filtered,
+    gaussian_field,
+)
 from scatflow_processes.points import check_shape, drawn
 from scatflow_processes.streams import realization_generator
 
-Correlation = Literal["gaussian", "exponential"]
-CORRELATIONS: tuple[Correlation, ...] = ("gaussian", "exponential")
-Shape = tuple[int, int]
 LARGEST = 1 - 1e-6  # of the lognormal law's probabilities
 _ORDERS = 80  # of Hermite polynomials; their weights fall as powers of the correlation times 1 / sqrt(order!)
 
@@ -79,7 +84,7 @@ class TwoLevel:
         for name, value in (("low", self.low), ("high", self.high), ("fraction", self.fraction)):
             check(name, value, 0 < value < 1, "in (0, 1)")
         check("low", self.low, self.low <= self.high, f"at most high = {self.high}")
-        _check_correlation(self.correlation_length, self.correlation)
+        check_correlation(self.correlation_length, self.correlation)
 
     @property
     def mean_intensity(self) -> float:
@@ -88,7 +93,7 @@ class TwoLevel:
 
     def fits(self, shape: Shape) -> None:
         """Raise unless the correlation length is at most an eighth of the shorter side."""
-        _check_length(self.correlation_length, shape)
+        check_length(self.correlation_length, shape)
 
     def intensity(self, shape: Shape, rng: np.random.Generator) -> Vector:
         """Draw one field of probabilities."""
@@ -139,7 +144,7 @@ class Lognormal:
     def __post_init__(self) -> None:
         check("mean", self.mean, 0 < self.mean < 1, "in (0, 1)")
         check("sigma", self.sigma, 0 < self.sigma <= 5, "in (0, 5]")
-        _check_correlation(self.correlation_length, self.correlation)
+        check_correlation(self.correlation_length, self.correlation)
 
     @property
     def mean_intensity(self) -> float:
@@ -151,7 +156,7 @@ class Lognormal:
 
     def fits(self, shape: Shape) -> None:
         """Raise unless the correlation length is at most an eighth of the shorter side."""
-        _check_length(self.correlation_length, shape)
+        check_length(self.correlation_length, shape)
 
     def intensity(self, shape: Shape, rng: np.random.Generator) -> Vector:
         """Draw one field of probabilities."""
@@ -219,7 +224,7 @@ class Shot:
     def __post_init__(self) -> None:
         check("mean", self.mean, 0 < self.mean < 1, "in (0, 1)")
         check("height", self.height, 0 < self.height <= 100, "in (0, 100]")
-        _check_correlation(self.correlation_length, "gaussian")
+        check_correlation(self.correlation_length, "gaussian")
 
     @property
     def mean_intensity(self) -> float:
@@ -232,7 +237,7 @@ class Shot:
 
     def fits(self, shape: Shape) -> None:
         """Raise unless the correlation length is at most an eighth of the shorter side."""
-        _check_length(self.correlation_length, shape)
+        check_length(self.correlation_length, shape)
 
     def intensity(self, shape: Shape, rng: np.random.Generator) -> Vector:
         """Draw one field of probabilities."""
@@ -350,28 +355,6 @@ def ensemble(law: Law, shape: Shape, seed: int, realizations: Iterable[int]) -> 
     return points, intensity
 
 
-def gaussian_field(shape: Shape, length: float, correlation: Correlation, rng: np.random.Generator) -> Vector:
-    """Draw a periodic Gaussian field of mean 0 and variance 1 with the stated correlation, exactly."""
-    from scipy.fft import rfft2
-
-    values = np.asarray(rfft2(correlation_on_torus(shape, length, correlation)).real)
-    return filtered(rng.standard_normal(shape), np.sqrt(np.maximum(values, 0.0)))
-
-
-def correlation_on_torus(shape: Shape, length: float, correlation: Correlation) -> Vector:
-    """Return the correlation between the origin and every cell of the torus, 1 at the origin, shape ``shape``."""
-    _check_correlation(length, correlation)
-    _check_length(length, shape)
-    # Images one side away are below exp(-32) or exp(-8) at the origin and keep the sum a covariance; farther ones are less.
-    total = np.zeros(shape)
-    for down in (-shape[0], 0, shape[0]):
-        for right in (-shape[1], 0, shape[1]):
-            y, x = _signed(shape[0]) + down, _signed(shape[1]) + right
-            square = (y**2)[:, None] + x**2
-            total += np.exp(-square / (2 * length**2)) if correlation == "gaussian" else np.exp(-np.sqrt(square) / length)
-    return np.asarray(total / total[0, 0])
-
-
 def _joint_excess(rho: Vector, threshold: float) -> Vector:
     """Return P(g > a, g' > a) - P(g > a)^2 at correlations rho, an integral of exp(-a^2 / (1 + s)) / sqrt(1 - s^2)."""
     nodes, weights = np.polynomial.legendre.leggauss(64)
@@ -380,19 +363,6 @@ def _joint_excess(rho: Vector, threshold: float) -> Vector:
     return np.asarray((np.exp(-(threshold**2) / (1 + np.sin(t))) @ weights) * end / (4 * math.pi))
 
 
-def _signed(side: int) -> Vector:
-    """Return displacements along a periodic side, in cells."""
-    return np.asarray(np.fft.fftfreq(side, 1 / side))
-
-
 def _steps(side: int) -> Vector:
-    return np.abs(_signed(side))
-
-
-def _check_length(length: float, shape: Shape) -> None:
-    check("correlation_length", length, length <= min(shape) / 8, f"at most an eighth of the shorter side, {min(shape) / 8:g}")
-
-
-def _check_correlation(length: float, correlation: str) -> None:
-    check("correlation_length", length, 0 < length < math.inf, "finite and > 0 cells")
-    check("correlation", repr(correlation), correlation in CORRELATIONS, f"one of {', '.join(CORRELATIONS)}")
+    """Return distances along a periodic side, in cells."""
+    return np.asarray(np.abs(np.fft.fftfreq(side, 1 / side)))

@@ -7,18 +7,17 @@ lag, and the fractional integral of that product, which plays the part of the pa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from scatflow_processes.bounds import check
 from scatflow_processes.circulant import Vector
+from scatflow_processes.gaussian_torus import filtered, torus_roots
 from scatflow_processes.multifractal import MEANS, Convention, log_covariance
 from scatflow_processes.streams import realization_generator
 
 MAX_SIZE = 8192  # samples along a side: about 3.5 GB while a field is made
-_ROUNDING = 1e-12
 
 
 def increments(
@@ -66,7 +65,7 @@ def increments(
     check("integral_scale", integral_scale, 1 <= integral_scale <= size, f"in [1, size] = [1, {size}] samples")
     check("mean", repr(mean), mean in MEANS, f"one of {', '.join(MEANS)}")
     covariance = torus_covariance(size, lam2, integral_scale)
-    scale, offset = _roots(covariance), -MEANS[mean] * float(covariance[0, 0])
+    scale, offset = torus_roots(covariance), -MEANS[mean] * float(covariance[0, 0])
     rngs = [realization_generator(seed, realization) for realization in realizations]
     out = np.empty((len(rngs), size, size))
     for row, rng in enumerate(rngs):
@@ -184,42 +183,3 @@ def torus_covariance(size: int, lam2: float, integral_scale: float) -> Vector:
             distance = np.hypot((near + down)[:, None], near + right)
             total += log_covariance(distance, lam2, integral_scale)
     return total
-
-
-def filtered(field: npt.NDArray[Any], scale: Vector) -> Vector:
-    """Return real fields with their half spectrum multiplied by ``scale``.
-
-    Parameters
-    ----------
-    field : ndarray of real, shape (..., n, m)
-        Fields, periodic.
-    scale : ndarray of float64, shape (n, m // 2 + 1)
-        Real multipliers at the frequencies of ``rfft2``, even in the first one.
-
-    Returns
-    -------
-    ndarray of float64, shape (..., n, m)
-        The filtered fields.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> filtered(np.eye(2), np.ones((2, 2))).tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
-    """
-    from scipy.fft import irfft2, rfft2
-
-    spectrum = rfft2(np.asarray(field, dtype=np.float64))
-    spectrum *= scale
-    return np.asarray(irfft2(spectrum, s=field.shape[-2:], overwrite_x=True))
-
-
-def _roots(covariance: Vector) -> Vector:
-    """Return the square roots of the eigenvalues of a covariance on the torus."""
-    from scipy.fft import rfft2
-
-    values = np.asarray(rfft2(covariance).real)
-    lowest, largest = float(values.min()), float(values.max())
-    if lowest < -_ROUNDING * largest:
-        raise ValueError(f"the covariance is not that of a field: eigenvalue {lowest:.6g} < 0, the largest is {largest:.6g}")
-    return np.asarray(np.sqrt(np.maximum(values, 0.0)))

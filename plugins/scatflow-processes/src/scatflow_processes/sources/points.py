@@ -12,6 +12,7 @@ from pydantic import model_validator
 from scatflow.contract import param, source
 from scatflow.spec import ArraySpec
 from scatflow_processes import cox, points
+from scatflow_processes.gaussian_torus import CORRELATIONS
 from scatflow_processes.references_fractional import COX_PROCESS, LOG_GAUSSIAN_COX
 from scatflow_processes.sources.axes import square_axes
 from scatflow_processes.sources.ensemble import Block, Ensemble
@@ -127,7 +128,7 @@ class CoxTwoLevel(_IntractableCox):
     high: float = param(0.3, "The higher probability of a point.", gt=0.0, lt=1.0)
     fraction: float = param(0.5, "Expected part of the area with the higher one.", gt=0.0, lt=1.0)
     correlation_length: float = param(4.0, _LENGTH, gt=0.0, unit="cell")
-    correlation: Literal["gaussian", "exponential"] = param("gaussian", _CORRELATION, choices=cox.CORRELATIONS)
+    correlation: Literal["gaussian", "exponential"] = param("gaussian", _CORRELATION, choices=CORRELATIONS)
 
     def law(self) -> cox.Law:
         """Return the law of the intensity."""
@@ -150,7 +151,7 @@ class CoxLognormal(_IntractableCox):
     mean: float = param(0.2, "Expected probability of a point before the cut.", gt=0.0, lt=1.0)
     sigma: float = param(0.5, "Standard deviation of the logarithm of the intensity.", gt=0.0, le=5.0)
     correlation_length: float = param(4.0, _LENGTH, gt=0.0, unit="cell")
-    correlation: Literal["gaussian", "exponential"] = param("gaussian", _CORRELATION, choices=cox.CORRELATIONS)
+    correlation: Literal["gaussian", "exponential"] = param("gaussian", _CORRELATION, choices=CORRELATIONS)
 
     def law(self) -> cox.Law:
         """Return the law of the intensity."""
