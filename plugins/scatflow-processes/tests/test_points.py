@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from scatflow import Pipeline
 from scatflow.errors import DataError, ParameterError
@@ -104,8 +105,13 @@ def test_mean_and_pair_correlation(law: Law, size: int) -> None:
 
 def test_pair_correlations_known_otherwise() -> None:
     rho = gaussian_torus.correlation_on_torus((64, 64), 4.0, "gaussian")
-    for law in (Lognormal(0.3, 1.0), Lognormal(0.9, 0.1)):
-        assert law.coefficients()[0] == pytest.approx(law.mean_intensity, rel=1e-7)
+    for law in (Lognormal(0.3, 1.0), Lognormal(0.9, 0.1), Lognormal(0.01, 5.0)):
+        g = np.linspace(-12, 12, 200_001)
+        lam = np.minimum(law.mean * np.exp(law.sigma * g - law.sigma**2 / 2), cox.LARGEST)
+        mean, square = (np.trapezoid(lam**power * stats.norm.pdf(g), g) for power in (1, 2))
+        assert law.mean_intensity == pytest.approx(mean, rel=1e-6)
+        assert law.coefficients()[0] == pytest.approx(mean, rel=1e-6)
+        assert law.pair_correlation((64, 64))[0, 0] == pytest.approx(square / mean**2, rel=1e-6)
     uncut = Lognormal(0.01, 0.4).pair_correlation((64, 64))
     np.testing.assert_allclose(uncut, np.exp(0.16 * rho), rtol=1e-9)
     even = TwoLevel(0.1, 0.3, 0.5).pair_correlation((64, 64))

@@ -1,6 +1,6 @@
 """Laws of the random intensity of a Cox process on a periodic grid, with their first two moments in closed form.
 
-A law draws fields of probabilities; given one, points are independent [Cox, J. R. Stat. Soc. B 17 (1955) 129]. The
+A law draws fields of probabilities; given one, points are independent (Cox, J. R. Stat. Soc. B 17 (1955) 129). The
 pair correlation of the points, ``g(r) = 1 + Cov(lam(u), lam(u + r)) / E[lam]^2``, is that of the law.
 """
 
@@ -101,7 +101,7 @@ class TwoLevel:
         return np.where(field > self._threshold(), self.high, self.low)
 
     def pair_correlation(self, shape: Shape) -> Vector:
-        """Return g on the torus: the covariance of two signs is an integral over the correlation [Sheppard 1899]."""
+        """Return g on the torus: the covariance of two signs is an integral over their correlation."""
         rho = correlation_on_torus(shape, self.correlation_length, self.correlation)
         spread = _joint_excess(rho, self._threshold()) * (self.high - self.low) ** 2
         return 1 + spread / self.mean_intensity**2
@@ -114,7 +114,7 @@ class TwoLevel:
 
 @dataclass(frozen=True)
 class Lognormal:
-    """``min(a exp(sigma g), 1 - 1e-6)`` with a Gaussian field g of unit variance [Moller et al. 1998].
+    """``min(a exp(sigma g), 1 - 1e-6)`` with a Gaussian field g of unit variance [1]_.
 
     Parameters
     ----------
@@ -129,6 +129,10 @@ class Lognormal:
     ------
     ValueError
         If a parameter is outside its range.
+
+    References
+    ----------
+    .. [1] J. Møller, A. R. Syversveen, R. P. Waagepetersen, Scand. J. Stat. 25 (1998) 451, doi:10.1111/1467-9469.00115.
 
     Examples
     --------
@@ -149,10 +153,7 @@ class Lognormal:
     @property
     def mean_intensity(self) -> float:
         """Expected probability of a point, cut included."""
-        from scipy.special import ndtr
-
-        cut = (math.log(LARGEST / self.mean) + self.sigma**2 / 2) / self.sigma
-        return float(self.mean * ndtr(cut - self.sigma) + LARGEST * ndtr(-cut))
+        return self._moment(1)
 
     def fits(self, shape: Shape) -> None:
         """Raise unless the correlation length is at most an eighth of the shorter side."""
@@ -164,12 +165,21 @@ class Lognormal:
 
     def pair_correlation(self, shape: Shape) -> Vector:
         """Return g on the torus, cut included, by Mehler's expansion in the correlation; without a cut ``exp(sigma^2 rho)``."""
-        coefficients = self.coefficients()
+        weights = self.coefficients() ** 2
+        weights[-1] += self._moment(2) - weights.sum()  # orders beyond the last count as the last: exact at the origin
         rho = correlation_on_torus(shape, self.correlation_length, self.correlation)
         spread = np.zeros_like(rho)
-        for coefficient in coefficients[:0:-1]:
-            spread = (spread + coefficient**2) * rho
+        for weight in weights[:0:-1]:
+            spread = (spread + weight) * rho
         return np.asarray(1 + spread / self.mean_intensity**2)
+
+    def _moment(self, order: int) -> float:
+        """Return ``E[lam^order]``."""
+        from scipy.special import ndtr
+
+        cut = (math.log(LARGEST / self.mean) + self.sigma**2 / 2) / self.sigma
+        below = self.mean**order * math.exp(order * (order - 1) / 2 * self.sigma**2) * ndtr(cut - order * self.sigma)
+        return float(below + LARGEST**order * ndtr(-cut))
 
     def _of(self, field: Vector) -> Vector:
         return np.asarray(np.minimum(self.mean * np.exp(self.sigma * field - self.sigma**2 / 2), LARGEST))

@@ -1,9 +1,9 @@
 """The multifractal random walk, plain and skewed, with its scaling exponents and its leverage in closed form.
 
 Increments are fractional Gaussian noise e times a volatility exp(w), w Gaussian with a covariance that falls with the
-logarithm of the lag up to the integral scale [Bacry, Delour, Muzy, Phys. Rev. E 64 (2001) 026103,
-doi:10.1103/PhysRevE.64.026103]. In the skewed walk past noise lowers or lifts w, which is the leverage effect
-[Pochart, Bouchaud, Quant. Finance 2 (2002) 303].
+logarithm of the lag up to the integral scale (Bacry, Delour, Muzy, Phys. Rev. E 64 (2001) 026103,
+doi:10.1103/PhysRevE.64.026103). In the skewed walk past noise lowers or lifts w, which is the leverage effect
+(Pochart, Bouchaud, Quant. Finance 2 (2002) 303).
 """
 
 from __future__ import annotations

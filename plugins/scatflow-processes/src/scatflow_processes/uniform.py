@@ -2,7 +2,7 @@
 
 They are what a microcanonical model samples when it knows one norm, and the plainest case in which that model and the
 canonical one agree: a few coordinates of many are nearly independent, normal or exponential, with an error of one over
-the number of coordinates [Diaconis, Freedman, Ann. Inst. H. Poincare Probab. Stat. 23 (1987) 397].
+the number of coordinates (Diaconis, Freedman, Ann. Inst. H. Poincare Probab. Stat. 23 (1987) 397).
 
 Every sample has norm ``radius`` per coordinate: ``d^-1/2 ||x||_2``, or ``d^-1 ||x||_1``.
 """
