@@ -11,9 +11,21 @@ SCATFLOW_API = 1
 def scatflow_sources() -> Provided:
     """Return source name -> ``"module:Class"``, imported on first use."""
     return {
+        "bernoulli": "scatflow_processes.sources.points:Bernoulli",
+        "compound_poisson": "scatflow_processes.sources.fractional:CompoundPoisson",
+        "cox_blocks": "scatflow_processes.sources.points:CoxBlocks",
+        "cox_lognormal": "scatflow_processes.sources.points:CoxLognormal",
+        "cox_shot": "scatflow_processes.sources.points:CoxShot",
+        "cox_two_level": "scatflow_processes.sources.points:CoxTwoLevel",
+        "fbm": "scatflow_processes.sources.fractional:FractionalBrownian",
         "ising": "scatflow_processes.sources.spins:Ising",
+        "mrw": "scatflow_processes.sources.fractional:MultifractalRandomWalk",
+        "mrw2d": "scatflow_processes.sources.fractional:MultifractalField",
+        "point_table": "scatflow_processes.sources.tables:PointTable",
         "sp500": "scatflow_processes.sources.markets:SP500",
+        "stable_levy": "scatflow_processes.sources.fractional:StableLevy",
         "turbulence2d": "scatflow_processes.sources.flows:Turbulence2D",
+        "uniform_measure": "scatflow_processes.sources.uniform:UniformMeasure",
     }
 
 

@@ -1,0 +1,121 @@
+"""Users' tables of points as a scatflow source."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import model_validator
+
+from scatflow.contract import Source, digest, param, source
+from scatflow.errors import DataError
+from scatflow.spec import ArraySpec, Coord
+from scatflow_processes.raster import Window, rasterize
+from scatflow_processes.sources.ensemble import Region
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+
+@source("point_table", version=1)
+class PointTable(Source):
+    """Points of a table, counted in the cells of a grid, or their marks added up.
+
+    Dims as named, with the centers of the cells for coordinates. The table is read whole; edges and errors are those of
+    ``scatflow_processes.raster.rasterize``.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name, "trees.csv")
+    >>> _ = path.write_text("x,y\\n0.5,1.5\\n0.6,0.5\\n0.7,0.2\\n")
+    >>> PointTable(path=str(path), start=(0.0, 0.0), stop=(2.0, 1.0), cells=(2, 1)).read({}).tolist()
+    [[2.0], [1.0]]
+    >>> folder.cleanup()
+    """
+
+    path: str = param(doc="Table: .csv, .csv.gz or .parquet, a row per point.")
+    dims: tuple[str, ...] = param(("y", "x"), "Columns of coordinates, which name the dims.")
+    start: tuple[float, ...] = param(doc="Lower edge of the window along each dim.")
+    stop: tuple[float, ...] = param(doc="Upper edge of the window along each dim.")
+    cells: tuple[int, ...] = param(doc="Cells along each dim.")
+    unit: str = param("m", "Unit of the coordinates.")
+    periodic: bool = param(False, "Whether the window repeats itself along every dim.")
+    marks: str | None = param(None, "Column of what points carry, added up; default counts.")
+    marks_unit: str = param("1", "Unit of the marks.")
+    dtype: Literal["float32", "float64"] = param("float32", "Type of the result; sums are float64.", choices=("float32", "float64"))
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for name in ("start", "stop", "cells"):
+            if len(getattr(self, name)) != len(self.dims):
+                raise ValueError(f"{name} needs one number per dim {self.dims}, got {getattr(self, name)}")
+        for dim, window in self._grid().items():
+            if not window.start < window.stop or window.cells < 1:
+                raise ValueError(f"the window along {dim} needs start < stop and cells >= 1, got {window}")
+        return self
+
+    def describe(self) -> ArraySpec:
+        """Return the labelled field; the table is read, as its number of points is an attribute."""
+        field, count = self._field()
+        coords = {dim: Coord((dim,), field[dim].values, dict(field[dim].attrs)) for dim in self.dims}
+        chunks = tuple((size,) for size in field.shape)
+        attrs = {**field.attrs, "points": count}
+        return ArraySpec(self.dims, field.shape, self.dtype, chunks, coords, attrs, str(field.name))
+
+    def read(self, region: Region, variable: str | None = None) -> npt.NDArray[Any]:
+        """Return counts or marks of ``region``."""
+        field, _ = self._field()
+        return np.array(field.values[tuple(region.get(dim, slice(None)) for dim in self.dims)], dtype=self.dtype)
+
+    def fingerprint(self, region: Region | None = None) -> str:
+        """Return a digest of the parameters and of the file's size and modification time."""
+        return digest([*self.identity(), self._stamp()])
+
+    def _grid(self) -> dict[str, Window]:
+        edges = zip(self.dims, self.start, self.stop, self.cells, strict=True)
+        return {dim: Window(start, stop, cells, self.unit, self.periodic) for dim, start, stop, cells in edges}
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            state = Path(self.path).stat()
+        except OSError as error:
+            raise DataError(f"{self.name} {self.path!r}", "the file cannot be read", got=str(error), code="StoreMissing") from error
+        return state.st_size, state.st_mtime_ns
+
+    def _field(self) -> tuple[xarray.DataArray, int]:
+        return _rasterized(self, self._stamp())
+
+
+@lru_cache(maxsize=4)
+def _rasterized(table: PointTable, stamp: tuple[int, int]) -> tuple[xarray.DataArray, int]:
+    """Return a table's field and its number of points, made once per process, parameters and state of the file."""
+    try:
+        frame = _frame(table.path, [*table.dims, *([table.marks] if table.marks else [])])
+        marks = None if table.marks is None else frame[table.marks]
+        return rasterize({dim: frame[dim] for dim in table.dims}, table._grid(), marks, table.marks_unit), len(frame)
+    except ValueError as error:
+        raise DataError(f"{table.name} {table.path!r}", str(error), code="TableInvalid") from error
+
+
+def _frame(path: str, columns: list[str]) -> pandas.DataFrame:
+    """Return the columns of a table."""
+    import pandas
+
+    if path.endswith(".parquet"):
+        frame = pandas.read_parquet(path)
+    elif path.endswith((".csv", ".csv.gz")):
+        frame = pandas.read_csv(path)
+    else:
+        raise ValueError("a table ends in .csv, .csv.gz or .parquet")
+    for column in columns:
+        if column not in frame:
+            raise ValueError(
+                f"the table must hold the columns that are named, got no {column!r} among {', '.join(map(str, frame))}"
+            )
+    return frame

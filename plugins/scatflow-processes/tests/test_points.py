@@ -1,0 +1,266 @@
+"""Points on a grid: exact probabilities against enumeration, moments of Cox processes, tables to fields."""
+
+import itertools
+import math
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from scatflow import Pipeline
+from scatflow.errors import DataError, ParameterError
+from scatflow.labels import axis_of
+from scatflow_processes import cox, gaussian_torus, points
+from scatflow_processes.cox import Blocks, Law, Lognormal, Shot, TwoLevel
+from scatflow_processes.raster import Window, rasterize
+from scatflow_processes.sources.tables import PointTable
+
+LAWS: list[tuple[Law, int]] = [
+    (TwoLevel(0.05, 0.5, 0.3, 3.0), 32),
+    (TwoLevel(0.1, 0.3, 0.5, 4.0, "exponential"), 32),
+    (Lognormal(0.2, 0.5, 4.0), 32),
+    (Lognormal(0.3, 1.0, 3.0, "exponential"), 32),  # cut at 1 in 1 of 9 cells
+    (Shot(0.2, 0.5, 2.0), 32),
+    (Shot(0.05, 3.0, 1.0), 32),
+    (Blocks(0.5, 2.0, 4), 32),
+]
+
+
+def names(case: object) -> str | None:
+    return type(case).__name__ if not isinstance(case, int) else None
+
+
+def every_field(n: int, m: int) -> np.ndarray:
+    return np.array(list(itertools.product((0, 1), repeat=n * m))).reshape(-1, n, m)
+
+
+@pytest.mark.parametrize("intensity", [0.02, 0.5, 0.8])
+def test_bernoulli_by_enumeration(intensity: float) -> None:
+    fields = every_field(3, 4)
+    cost = 12 * points.bernoulli_neg_log_prob(fields, intensity)
+    weights = np.exp(-cost)
+    assert weights.sum() == pytest.approx(1, rel=1e-12)
+    entropy = points.bernoulli_entropy(intensity)
+    assert (weights * cost).sum() == pytest.approx(12 * entropy, rel=1e-12)
+    spread = (weights * (cost - 12 * entropy) ** 2).sum()
+    assert spread / (12 * entropy) ** 2 == pytest.approx(points.bernoulli_floor(intensity, 12), rel=1e-9, abs=1e-20)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "block", "shape"),
+    [(1.0, 4.0, 2, (2, 4)), (0.3, 0.7, 2, (4, 4)), (2.0, 2.0, 3, (3, 3)), (3.0, 1.0, 1, (2, 3))],
+)
+def test_blocks_by_enumeration(alpha: float, beta: float, block: int, shape: tuple[int, int]) -> None:
+    fields, sites = every_field(*shape), math.prod(shape)
+    cost = sites * points.blocks_neg_log_prob(fields, alpha, beta, block)
+    weights = np.exp(-cost)
+    assert weights.sum() == pytest.approx(1, rel=1e-12)
+    entropy = points.blocks_entropy(alpha, beta, block)
+    assert (weights * cost).sum() == pytest.approx(sites * entropy, rel=1e-12)
+    spread = (weights * (cost - sites * entropy) ** 2).sum()
+    assert spread / (sites * entropy) ** 2 == pytest.approx(points.blocks_floor(alpha, beta, block, sites), rel=1e-9, abs=1e-20)
+
+
+def test_blocks_are_a_mixture_of_conditionals() -> None:
+    # The marginal is the average of the conditional probability over the Beta law, here by quadrature.
+    nodes, quadrature = np.polynomial.legendre.leggauss(200)
+    level, x = (nodes + 1) / 2, np.array([[1, 0], [0, 1]])
+    density = 60 * level**2 * (1 - level) ** 3 / 2  # Beta(3, 4): 1 / B(3, 4) = 60; half for the interval
+    conditional = [np.exp(-4 * points.conditional_neg_log_prob(x, np.full((2, 2), lam))) for lam in level]
+    assert np.exp(-4 * points.blocks_neg_log_prob(x, 3.0, 4.0, 2)) == pytest.approx(
+        (np.array(conditional) * density) @ quadrature, rel=1e-10
+    )
+
+
+def test_conditional_of_a_constant_intensity_is_bernoulli() -> None:
+    x = np.random.default_rng(0).integers(0, 2, (5, 6, 7))
+    np.testing.assert_allclose(points.conditional_neg_log_prob(x, 0.3), points.bernoulli_neg_log_prob(x, 0.3), rtol=1e-12)
+    assert points.conditional_neg_log_prob([[1, 0]], [[0.0, 0.5]]) == math.inf
+    assert points.conditional_neg_log_prob([[1, 0]], [[1.0, 0.5]]) == pytest.approx(math.log(2) / 2)
+
+
+@pytest.mark.parametrize(("law", "size"), LAWS, ids=names)
+def test_mean_and_pair_correlation(law: Law, size: int) -> None:
+    count = 300
+    x, intensity = cox.ensemble(law, (size, size), 11, range(count))
+    assert intensity.min() >= 0 and intensity.max() <= 1
+    expected = law.pair_correlation((size, size))
+    for field in (x.astype(float), intensity):
+        mean = field.mean(axis=(1, 2))
+        assert abs(mean.mean() - law.mean_intensity) < 4 * mean.std(ddof=1) / math.sqrt(count)
+        power = np.abs(np.fft.rfft2(field)) ** 2 / size**2
+        pairs = np.fft.irfft2(power, s=(size, size)) / law.mean_intensity**2
+        for shift in ((0, 1), (1, 0), (2, 2), (0, 4), (7, 3), (16, 16)):
+            found = pairs[:, *shift]
+            assert abs(found.mean() - expected[shift]) < 4 * found.std(ddof=1) / math.sqrt(count)
+    variance = (intensity**2).mean(axis=(1, 2)) / law.mean_intensity**2
+    assert abs(variance.mean() - expected[0, 0]) < 4 * variance.std(ddof=1) / math.sqrt(count)
+    assert expected[0, 0] > 1.02
+
+
+def test_pair_correlations_known_otherwise() -> None:
+    rho = gaussian_torus.correlation_on_torus((64, 64), 4.0, "gaussian")
+    for law in (Lognormal(0.3, 1.0), Lognormal(0.9, 0.1), Lognormal(0.01, 5.0)):
+        g = np.linspace(-12, 12, 200_001)
+        lam = np.minimum(law.mean * np.exp(law.sigma * g - law.sigma**2 / 2), cox.LARGEST)
+        mean, square = (np.trapezoid(lam**power * stats.norm.pdf(g), g) for power in (1, 2))
+        assert law.mean_intensity == pytest.approx(mean, rel=1e-6)
+        assert law.coefficients()[0] == pytest.approx(mean, rel=1e-6)
+        assert law.pair_correlation((64, 64))[0, 0] == pytest.approx(square / mean**2, rel=1e-6)
+    uncut = Lognormal(0.01, 0.4).pair_correlation((64, 64))
+    np.testing.assert_allclose(uncut, np.exp(0.16 * rho), rtol=1e-9)
+    even = TwoLevel(0.1, 0.3, 0.5).pair_correlation((64, 64))
+    np.testing.assert_allclose(even, 1 + (0.2 / 0.2) ** 2 * np.arcsin(rho) / (2 * math.pi), rtol=1e-10)
+    assert TwoLevel(0.2, 0.6, 0.1).pair_correlation((64, 64))[0, 0] == pytest.approx(1 + 0.09 * 0.16 / 0.24**2, rel=1e-6)
+
+
+@pytest.mark.parametrize("correlation", gaussian_torus.CORRELATIONS)
+@pytest.mark.parametrize("length", [0.3, 2.0, 5.0])
+def test_correlations_on_the_torus_are_covariances(correlation: gaussian_torus.Correlation, length: float) -> None:
+    rho = gaussian_torus.correlation_on_torus((40, 48), length, correlation)
+    roots = gaussian_torus.torus_roots(rho)
+    drawn = gaussian_torus.filtered(gaussian_torus.filtered(np.eye(1, 40 * 48).reshape(40, 48), roots), roots)
+    np.testing.assert_allclose(drawn, rho, atol=1e-12)
+    lag = 3
+    assert rho[0, lag] == pytest.approx(
+        math.exp(-(lag**2) / (2 * length**2)) if correlation == "gaussian" else math.exp(-lag / length), rel=2e-3, abs=1e-12
+    )
+
+
+def test_members_do_not_depend_on_their_company() -> None:
+    for law, size in LAWS:
+        x, intensity = cox.ensemble(law, (size, size), 2, range(3))
+        alone, its = cox.ensemble(law, (size, size), 2, [2])
+        np.testing.assert_array_equal(alone[0], x[2])
+        np.testing.assert_array_equal(its[0], intensity[2])
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.floats(-1, 1)), max_size=50), st.booleans())
+def test_rasterized_points_are_numpys_histogram(table: list[tuple[float, float]], marked: bool) -> None:
+    y, x = np.array(table).reshape(-1, 2).T
+    marks = np.cos(np.arange(y.size)) if marked else None
+    field = rasterize({"y": y, "x": x}, {"y": (0, 3, 7), "x": (-1, 1, 4)}, marks)
+    expected, _, _ = np.histogram2d(y, x, (np.linspace(0, 3, 8), np.linspace(-1, 1, 5)), weights=marks)
+    np.testing.assert_allclose(field.values, expected, atol=1e-12)
+    assert field.dtype == ("float64" if marked else "int64")
+
+
+def test_rasterized_field_is_labelled() -> None:
+    grid = {"x": Window(0.0, 4.0, 4, "m", periodic=True), "z": Window(0.0, 1.0, 2, "km")}
+    field = rasterize({"z": [0.5, 1.0], "x": [0.0, 3.999], "name": ["a", "b"]}, grid, marks=[2.0, 3.0], unit="kg")
+    assert isinstance(field, xr.DataArray)
+    assert field.dims == ("x", "z") and field.attrs["units"] == "kg"
+    assert (field["x"].attrs["units"], field["x"].attrs["period"], field["z"].attrs["units"]) == ("m", 4.0, "km")
+    assert "period" not in field["z"].attrs
+    assert field.sel(x=0.5, z=0.75) == 2.0 and field.sel(x=3.5, z=0.75) == 3.0
+    assert float(field.sum()) == 5.0
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> str:
+    path = tmp_path / "trees.csv"
+    path.write_text("x,y,mass\n0.5,10,2\n3.5,10,3\n3.5,30,4\n")
+    return str(path)
+
+
+GRID = {"dims": ("y", "x"), "start": (0.0, 0.0), "stop": (40.0, 4.0), "cells": (2, 4), "unit": "m"}
+
+
+def test_a_table_is_a_source(catalogue: str) -> None:
+    counts, marks = (
+        PointTable(path=catalogue, **GRID),
+        PointTable(path=catalogue, **GRID, marks="mass", marks_unit="kg", periodic=True),
+    )
+    assert counts.read({}).tolist() == [[1, 0, 0, 1], [0, 0, 0, 1]]
+    assert marks.read({"x": slice(3, 4)}).tolist() == [[3], [4]]
+    spec = marks.describe()
+    assert (spec.dims, spec.shape, spec.dtype) == (("y", "x"), (2, 4), "float32")
+    assert (spec.attrs["units"], spec.attrs["points"], axis_of(spec, "x").unit) == ("kg", 3, "m")
+    assert axis_of(spec, "y").periodic and not axis_of(counts.describe(), "y").periodic
+    before = counts.fingerprint()
+    with open(catalogue, "a") as file:
+        file.write("1.5,10,1\n")
+    assert counts.fingerprint() != before
+    assert counts.read({}).sum() == 4
+    with dask.config.set(scheduler="synchronous"):
+        np.testing.assert_array_equal(Pipeline.from_source("point_table", path=catalogue, **GRID).lazy().values, counts.read({}))
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"dims": ("y", "z")}, "no .z. among x, y, mass"),
+        ({"stop": (20.0, 4.0)}, "1 of 3 outside: 1 along y"),
+        ({"marks": "weight"}, "weight"),
+        ({"path": "nowhere.csv"}, "nowhere.csv"),
+        ({"path": __file__}, "ends in .csv"),
+        ({"cells": (2,)}, "one number per dim"),
+        ({"stop": (0.0, 4.0)}, "start < stop"),
+        ({"cells": (0, 4)}, "cells"),
+    ],
+)
+def test_bad_table_sources(catalogue: str, change: dict, match: str) -> None:
+    with pytest.raises((ParameterError, DataError), match=match):
+        PointTable(**{"path": catalogue, **GRID, **change}).describe()
+
+
+@pytest.mark.parametrize(
+    ("table", "grid", "marks", "match"),
+    [
+        ({"x": [0.5, 2.0, -1.0]}, {"x": (0, 1, 2)}, None, r"2 of 3 outside: 2 along x \[0, 1\]"),
+        ({"y": [0.5, 5], "x": [0.5, 5]}, {"y": (0, 1, 2), "x": (0, 1, 2)}, None, "1 of 2 outside: 1 along y .* 1 along x"),
+        ({"x": [1.0]}, {"x": (0, 1, 2, "m", True)}, None, r"1 of 1 outside: 1 along x \[0, 1\)"),
+        ({"x": [math.nan, 0.5]}, {"x": (0, 1, 2)}, None, "1 others of 2"),
+        ({"x": [0.5]}, {"y": (0, 1, 2)}, None, "no 'y' among x"),
+        ({"x": [0.5]}, {"x": (1, 0, 2)}, None, "start < stop"),
+        ({"x": [0.5]}, {"x": (0, 1, 0)}, None, "cells"),
+        ({"x": [0.5], "y": [0.5, 0.5]}, {"x": (0, 1, 2), "y": (0, 1, 2)}, None, "one length"),
+        ({"x": [0.5]}, {"x": (0, 1, 2)}, [1.0, 2.0], "one length"),
+        ({"x": [0.5]}, {"x": (0, 1, 2)}, [math.inf], "marks"),
+        ({"x": [[0.5]]}, {"x": (0, 1, 2)}, None, "one column"),
+        ({"x": [0.5]}, {}, None, "at least one dim"),
+    ],
+)
+def test_bad_tables(table: dict, grid: dict, marks: list | None, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        rasterize(table, grid, marks)
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: points.bernoulli_entropy(0.0), "intensity"),
+        (lambda: points.bernoulli_entropy(1.0), "intensity"),
+        (lambda: points.bernoulli_floor(0.5, 0), "sites"),
+        (lambda: points.bernoulli_neg_log_prob([0, 1], 0.5), "2 dims"),
+        (lambda: points.bernoulli_neg_log_prob([[0, 2]], 0.5), "1 other values"),
+        (lambda: points.bernoulli_neg_log_prob([[0, math.nan]], 0.5), "1 other values"),
+        (lambda: points.conditional_neg_log_prob([[0, 1]], [[0.5, 1.5]]), "intensity"),
+        (lambda: points.blocks_neg_log_prob(np.zeros((3, 4)), 1.0, 1.0, 2), "multiples"),
+        (lambda: points.blocks_entropy(0.0, 1.0, 2), "alpha"),
+        (lambda: points.blocks_entropy(1.0, -1.0, 2), "beta"),
+        (lambda: points.blocks_entropy(1.0, 1.0, 0), "block"),
+        (lambda: points.blocks_floor(1.0, 1.0, 2, 6), "sites"),
+        (lambda: TwoLevel(0.5, 0.2, 0.5), "low"),
+        (lambda: TwoLevel(0.0, 0.2, 0.5), "low"),
+        (lambda: TwoLevel(0.1, 0.2, 1.0), "fraction"),
+        (lambda: TwoLevel(0.1, 0.2, 0.5, 4.0, "matern"), "correlation"),  # type: ignore[arg-type]
+        (lambda: Lognormal(1.0), "mean"),
+        (lambda: Lognormal(0.2, 0.0), "sigma"),
+        (lambda: Lognormal(0.2, 0.5, math.nan), "correlation_length"),
+        (lambda: Shot(0.2, 0.0), "height"),
+        (lambda: Blocks(1.0, 1.0, 0), "block"),
+        (lambda: gaussian_torus.torus_roots(np.array([[1.0, 2.0], [0.0, 0.0]])), "eigenvalue"),
+        (lambda: cox.ensemble(Lognormal(0.2), (16, 64), 0, [0]), "eighth"),
+        (lambda: cox.ensemble(Blocks(1.0, 1.0, 3), (8, 9), 0, [0]), "multiples"),
+        (lambda: cox.ensemble(Blocks(1.0, 1.0, 1), (8, 0), 0, [0]), "shape"),
+    ],
+)
+def test_bad_parameters(call: object, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        call()  # type: ignore[operator]
