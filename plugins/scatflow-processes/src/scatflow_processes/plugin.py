@@ -11,8 +11,18 @@ SCATFLOW_API = 1
 def scatflow_sources() -> Provided:
     """Return source name -> ``"module:Class"``, imported on first use."""
     return {
+        "cartoon": "scatflow_processes.sources.shapes:Cartoon",
+        "chirp": "scatflow_processes.sources.sounds:Chirp",
+        "crowd": "scatflow_processes.sources.sounds:Crowd",
+        "harmonic_am": "scatflow_processes.sources.sounds:HarmonicAM",
+        "impacts": "scatflow_processes.sources.sounds:Impacts",
         "ising": "scatflow_processes.sources.spins:Ising",
+        "molecules": "scatflow_processes.sources.molecules:Molecules",
+        "shape": "scatflow_processes.sources.shapes:Shape",
+        "sound_classes": "scatflow_processes.sources.classes:SoundClasses",
         "sp500": "scatflow_processes.sources.markets:SP500",
+        "stroke_digits": "scatflow_processes.sources.classes:StrokeDigits",
+        "texture_classes": "scatflow_processes.sources.classes:TextureClasses",
         "turbulence2d": "scatflow_processes.sources.flows:Turbulence2D",
     }
 
