@@ -327,9 +327,12 @@ def test_published_tables() -> None:
 
 
 def test_molecules_of_another_file() -> None:
-    value = Molecules(path=real("qm9_planar.npz"), positions="xyz_angstrom_plane_aligned", units="angstrom", tables=real("qm2d.npz"),
-                      size=(50, 64), labels=("U0_hartree",))  # fmt: skip
+    """Planar as they lie in space; one of them has an element without table."""
+    value = Molecules(path=real("qm9_planar.npz"), positions="xyz_angstrom_plane_aligned", units="angstrom",
+                      size=(50, 64), labels=("U0_hartree",), profile="gaussian")  # fmt: skip
     spec = value.describe()
+    with pytest.raises(DataError, match=r"molecule 190 .* element without profile.*got 9"):
+        value.replace(profile="tables", tables=real("qm2d.npz")).describe()
     assert spec.shape == (2037, 50, 64)
     counted = value.read({"realization": slice(0, 5)}).sum(axis=(1, 2)) * 14 / 50 * 18 / 64
     np.testing.assert_allclose(counted, spec.coords["electrons"].values[:5], rtol=1e-6)

@@ -103,9 +103,16 @@ def digit(generator: np.random.Generator, label: int, size: int = 28, deformatio
 
     Examples
     --------
-    >>> image = digit(np.random.default_rng(0), 1, size=8, deformation=0.0, jitter=0.0)
-    >>> print("|".join("".join(".#"[int(value > 0.4)] for value in row) for row in image))
-    ...#....|...#....
+    >>> image = digit(np.random.default_rng(0), 7, size=8, deformation=0.0, jitter=0.0)
+    >>> print("\\n".join("".join("-#"[int(value > 0.4)] for value in row) for row in image))
+    --------
+    --####--
+    -----#--
+    ----#---
+    ----#---
+    ---#----
+    ---#----
+    --------
     """
     if not 0 <= deformation <= MAX_DEFORMATION or not 0 <= jitter <= 1 or size < 1:
         raise ValueError(f"deformation must be in [0, 3], jitter in [0, 1], size >= 1, got {deformation}, {jitter} and {size}")

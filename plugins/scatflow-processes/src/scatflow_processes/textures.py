@@ -5,6 +5,7 @@ A texture is a random function of the plane, evaluated where the pixels fall; no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -100,7 +101,8 @@ def _cells(generator: np.random.Generator, v: Array, u: Array, variant: str) -> 
         return _step(0.16 - (second - first))
     shades = generator.random(int(nearest.max()) + 1)
     own, other = shades[nearest[0]], shades[nearest[1]]
-    return own + (other - own) * np.clip(0.5 - (second - first) / _RAMP, 0.0, 1.0)
+    mixed: Array = own + (other - own) * np.clip(0.5 - (second - first) / _RAMP, 0.0, 1.0)
+    return mixed
 
 
 def _bars(generator: np.random.Generator, v: Array, u: Array, variant: str) -> Array:
@@ -141,7 +143,7 @@ def _waves(generator: np.random.Generator, v: Array, u: Array, band: tuple[float
     field = np.zeros(v.shape)
     for number, angle, phase in zip(numbers, angles, phases, strict=True):
         field += np.cos(2 * np.pi * number * (np.cos(angle) * u + np.sin(angle) * v) + phase)
-    return field * (2 / count) ** 0.5
+    return field * math.sqrt(2 / count)
 
 
 def _scattered(generator: np.random.Generator, v: Array, u: Array, density: float) -> Array:
