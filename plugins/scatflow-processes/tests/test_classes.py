@@ -64,10 +64,10 @@ def test_no_example_is_in_two_sets(value: Labelled) -> None:
 
 def test_digits_can_be_told_but_not_trivially() -> None:
     """Nearest class mean of means over 4 x 4 pixels: far above chance, and with errors left for better features."""
-    images, labels = both(StrokeDigits(realizations=300))
+    images, labels = both(StrokeDigits(realizations=200))
     coarse = [image.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(-1, 49) for image in images]
     assert 0.7 < nearest_mean_accuracy(*coarse, labels) < 0.995
-    bent, labels = both(StrokeDigits(realizations=300, deformation=3.0))
+    bent, labels = both(StrokeDigits(realizations=200, deformation=3.0))
     harder = [image.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(-1, 49) for image in bent]
     assert 0.5 < nearest_mean_accuracy(*harder, labels) < nearest_mean_accuracy(*coarse, labels)
 

@@ -195,6 +195,15 @@ def test_bad_arguments(call: Callable[[], object], match: str) -> None:
         call()
 
 
+def test_bands_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = [(0.1, 0.2), (0.15, 0.3), (0.1, 0.4)]
+    whole = strokes.draw([line], 40, 0.3, periodic=True), cartoons.piecewise_smooth(np.random.default_rng(1), 40)
+    monkeypatch.setattr(strokes, "BAND", 3000)
+    assert len(list(strokes.bands(40))) > 5
+    np.testing.assert_array_equal(strokes.draw([line], 40, 0.3, periodic=True), whole[0])
+    np.testing.assert_allclose(cartoons.piecewise_smooth(np.random.default_rng(1), 40), whole[1], atol=1e-14)
+
+
 def test_nothing_to_draw_is_black() -> None:
     assert strokes.draw([], 8, 0.1).sum() == 0
     assert polygons.paint(random_corners(1) + 3.0, 8).sum() == 0

@@ -1,5 +1,7 @@
 """Shapes, sounds, classes and molecules through the engine: lazy arrays, jobs, coordinates along realization."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import dask
@@ -63,3 +65,13 @@ def test_channels_are_variables(tmp_path: Path) -> None:
         np.testing.assert_array_equal(lazy[channel].values, Molecules(**data).read({}, channel))
         assert lazy[channel]["energy"].values.tolist() == [-257.0, -104.0]
         assert lazy[channel].attrs["units"] == "electrons/angstrom2"
+
+
+def test_sources_import_light() -> None:
+    """Naming a source loads neither SciPy nor Dask: that is left to the worker that makes the data."""
+    modules = [f"scatflow_processes.sources.{name}" for name in ("shapes", "sounds", "classes", "molecules")]
+    code = (
+        f"import sys, {', '.join(modules)}; print(sorted({{'scipy', 'dask', 'numba', 'pandas', 'matplotlib'}} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

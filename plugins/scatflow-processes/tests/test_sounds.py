@@ -244,6 +244,7 @@ def test_sources_are_the_functions() -> None:
         (Chirp, {"stop": 8000.0}, "below half the sampling rate"),
         (Chirp, {"law": "cubic"}, "chirp.law"),
         (Impacts, {"click_rate": 0.0}, "impacts.click_rate"),
+        (Impacts, {"damping": 2.0}, "impacts.damping"),
         (Impacts, {"resonance": 8000.0}, "below half the sampling rate"),
         (Impacts, {"sampling_rate": 0.0}, "impacts.sampling_rate"),
         (Crowd, {"voices": 0}, "crowd.voices"),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from scatflow_processes.polygons import paint
 from scatflow_processes.shapes import centers, star_shaped
-from scatflow_processes.strokes import SUPERSAMPLING, draw
+from scatflow_processes.strokes import SUPERSAMPLING, bands, draw
 
 Array = npt.NDArray[np.float64]
 #: Of the polynomials; levels of 0.3 to 0.7 keep the sum in [0, 1], because Chebyshev polynomials are within [-1, 1].
@@ -186,16 +186,25 @@ def piecewise_smooth(generator: np.random.Generator, size: int, regions: int = 8
     weights[:, 0, 0] = 0.0
     weights *= _AMPLITUDE / np.maximum(np.abs(weights).sum(axis=(1, 2), keepdims=True), 1e-300)
     weights[:, 0, 0] = levels
-    u = centers(SUPERSAMPLING * size)
-    fine, nearest = np.empty((len(u), len(u))), np.full((len(u), len(u)), np.inf)
-    for point, weight in zip(points, weights, strict=True):
-        v, w = (_way(u, where, periodic) for where in point)
-        square = v[:, None] ** 2 + w**2
-        along_y, along_x = (np.polynomial.chebyshev.chebvander(way * (2.0 if periodic else 1.0), order) for way in (v, w))
-        value = along_y @ weight @ along_x.T
-        fine, nearest = np.where(square < nearest, value, fine), np.minimum(square, nearest)
-    image: Array = fine.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING).mean(axis=(1, 3))
+    u, image = centers(SUPERSAMPLING * size), np.empty((size, size))
+    for band in bands(size):
+        rows = u[SUPERSAMPLING * band.start : SUPERSAMPLING * band.stop]
+        fine = _cells(rows, u, points, weights, periodic)
+        image[band] = fine.reshape(-1, SUPERSAMPLING, size, SUPERSAMPLING).mean(axis=(1, 3))
     return np.clip(image, 0.0, 1.0)
+
+
+def _cells(rows: Array, columns: Array, points: Array, weights: Array, periodic: bool) -> Array:
+    """Return, at every place, the polynomial of the nearest point."""
+    found, nearest = np.empty((len(rows), len(columns))), np.full((len(rows), len(columns)), np.inf)
+    for point, weight in zip(points, weights, strict=True):
+        v, u = _way(rows, point[0], periodic), _way(columns, point[1], periodic)
+        square = v[:, None] ** 2 + u**2
+        along_y, along_x = (np.polynomial.chebyshev.chebvander(way * (2.0 if periodic else 1.0), len(weight) - 1) for way in (v, u))
+        closer = square < nearest
+        found[closer] = (along_y @ weight @ along_x.T)[closer]
+        nearest = np.minimum(square, nearest)
+    return found
 
 
 def _way(u: Array, where: float, periodic: bool) -> Array:

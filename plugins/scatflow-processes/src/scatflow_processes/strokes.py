@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,20 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 #: Samples per pixel along each side.
 SUPERSAMPLING = 4
+#: Samples worked on at a time, so that large images need little memory beside themselves.
+BAND = 1 << 20
+
+
+def bands(size: int) -> Iterator[slice]:
+    """Yield the rows of pixels of an image in bands of at most ``BAND`` samples, one row at least.
+
+    Examples
+    --------
+    >>> list(bands(300))
+    [slice(0, 218, None), slice(218, 300, None)]
+    """
+    rows = max(1, BAND // (SUPERSAMPLING**2 * size))
+    return (slice(start, min(start + rows, size)) for start in range(0, size, rows))
 
 
 def draw(lines: Sequence[npt.ArrayLike], size: int, width: float, periodic: bool = False) -> Array:
@@ -51,15 +65,18 @@ def draw(lines: Sequence[npt.ArrayLike], size: int, width: float, periodic: bool
     start, stop = _segments(lines)
     if periodic and (np.abs(stop - start) > 0.25).any():
         raise ValueError("pieces of periodic lines must be shorter than 1/4 of the image; add points between")
-    fine = SUPERSAMPLING * size
-    nearest = np.full((fine, fine), np.inf)
-    for p, q in zip(start, stop, strict=True):
-        (rows, y), (columns, x) = (_window(a, b, width, fine, periodic) for a, b in zip(p, q, strict=True))
-        if len(rows) and len(columns):
-            index = np.ix_(rows, columns)
-            nearest[index] = np.minimum(nearest[index], _distance(y[:, None], x, p, q))
-    covered = np.clip((0.5 * width - nearest) * fine + 0.5, 0.0, 1.0)
-    image: Array = covered.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING).mean(axis=(1, 3))
+    fine, image = SUPERSAMPLING * size, np.empty((size, size))
+    windows = [[_window(a, b, width, fine, periodic) for a, b in zip(p, q, strict=True)] for p, q in zip(start, stop, strict=True)]
+    for band in bands(size):
+        first, last = SUPERSAMPLING * band.start, SUPERSAMPLING * band.stop
+        nearest = np.full((last - first, fine), np.inf)
+        for p, q, ((rows, y), (columns, x)) in zip(start, stop, windows, strict=True):
+            here = (rows >= first) & (rows < last)
+            if here.any() and len(columns):
+                index = np.ix_(rows[here] - first, columns)
+                nearest[index] = np.minimum(nearest[index], _distance(y[here, None], x, p, q))
+        covered = np.clip((0.5 * width - nearest) * fine + 0.5, 0.0, 1.0)
+        image[band] = covered.reshape(-1, SUPERSAMPLING, size, SUPERSAMPLING).mean(axis=(1, 3))
     return image
 
 

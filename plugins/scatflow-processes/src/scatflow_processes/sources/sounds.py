@@ -88,7 +88,7 @@ class HarmonicAM(_Timed):
     f0: float = param(220.0, "Pulses per second.", gt=0.0, le=_TOP, unit="Hz")
     partials: int = param(20, "Harmonics, all below half the sampling rate.", ge=1, le=100_000)
     resonance: float = param(1000.0, "Frequency of the resonance.", gt=0.0, le=_TOP, unit="Hz")
-    damping: float = param(2e-3, "Time in which the resonance falls by e.", gt=0.0, le=1e3, unit="s")
+    damping: float = param(2e-3, "Time in which the resonance falls by e.", gt=0.0, le=1.0, unit="s")
     modulation: float = param(0.0, "Frequency of the envelope, below f0.", ge=0.0, le=_TOP, unit="Hz")
     depth: float = param(0.0, "Depth of the modulation.", ge=0.0, le=1.0)
     decay: float | None = param(None, "Time in which the envelope falls by e; default never.", gt=0.0, le=1e6, unit="s")
@@ -166,7 +166,7 @@ class Impacts(Sound):
 
     click_rate: float = param(20.0, "Mean number of clicks per second.", gt=0.0, le=1e7, unit="Hz")
     resonance: float = param(1000.0, "Frequency at which they ring, below half the sampling rate.", gt=0.0, le=_TOP, unit="Hz")
-    damping: float = param(2e-3, "Time in which they fall by e.", gt=0.0, le=1e3, unit="s")
+    damping: float = param(2e-3, "Time in which they fall by e.", gt=0.0, le=1.0, unit="s")
     spread: float = param(0.5, "Standard deviation of the logarithm of their sizes.", ge=0.0, le=3.0)
 
     @model_validator(mode="after")
