@@ -20,7 +20,7 @@ _AMPLITUDE = 0.3
 def random_polygon(generator: np.random.Generator, vertices: int, radius: float) -> Array:
     """Return a random simple polygon in the unit square.
 
-    Its centre is uniform, its corners lie about evenly around it (each moved by up to a fifth of their mean angle) at
+    Its center is uniform, its corners lie about evenly around it (each moved by up to a fifth of their mean angle) at
     distances uniform in [radius / 2, radius].
 
     Parameters
@@ -30,7 +30,7 @@ def random_polygon(generator: np.random.Generator, vertices: int, radius: float)
     vertices : int
         Corners, >= 3.
     radius : float
-        Largest distance of a corner from the centre.
+        Largest distance of a corner from the center.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def polygons(
     vertices : int
         Corners of each, >= 3.
     radius : float
-        Largest distance of a corner from the centre, in units of the side; at most 1/2.
+        Largest distance of a corner from the center, in units of the side; at most 1/2.
     periodic : bool
         Whether what leaves on one side comes in on the other.
 

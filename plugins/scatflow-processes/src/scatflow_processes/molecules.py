@@ -238,7 +238,8 @@ def density(
     -------
     ndarray of float64, shape of the grid
         Electrons per angstrom to the number of axes. The sum times ``grid.cell`` is the number of electrons to 1e-12 of it, the
-        order of the atoms makes no difference at all, and a shift by whole pixels shifts the density exactly.
+        order of the atoms makes no difference at all, and a shift by whole pixels shifts the density exactly. Means over
+        pixels are those of samples: of a Gaussian carbon on pixels of 0.1 to 0.2 angstrom they are right to 2e-3 of the largest.
 
     Raises
     ------

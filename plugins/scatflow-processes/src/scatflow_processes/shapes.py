@@ -1,6 +1,6 @@
 """Plain images with known geometry: a point, an edge, a wave, a disc, polygons and stars, free of aliasing.
 
-Images lie in the unit square: pixel j is [j, j + 1] / size and its centre (j + 1/2) / size, so that a finer grid samples the
+Images lie in the unit square: pixel j is [j, j + 1] / size and its center (j + 1/2) / size, so that a finer grid samples the
 same picture. Points are (y, x); angles are in degrees from x towards y. Values are in [0, 1].
 """
 
@@ -63,7 +63,7 @@ def dirac(size: int, center: tuple[float, float] = (0.5, 0.5)) -> Array:
 
 
 def edge(size: int, angle: float = 0.0, offset: float = 0.0) -> Array:
-    """Return a straight edge: 1 where the position along its normal, counted from the centre of the image, exceeds ``offset``.
+    """Return a straight edge: 1 where the position along its normal, counted from the center of the image, exceeds ``offset``.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def edge(size: int, angle: float = 0.0, offset: float = 0.0) -> Array:
     angle : float
         Direction of the normal in degrees from x towards y, which is the way up.
     offset : float
-        Distance of the edge from the centre, in units of the side.
+        Distance of the edge from the center, in units of the side.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def edge(size: int, angle: float = 0.0, offset: float = 0.0) -> Array:
 
 
 def sinusoid(size: int, frequency: tuple[float, float] = (0.0, 4.0), phase: float = 0.0) -> Array:
-    """Return ``1/2 + cos(2 pi frequency . u + phase) / 2``, at the pixel centres.
+    """Return ``1/2 + cos(2 pi frequency . u + phase) / 2``, at the pixel centers.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def disc(size: int, center: tuple[float, float] = (0.5, 0.5), radius: float = 0.
     size : int
         Pixels along y and along x.
     center : tuple of float
-        The centre (y, x), in units of the side.
+        The center (y, x), in units of the side.
     radius : float
         Radius in units of the side, > 0; at most 1/2 in a periodic image.
     periodic : bool
@@ -178,9 +178,9 @@ def polygon(
     vertices : int
         How many, >= 3.
     center : tuple of float
-        The centre (y, x), in units of the side.
+        The center (y, x), in units of the side.
     radius : float
-        Distance of the vertices from the centre, in units of the side, > 0; at most 1/2 in a periodic image.
+        Distance of the vertices from the center, in units of the side, > 0; at most 1/2 in a periodic image.
     angle : float
         Direction of the first vertex, in degrees from x towards y.
     periodic : bool
@@ -224,9 +224,9 @@ def star(
     vertices : int
         Rays, >= 3.
     center : tuple of float
-        The centre (y, x), in units of the side.
+        The center (y, x), in units of the side.
     radius : float
-        Distance of the tips from the centre, in units of the side, > 0; at most 1/2 in a periodic image.
+        Distance of the tips from the center, in units of the side, > 0; at most 1/2 in a periodic image.
     inner : float
         Distance of the notches as a share of ``radius``, in (0, 1).
     angle : float

@@ -65,7 +65,7 @@ class Molecules(Source):
     )  # fmt: skip
     tables: str | None = param(None, "Path of the npz file with the tables; default the same file.")
     size: tuple[int, ...] = param((398, 512), "Pixels along (y, x) or (z, y, x).")
-    box: tuple[float, ...] = param((14.0, 18.0), "Sides of the box along the same axes, centred on the origin.", unit="angstrom")
+    box: tuple[float, ...] = param((14.0, 18.0), "Sides of the box along the same axes, centered on the origin.", unit="angstrom")
     radius: float = param(2.5, "Where atoms end.", gt=0.0, le=100.0, unit="angstrom")
     dtype: Literal["float32", "float64"] = param("float32", "Type of the result.", choices=("float32", "float64"))
 
