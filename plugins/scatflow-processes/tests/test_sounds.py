@@ -143,6 +143,22 @@ def test_impact_spectrum_and_kurtosis(click_rate: float, spread: float) -> None:
     assert expected > (3.1 if click_rate > 1000 else 6)
 
 
+def test_clicks_fall_between_samples() -> None:
+    """At random continuous times powers of aliases add; on the samples their amplitudes would, which is another spectrum."""
+    ring, size, n = Resonance(2500.0, 3e-4), 4096, 100
+    found = np.stack([random_sounds.impacts(np.random.default_rng(seed), size, RATE, 2000.0, ring) for seed in range(n)])
+    power = np.abs(np.fft.rfft(found * np.hanning(size))) ** 2 / RATE / (np.hanning(size) ** 2).sum()
+    f = np.fft.rfftfreq(size, 1 / RATE)
+    aliases = RATE * np.arange(-400, 401)[:, None]
+    for low, high in ((50, 600), (3600, 3950)):
+        band = (f >= low) & (f < high)
+        each = power[:, band].mean(axis=1)
+        added = random_sounds.impact_spectrum(f[band] + aliases, ring).sum(axis=0).mean()
+        coherent = (np.abs(ring.response(f[band] + aliases).sum(axis=0)) ** 2 / ring.energy()).mean()
+        error = 4 * each.std() / math.sqrt(n)
+        assert each.mean() == pytest.approx(added, abs=error) and abs(coherent - added) > 2 * error
+
+
 def test_clicks_ring_into_the_first_sample() -> None:
     """Variance is the same at the beginning as later."""
     ring = Resonance(500.0, 20e-3)
