@@ -1,0 +1,72 @@
+"""Eight classes of sounds that differ in spectrum, in modulation rate, or in nothing but the direction of time.
+
+Statistics of the spectrum tell the first, second-order statistics of its bands also the second, and only joint statistics of
+time and frequency the third.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+
+from scatflow_processes.sounds import chirp
+
+#: Class names in order of label: band, sweeps per second, direction.
+CLASSES = tuple("_".join(words) for words in itertools.product(("low", "high"), ("slow", "fast"), ("up", "down")))
+#: Ends of the bands in Hz and sweeps per second; each sound's own are within a factor 2^(1/8) of them.
+BANDS, SWEEPS = {"low": (300.0, 1200.0), "high": (900.0, 3600.0)}, {"slow": 3.0, "fast": 12.0}
+_FACTOR = 2**0.125
+#: Lowest sampling rate at which all classes can be told apart.
+LOWEST_RATE = 8000.0
+
+
+def class_sound(
+    generator: np.random.Generator, label: int, size: int = 1 << 15, rate: float = 16_000.0, noise: float = 0.05
+) -> npt.NDArray[np.float64]:
+    """Return a random sound of a class: repeated exponential chirps of amplitude 1 in white noise.
+
+    The law of a class that goes down is that of its partner with time reversed. The energy spectrum of a chirp depends on its band
+    and length only, so sounds that sweep slowly and fast have the same.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+        Where the numbers come from.
+    label : int
+        Position among ``CLASSES``: band (300 to 1200 or 900 to 3600 Hz), sweeps per second (3 or 12), direction.
+    size : int
+        Samples; a second or more to tell the rates.
+    rate : float
+        Samples per second, at least 8000.
+    noise : float
+        Standard deviation of the noise, >= 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (size,)
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> CLASSES[5]
+    'high_slow_down'
+    >>> class_sound(np.random.default_rng(0), 5, size=4000).shape
+    (4000,)
+    """
+    if not 0 <= label < len(CLASSES):
+        raise ValueError(f"sounds are 0 to {len(CLASSES) - 1}, got {label}")
+    if not rate >= LOWEST_RATE or not noise >= 0:
+        raise ValueError(f"rate must be >= {LOWEST_RATE:g} Hz and noise >= 0, got {rate} and {noise}")
+    band, sweeps, direction = CLASSES[label].split("_")
+    shift, hurry = _FACTOR ** generator.uniform(-1, 1, 2)
+    ends = [shift * end for end in BANDS[band]]
+    start, stop = ends if direction == "up" else ends[::-1]
+    duration = 1 / (hurry * SWEEPS[sweeps])
+    delay, phase = duration * generator.random(), 2 * np.pi * generator.random()
+    return chirp(size, rate, start, stop, duration, delay=delay, phase=phase) + noise * generator.standard_normal(size)

@@ -1,0 +1,110 @@
+"""Lines of a given width with round ends, drawn by their distance: what digits and drawings are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+#: Samples per pixel along each side.
+SUPERSAMPLING = 4
+#: Samples worked on at a time, so that large images need little memory beside themselves.
+BAND = 1 << 20
+
+
+def bands(size: int) -> Iterator[slice]:
+    """Yield the rows of pixels of an image in bands of at most ``BAND`` samples, one row at least.
+
+    Examples
+    --------
+    >>> list(bands(300))
+    [slice(0, 218, None), slice(218, 300, None)]
+    """
+    rows = max(1, BAND // (SUPERSAMPLING**2 * size))
+    return (slice(start, min(start + rows, size)) for start in range(0, size, rows))
+
+
+def draw(lines: Sequence[npt.ArrayLike], size: int, width: float, periodic: bool = False) -> Array:
+    """Return the image of the union of lines: the share of each pixel that lies within ``width / 2`` of one.
+
+    Each pixel is the mean of 4 x 4 samples, each with a ramp of its own width across the border. The area of a straight stroke
+    of at least 1.5 pixels' width is right to 1e-3.
+
+    Parameters
+    ----------
+    lines : sequence of array_like of float, shape (n, 2)
+        Points (y, x) of each line in the unit square; two points or more.
+    size : int
+        Pixels along y and along x.
+    width : float
+        Width of the strokes in units of the side, in (0, 1/2].
+    periodic : bool
+        Whether what leaves on one side comes in on the other; pieces between points must then be shorter than 1/4.
+
+    Returns
+    -------
+    ndarray of float64, shape (size, size)
+        Values in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a line has fewer than two points or points that are not finite, the width is out of range, or a piece of
+        a periodic line is too long.
+
+    Examples
+    --------
+    >>> image = draw([[(0.5, 0.25), (0.5, 0.75)]], 64, width=0.1)
+    >>> round(float(image.mean()), 3), round(0.5 * 0.1 + np.pi * 0.05**2, 3)
+    (0.058, 0.058)
+    """
+    if not 0 < width <= 0.5:
+        raise ValueError(f"width must be in (0, 1/2], got {width}")
+    start, stop = _segments(lines)
+    if periodic and (np.abs(stop - start) > 0.25).any():
+        raise ValueError("pieces of periodic lines must be shorter than 1/4 of the image; add points between")
+    fine, image = SUPERSAMPLING * size, np.empty((size, size))
+    windows = [[_window(a, b, width, fine, periodic) for a, b in zip(p, q, strict=True)] for p, q in zip(start, stop, strict=True)]
+    for band in bands(size):
+        first, last = SUPERSAMPLING * band.start, SUPERSAMPLING * band.stop
+        nearest = np.full((last - first, fine), np.inf)
+        for p, q, ((rows, y), (columns, x)) in zip(start, stop, windows, strict=True):
+            here = (rows >= first) & (rows < last)
+            if here.any() and len(columns):
+                index = np.ix_(rows[here] - first, columns)
+                nearest[index] = np.minimum(nearest[index], _distance(y[here, None], x, p, q))
+        covered = np.clip((0.5 * width - nearest) * fine + 0.5, 0.0, 1.0)
+        image[band] = covered.reshape(-1, SUPERSAMPLING, size, SUPERSAMPLING).mean(axis=(1, 3))
+    return image
+
+
+def _segments(lines: Sequence[npt.ArrayLike]) -> tuple[Array, Array]:
+    arrays = [np.asarray(line, dtype=np.float64) for line in lines]
+    for points in arrays:
+        if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2:
+            raise ValueError(f"a line has two or more points (y, x), got an array of shape {points.shape}")
+        if not np.isfinite(points).all():
+            raise ValueError(f"points must be finite, got {points[~np.isfinite(points).all(axis=1)][0].tolist()}")
+    if not arrays:
+        return np.empty((0, 2)), np.empty((0, 2))
+    return np.concatenate([points[:-1] for points in arrays]), np.concatenate([points[1:] for points in arrays])
+
+
+def _window(a: float, b: float, width: float, fine: int, periodic: bool) -> tuple[npt.NDArray[np.int64], Array]:
+    """Return the samples along one axis that a piece from a to b can reach: their indices and where they lie."""
+    reach = 0.5 * width + 1.0 / fine
+    index = np.arange(int(np.floor((min(a, b) - reach) * fine)), int(np.ceil((max(a, b) + reach) * fine)) + 1)
+    if not periodic:
+        index = index[(index >= 0) & (index < fine)]
+    return index % fine, (index + 0.5) / fine
+
+
+def _distance(y: Array, x: Array, p: Array, q: Array) -> Array:
+    """Return the distance of points to the segment from p to q."""
+    along = q - p
+    square = float(along @ along) or 1.0
+    share = np.clip(((y - p[0]) * along[0] + (x - p[1]) * along[1]) / square, 0.0, 1.0)
+    distance: Array = np.hypot(y - p[0] - share * along[0], x - p[1] - share * along[1])
+    return distance
