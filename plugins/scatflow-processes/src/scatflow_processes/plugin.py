@@ -22,8 +22,15 @@ def scatflow_operators() -> Provided:
     """Return operator name -> ``"module:Class"``, imported on first use."""
     return {
         "absolute_autocorrelation": "scatflow_processes.operators.returns:AbsoluteAutocorrelation",
+        "derivative": "scatflow_processes.operators.flow_derivatives:Derivative",
+        "dissipation": "scatflow_processes.operators.velocity_gradients:Dissipation",
         "hill": "scatflow_processes.operators.returns:Hill",
         "horizon_moments": "scatflow_processes.operators.returns:HorizonMoments",
         "leverage": "scatflow_processes.operators.returns:Leverage",
+        "q_criterion": "scatflow_processes.operators.velocity_gradients:QCriterion",
+        "strain": "scatflow_processes.operators.velocity_gradients:Strain",
+        "vector2": "scatflow_processes.operators.flow_components:Vector2",
+        "vector3": "scatflow_processes.operators.flow_components:Vector3",
+        "vorticity": "scatflow_processes.operators.velocity_gradients:Vorticity",
         "zumbach": "scatflow_processes.operators.returns:Zumbach",
     }
