@@ -32,6 +32,7 @@ def scatflow_operators() -> Provided:
         "leverage": "scatflow_processes.operators.returns:Leverage",
         "q_criterion": "scatflow_processes.operators.velocity_gradients:QCriterion",
         "strain": "scatflow_processes.operators.velocity_gradients:Strain",
+        "structure_functions": "scatflow_processes.operators.structure_functions:StructureFunctions",
         "vector2": "scatflow_processes.operators.flow_components:Vector2",
         "vector3": "scatflow_processes.operators.flow_components:Vector3",
         "vorticity": "scatflow_processes.operators.velocity_gradients:Vorticity",
