@@ -83,7 +83,7 @@ def wave_numbers(shape: Sequence[int], steps: Sequence[float], derivative: bool 
     for axis, (n, step) in enumerate(zip(shape, steps, strict=True)):
         index = np.arange(n // 2 + 1) if axis == len(shape) - 1 else (np.arange(n) + n // 2) % n - n // 2
         index = np.where(2 * np.abs(index) == n, 0, index) if derivative else index
-        found.append((2 * np.pi / (n * step) * index).reshape((-1,) + (1,) * (len(shape) - axis - 1)))
+        found.append(np.asarray(2 * np.pi / (n * step) * index, dtype=np.float64).reshape((-1,) + (1,) * (len(shape) - axis - 1)))
     return found
 
 

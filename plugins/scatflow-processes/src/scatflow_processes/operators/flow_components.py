@@ -45,17 +45,17 @@ class _Vector(Pointwise):
         return shared.with_dim(COMPONENT, len(specs), {COMPONENT: coord}).with_attrs(units=unit, long_name=None, standard_name=None)
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
-        """Stack the blocks."""
+        """Join the blocks, which have an axis of length 1 for the components; a number is one component everywhere."""
         one = next(block for block in blocks if hasattr(block, "shape"))
         arrays = [
             block if hasattr(block, "shape") else xp.full((1,) * one.ndim, block, dtype=one.dtype, device=one.device)
             for block in blocks
         ]
-        return xp.stack(xp.broadcast_arrays(*arrays), axis=-1)
+        return xp.concat(xp.broadcast_arrays(*arrays), axis=-1)
 
     def vjp(self, xp: Any, cotangent: Array, *blocks: Array, **prepared: Array) -> tuple[Array, ...]:
         """Return the components of the cotangent."""
-        return tuple(cotangent[..., number] for number in range(len(blocks)))
+        return tuple(cotangent[..., number : number + 1] for number in range(len(blocks)))
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare no work and no copies but the result."""
@@ -97,7 +97,7 @@ class Vector2(_Vector):
     Examples
     --------
     >>> import numpy as np
-    >>> Vector2().apply(np, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> Vector2().apply(np, np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]]))
     array([[1., 3.],
            [2., 4.]])
     """
@@ -131,7 +131,7 @@ class Vector3(_Vector):
     Examples
     --------
     >>> import numpy as np
-    >>> Vector3().apply(np, np.array([1.0]), np.array([3.0]), np.array([5.0]))
+    >>> Vector3().apply(np, np.array([[1.0]]), np.array([[3.0]]), np.array([[5.0]]))
     array([[1., 3., 5.]])
     """
 

@@ -179,8 +179,9 @@ class FlowScales(VectorField, Spectral):
             found[f"{name}_se"] = replace(bare.with_attrs(units=unit, long_name=f"standard error of {name}"), name=f"{name}_se")
         return found
 
-    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place) -> dict[str, Any]:
+    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> dict[str, Any]:
         """Tabulate wave numbers, and the weights of modes in the integrals."""
+        assert at is not None, "the engine gives it"
         roles = [role for role in at.core if role != COMPONENT]
         shape, steps = tuple(at.size[role] for role in roles), tuple(at.step[role] for role in roles)
         k = np.sqrt(sum(wave * wave for wave in kernels.wave_numbers(shape, steps)))

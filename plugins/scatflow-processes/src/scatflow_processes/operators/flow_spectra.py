@@ -129,8 +129,9 @@ class _ByWaveNumber(Spectral):
         factor = xp.asarray(k**self.compensate / step, dtype=xp.float64, device=getattr(sums, "device", None))
         return (sums * factor)[..., None, :]
 
-    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place) -> dict[str, Any]:
+    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> dict[str, Any]:
         """Sort the modes of a block's grid into shells, and tabulate wave numbers."""
+        assert at is not None, "the engine gives it"
         roles = [role for role in at.core if role != COMPONENT]
         shape, steps = tuple(at.size[role] for role in roles), tuple(at.step[role] for role in roles)
         width = self.width or kernels.shell_width(shape, steps)
@@ -265,7 +266,7 @@ class EnergySpectrum(VectorField, _ByWaveNumber):
             n = at.size[list(at.core)[axis]]
             step = 2 * math.pi / (n * abs(at.step[list(at.core)[axis]]))
             return self.scaled(xp, sum(lines[1:], lines[0]) / len(lines), step), weight
-        spectra = (kernels.transform(xp, block[..., number], ndim) for number in numbers)
+        spectra: Iterator[Array] = (kernels.transform(xp, block[..., number], ndim) for number in numbers)
         if self.kind == "enstrophy":
             spectra = iter(kernels.curl(prepared["wave"], list(spectra)))
         power = kernels.square(xp, next(spectra))

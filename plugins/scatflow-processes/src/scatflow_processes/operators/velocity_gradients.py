@@ -281,9 +281,10 @@ class Dissipation(_OfGradient):
 
     Examples
     --------
-    >>> Dissipation(dims=("y", "x"), nu=-1.0)
-    Traceback (most recent call last):
-    scatflow.errors.ParameterError: dissipation.nu: ...
+    >>> coords = {dim: Coord((dim,), np.arange(8.0), {"units": "m"}) for dim in ("y", "x")}
+    >>> spec = ArraySpec(("y", "x", "component"), (8, 8, 2), "float32", coords=coords, attrs={"units": "m s-1"})
+    >>> Dissipation(dims=("y", "x"), components=("x", "y"), nu=0.1).output(spec).attrs["units"]
+    'm2 s-3'
     """
 
     nu: float = param(doc="Kinematic viscosity.", gt=0, unit="data unit x coordinate unit")
