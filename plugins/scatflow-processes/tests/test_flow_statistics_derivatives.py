@@ -288,3 +288,31 @@ def test_components_stored_apart_make_a_vector_in_jobs(tmp_path: Path) -> None:
         sf.ops.vector2(u, v, names=("u", "u"))
     still = sf.ops.vector3(flow[0], flow[1], 0.0)
     np.testing.assert_array_equal(still.isel(component=2), np.zeros((16, 20)))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("vorticity", {}), ("strain", {}), ("q_criterion", {}), ("dissipation", {"nu": 0.1})]
+)
+def test_spectral_derivatives_go_one_axis_at_a_time(tmp_path: Path, name: str, options: dict[str, object]) -> None:
+    flow = abc_flow(10).drop_vars("component") if name != "strain" else taylor_green().drop_vars("component")
+    flow = flow + np.random.default_rng(9).standard_normal(flow.shape)
+    flow.attrs["units"] = "m/s"
+    chunks = (1, *(4,) * (flow.ndim - 1))
+    flow.to_dataset(name="flow").to_zarr(tmp_path / "flow.zarr", encoding={"flow": {"chunks": chunks}}, consolidated=False)
+    dims = flow.dims[1:]
+    options = {**options, "dims": dims, "components": dims[::-1], "method": "spectral"}
+    pipeline = sf.Pipeline.from_array(getattr(sf.ops, name)(sf.open_source(tmp_path / "flow.zarr"), rechunk="auto", **options))
+    assert len(pipeline.plan(strategy="pencil").stages) == len(dims) + 1
+    job = pipeline.run(tmp_path / "out.zarr", strategy="pencil")
+    whole = getattr(sf.ops, name)(flow, **options)
+    found = job[next(iter(job.data_vars))]
+    assert found.units == whole.units
+    np.testing.assert_allclose(found.transpose(*whole.dims), whole, rtol=1e-12, atol=1e-12)
+
+
+def test_differences_have_no_lines_to_wait_for(tmp_path: Path) -> None:
+    flow = taylor_green().drop_vars("component")
+    flow.to_dataset(name="flow").to_zarr(tmp_path / "flow.zarr", consolidated=False)
+    lazy = sf.ops.vorticity(sf.open_source(tmp_path / "flow.zarr"), dims=("y", "x"), components=("x", "y"))
+    with pytest.raises(RuntimeError, match=r"differences need no whole lines"):
+        sf.Pipeline.from_array(lazy).plan(strategy="pencil")

@@ -269,6 +269,19 @@ def test_scales_of_realizations_have_errors_and_label_spectra() -> None:
     np.testing.assert_allclose(each.epsilon.mean(), found.epsilon, rtol=1e-12)
 
 
+def test_jobs_and_lazy_arrays_give_the_same_scales(tmp_path: Path) -> None:
+    flow = flow_of(np.random.default_rng(6).standard_normal((4, 2, 8, 12)), (1.0, 2.0), realization=4).drop_vars("component")
+    flow.to_dataset(name="flow").to_zarr(tmp_path / "flow.zarr", encoding={"flow": {"chunks": (1, 1, 8, 12)}}, consolidated=False)
+    for number, over in enumerate(("realization", None)):
+        options = {"dims": ("y", "x"), "over": over, "components": ("x", "y"), "nu": 0.1}
+        lazy = sf.ops.flow_scales(sf.open_source(tmp_path / "flow.zarr"), rechunk="auto", **options)
+        job = sf.Pipeline.from_array(lazy).run(tmp_path / f"out{number}.zarr")
+        whole = sf.ops.flow_scales(flow, **options)
+        for name in whole.data_vars:
+            np.testing.assert_allclose(job[name], whole[name], rtol=1e-12, err_msg=str(name))
+            np.testing.assert_allclose(lazy[name].compute(), whole[name], rtol=1e-12, err_msg=str(name))
+
+
 def test_scales_in_two_dims_are_what_they_mean() -> None:
     # Isotropy by averaging a plane wave over directions: u = A sin(k x) along y and the same along x.
     n, k = 16, 2
@@ -293,3 +306,20 @@ def test_scales_need_units_and_refuse_a_covariance() -> None:
     still = sf.ops.flow_scales(flow_of(np.zeros((2, 4, 4)), (1.0, 1.0)), dims=("y", "x"), nu=0.1)
     assert float(still.epsilon) == 0
     assert np.isnan(still.eta)
+
+
+def test_simulated_turbulence_from_velocity_to_scales() -> None:
+    """The whole way of a user: components of a source, its own vorticity, spectra and scales of the ensemble."""
+    flow = sf.Pipeline.from_source("turbulence2d", size=32, nu=5e-3, age=1.0, k_peak=3.0, realizations=3, seed=3).lazy()
+    field = sf.ops.vector2(flow.u, flow.v)
+    assert field.chunks is not None
+    assert field.units == "m/s"
+    spin = sf.ops.vorticity(field, dims=("y", "x"), method="spectral")
+    assert spin.dtype == "float32"
+    scale = float(abs(flow.vorticity).max())
+    np.testing.assert_allclose(spin, flow.vorticity, atol=2e-6 * scale)
+    enstrophy = sf.ops.energy_spectrum(field, dims=("y", "x"), kind="enstrophy", over="realization").compute()
+    np.testing.assert_allclose(total(enstrophy), 0.5 * (flow.vorticity.astype("float64") ** 2).mean(), rtol=1e-5)
+    scales = sf.ops.flow_scales(field, dims=("y", "x"), nu=5e-3, over="realization").compute()
+    # eps = 2 nu Z of a solenoidal periodic flow.
+    np.testing.assert_allclose(scales.epsilon, 2 * 5e-3 * total(enstrophy), rtol=1e-6)

@@ -214,3 +214,35 @@ def strain_square(gradient: Gradient) -> Array:
     """
     parts = [part * part * (1 if a == c else 2) for part, (a, c) in zip(strain(gradient), tensor_pairs(len(gradient)), strict=True)]
     return sum(parts[1:], parts[0])
+
+
+def made_of(xp: Any, what: str, gradient: Gradient, numbers: Sequence[int], nu: float = 0.0) -> Array:
+    """Return what is made of a velocity gradient, vectors and tensors along a last axis.
+
+    Parameters
+    ----------
+    xp : Namespace
+        Of the arrays.
+    what : {"vorticity", "strain", "q_criterion", "dissipation"}
+        Which.
+    gradient : sequence of sequence of array, shape (...)
+        As :data:`Gradient`.
+    numbers : sequence of int
+        Number of the component that points along each axis: the order of a vorticity vector.
+    nu : float
+        Viscosity, of dissipation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(made_of(np, "vorticity", [[0.0, 2.0], [5.0, 0.0]], (1, 0)))
+    3.0
+    """
+    if what == "vorticity":
+        found = vorticity(gradient)
+        return (
+            found[0] if len(found) == 1 else xp.stack([found[axis] for axis in sorted(range(3), key=numbers.__getitem__)], axis=-1)
+        )
+    if what == "strain":
+        return xp.stack(strain(gradient), axis=-1)
+    return q_criterion(gradient) if what == "q_criterion" else strain_square(gradient) * (2 * nu)

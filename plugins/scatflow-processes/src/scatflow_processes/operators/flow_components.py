@@ -69,7 +69,7 @@ class _Vector(Pointwise):
 
 
 @operator(
-    "vector2", version=1, signature="(),()->(component)", inputs=("u", "v"), linear=True, differentiable=True, aliases=("stack", "to_dataarray", "vector")
+    "vector2", version=1, signature="(),()->(component)", inputs=("u", "v"), linear=True, differentiable=True, references=("formula: z_c = u_c",), aliases=("stack", "to_dataarray", "vector")
 )  # fmt: skip
 class Vector2(_Vector):
     """Two velocity components as one array with the dim ``component``, as operators on flows take it.
@@ -85,7 +85,7 @@ class Vector2(_Vector):
     -------
     DataArray
         Of the widest precision, ``component`` last; the unit where both have the same. In a notebook
-        ``flow[["u", "v"]].to_dataarray("component")`` does as well; jobs can only read what operators made of stores.
+        ``flow[["u", "v"]].to_dataarray("component")`` does as well, but loses the unit, and jobs cannot read it.
 
     Raises
     ------
@@ -106,7 +106,7 @@ class Vector2(_Vector):
 
 
 @operator(
-    "vector3", version=1, signature="(),(),()->(component)", inputs=("u", "v", "w"), linear=True, differentiable=True, aliases=("stack", "to_dataarray", "vector")
+    "vector3", version=1, signature="(),(),()->(component)", inputs=("u", "v", "w"), linear=True, differentiable=True, references=("formula: z_c = u_c",), aliases=("stack", "to_dataarray", "vector")
 )  # fmt: skip
 class Vector3(_Vector):
     """Three velocity components as one array with the dim ``component``, as operators on flows take it.

@@ -1,7 +1,7 @@
 """How operators on flows take vectors: the dim ``component``, the direction of each component, units of length.
 
-A vector field is one array with a dim ``component``, such as ``flow[["u", "v", "w"]].to_dataarray("component")``; its labels
-tell along which dim each component points.
+A vector field is one array with a dim ``component``, as ``vector2`` and ``vector3`` make it of components that are stored apart;
+its labels tell along which dim each component points.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class WithComponents(Extended):
         core = spec.dims[len(spec.dims) - len(self.dims or self.signature.roles) :]
         if core[-1] != COMPONENT:
             raise DimensionError(f"{self.name}.dims", f"the components of a vector lie along a dim {COMPONENT!r}", got=spec.dims, code="DimensionMissing",
-                                 remedy=f'Put them together: flow[["u", "v"]].to_dataarray("{COMPONENT}"), or rename the dim that has them.')  # fmt: skip
+                                 remedy="Put them together, vector2(flow.u, flow.v), or rename the dim that has them.")  # fmt: skip
         return core[:-1]
 
     def axes(self, spec: ArraySpec) -> tuple[Axis, ...]:

@@ -91,7 +91,7 @@ class StructureFunctions(VectorField, Average):
           at -inf and the last ends at inf);
         - ``direction``, ``r`` (coordinate units), ``lag`` (samples), ``order`` (NaN where there is none), ``low`` and ``high``.
 
-        Moments have the data's unit to the power p. ``valid_fraction`` counts pairs. Errors come from the dims averaged, else from
+        Moments have the data's unit to the power p. ``valid_fraction`` counts pairs, with ``flatness`` those of all statistics together. Errors come from the dims averaged, else from
         cells of the field at least as wide as the largest separation.
 
     Raises

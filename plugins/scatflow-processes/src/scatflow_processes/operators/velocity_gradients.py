@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from scatflow.contract import Operator, Window, operator, param
+from scatflow.contract import Operator, Ref, Window, Wire, operator, param
+from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Coord, Cost, Place, itemsize
 from scatflow_arrays.quantity import unit_of
 from scatflow_arrays.units import product
@@ -43,6 +44,24 @@ class _OfGradient(VectorField, Differentiation, Window):
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Return the reach of the stencil per axis, exact at any tolerance."""
         return self.reach(self.signature.bind(len(self.dims or self.signature.roles)))
+
+    def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> Array:
+        """Compute one extended block."""
+        return flow_gradients.made_of(xp, self.name, self.gradient(xp, blocks[0], at), self.numbers(), self.viscosity())
+
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire:
+        """Wire spectral derivatives along whole lines of one axis after the other."""
+        if self.method != "spectral":
+            raise ChunkError(
+                f"operator {self.name}", "differences need no whole lines", code="PencilsUnfit", remedy='Use strategy="halo".'
+            )
+        from scatflow_processes.operators.velocity_gradient_lines import wired  # only plans need it
+
+        return wired(ref, self.space(spec), self.name, self.numbers(), self.viscosity(), self.sampling)
+
+    def viscosity(self) -> float:
+        """Return the viscosity, where the operator has one."""
+        return 0.0
 
     def gradient(self, xp: Any, block: Array, at: Place) -> list[list[Array]]:
         """Return derivatives along axis a of the component that points along axis c, as [a][c]."""
@@ -141,14 +160,6 @@ class Vorticity(_OfGradient):
         labels = {name: coord for name, coord in spec.coords.items() if COMPONENT in coord.dims}
         return scalar.with_dim(COMPONENT, 3, labels)
 
-    def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> Array:
-        """Compute one extended block."""
-        found = flow_gradients.vorticity(self.gradient(xp, blocks[0], at))
-        if len(found) == 1:
-            return found[0]
-        order = sorted(range(3), key=self.numbers().__getitem__)
-        return xp.stack([found[axis] for axis in order], axis=-1)
-
 
 @operator(
     "strain",
@@ -196,10 +207,6 @@ class Strain(_OfGradient):
         labels = {"tensor": Coord(("tensor",), np.arange(len(pairs), dtype=np.int8), flags)}
         return self._scalar(spec, "rate of strain", self._rate(spec)).with_dim("tensor", len(pairs), labels)
 
-    def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> Array:
-        """Compute one extended block."""
-        return xp.stack(flow_gradients.strain(self.gradient(xp, blocks[0], at)), axis=-1)
-
 
 @operator(
     "q_criterion",
@@ -241,10 +248,6 @@ class QCriterion(_OfGradient):
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare the labels of Q."""
         return self._scalar(specs[0], "Q, second invariant of the velocity gradient", self._rate(specs[0], 2))
-
-    def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> Array:
-        """Compute one extended block."""
-        return flow_gradients.q_criterion(self.gradient(xp, blocks[0], at))
 
 
 @operator(
@@ -302,9 +305,9 @@ class Dissipation(_OfGradient):
         units = product(product("1", unit_of(spec), 3), length, -1)
         return self._scalar(spec, "dissipation rate", units).with_attrs(nu=self.nu)
 
-    def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> Array:
-        """Compute one extended block."""
-        return flow_gradients.strain_square(self.gradient(xp, blocks[0], at)) * (2 * self.nu)
+    def viscosity(self) -> float:
+        """Return the viscosity."""
+        return self.nu
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
