@@ -12,8 +12,13 @@ def scatflow_sources() -> Provided:
     """Return source name -> ``"module:Class"``, imported on first use."""
     return {
         "ising": "scatflow_processes.sources.spins:Ising",
+        "nasdaq": "scatflow_processes.sources.markets:Nasdaq",
+        "returns": "scatflow_processes.sources.returns:TableReturns",
         "sp500": "scatflow_processes.sources.markets:SP500",
+        "sp500_stocks": "scatflow_processes.sources.markets:SP500Stocks",
         "turbulence2d": "scatflow_processes.sources.flows:Turbulence2D",
+        "vix": "scatflow_processes.sources.markets:VIX",
+        "wti": "scatflow_processes.sources.markets:WTI",
     }
 
 

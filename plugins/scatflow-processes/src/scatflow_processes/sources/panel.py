@@ -1,0 +1,57 @@
+"""How returns of several assets look as a labelled array, whichever table they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scatflow.spec import ArraySpec, Coord
+from scatflow_processes.prices import Dates, Returns
+
+#: Samples per chunk of assets, 32 MiB of float64: operators along time need it whole, batches are cut.
+_SAMPLES_PER_CHUNK = 1 << 22
+
+
+def session_axis(dates: Dates, step: str = "trading_day") -> Coord:
+    """Return the coordinate of an axis by sample: the dates stay, frequencies are per ``step``."""
+    attrs = {"sampling": "index", "sampling_step": step, "axis": "T", "long_name": "day of the close"}
+    return Coord(("time",), dates, attrs)
+
+
+def panel_spec(returns: Returns, attrs: Mapping[str, Any], step: str = "trading_day", validity: bool = False) -> ArraySpec:
+    """Return the labels of returns: dims (asset, time), or time alone where there is one asset.
+
+    Parameters
+    ----------
+    returns : Returns
+        The data.
+    attrs : mapping
+        Attributes beside units and ``input``.
+    step : str
+        Name of a step along time.
+    validity : bool
+        Add the coordinate ``valid`` along the dims of the data.
+    """
+    many = len(returns.assets) > 1
+    dims = ("asset", "time") if many else ("time",)
+    coords = {"time": session_axis(returns.dates, step)}
+    if many:
+        coords["asset"] = Coord(("asset",), np.array(returns.assets), {"long_name": "asset"})
+    if validity:
+        valid = returns.valid if many else returns.valid[0]
+        coords["valid"] = Coord(dims, valid, {"long_name": "the session and the one before had a price"})
+    n = returns.dates.size
+    full, rest = divmod(len(returns.assets), max(1, _SAMPLES_PER_CHUNK // n))
+    rows = (max(1, _SAMPLES_PER_CHUNK // n),) * full + ((rest,) if rest else ())
+    labels = {"units": "1", "long_name": "log-return", "input": "increments", **({} if many else {"asset": returns.assets[0]})}
+    shape, chunks = ((len(returns.assets), n), (rows, (n,))) if many else ((n,), ((n,),))
+    return ArraySpec(dims, shape, "float64", chunks, coords, {**labels, **attrs}, "returns")
+
+
+def cut(returns: Returns, region: Mapping[str, slice]) -> Any:
+    """Return a copy of the values of ``region``, without the asset axis where there is one asset."""
+    rows = returns.values if len(returns.assets) > 1 else returns.values[0]
+    names = ("asset", "time")[-rows.ndim :]
+    return rows[tuple(region.get(dim, slice(None)) for dim in names)].copy()
