@@ -11,6 +11,7 @@ SCATFLOW_API = 1
 def scatflow_sources() -> Provided:
     """Return source name -> ``"module:Class"``, imported on first use."""
     return {
+        "bars": "scatflow_processes.sources.ticks:Bars",
         "ising": "scatflow_processes.sources.spins:Ising",
         "nasdaq": "scatflow_processes.sources.markets:Nasdaq",
         "returns": "scatflow_processes.sources.returns:TableReturns",
@@ -30,5 +31,6 @@ def scatflow_operators() -> Provided:
         "hill": "scatflow_processes.operators.returns:Hill",
         "horizon_moments": "scatflow_processes.operators.returns:HorizonMoments",
         "leverage": "scatflow_processes.operators.returns:Leverage",
+        "remove_intraday_pattern": "scatflow_processes.operators.intraday:RemoveIntradayPattern",
         "zumbach": "scatflow_processes.operators.returns:Zumbach",
     }
