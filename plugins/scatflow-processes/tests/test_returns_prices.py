@@ -95,6 +95,7 @@ def test_the_first_gap_is_named() -> None:
         (days(2), "AA", [[1.0, 1.0], [3.0, 1.0]], "unique, got 'A'"),
         (days(2), "AB", [[1.0, 1.0], [np.nan, np.nan]], "B has no price at all"),
         (days(2), "A", [[1.0, 1.0, 1.0]], r"shape \(assets, dates\) = \(1, 2\)"),
+        ([2020, 2021], "A", [[1.0, 2.0]], "must be moments, got numbers such as 2020"),
         (days(0), "A", np.zeros((1, 0)), "not empty"),
     ],
 )

@@ -10,13 +10,14 @@ import dask
 import numpy as np
 import pytest
 
-from scatflow import Pipeline
+from scatflow import Pipeline, ops
 from scatflow.contract import Source
 from scatflow.errors import DataError, ParameterError
 from scatflow.labels import axis_of
 from scatflow_processes.markets import stock_prices
 from scatflow_processes.prices import price_returns
 from scatflow_processes.sources.markets import SP500, VIX, WTI, Nasdaq, SP500Stocks
+from scatflow_processes.sources.panel import as_array
 from scatflow_processes.sources.returns import TableReturns
 from scatflow_processes.stylized_facts import leverage
 from scatflow_processes.tables import long_prices, wide_prices
@@ -171,12 +172,28 @@ def test_files_that_are_no_tables(tmp_path: Path, wide: "pd.DataFrame") -> None:
     with pytest.raises(DataError, match=r"variable= one of \['close'\], got 'open'"):
         store.replace(date="day", variable="open").describe()
     np.testing.assert_allclose(store.replace(date="day").read({}), EXPECTED, atol=1e-13)
+    array.drop_vars("day").to_dataset().to_zarr(tmp_path / "q.zarr", zarr_format=2)
+    with pytest.raises(DataError, match="must be moments, got numbers such as 0"):
+        TableReturns(path=str(tmp_path / "q.zarr"), date="day").describe()
 
 
 @pytest.mark.parametrize("bad", [{"gaps": "fill"}, {"layout": "tall"}, {"jump_threshold": 0.0}, {"paths": "x"}])
 def test_bad_parameters(bad: dict) -> None:
     with pytest.raises(ParameterError, match=f"returns.{next(iter(bad))}"):
         TableReturns(path="p.csv", **bad)
+
+
+def test_columns_with_one_name_are_refused() -> None:
+    frame = pd.DataFrame([["2020-01-02", 1.0, 2.0]], columns=["date", "A", "A"])
+    with pytest.raises(ValueError, match="several columns 'A'"):
+        wide_prices(frame)
+    with pytest.raises(ValueError, match="several columns '1'"):  # names are texts
+        wide_prices(frame.set_axis(["date", "1", 1], axis=1))
+
+
+def test_whole_numbers_and_missing_ones_in_any_dtype() -> None:
+    frame = pd.DataFrame({"date": ["2020-01-02", "2020-01-03"], "A": [1, 2], "B": pd.array([1, None], "Int64"), "C": ["1.5", None]})
+    np.testing.assert_array_equal(wide_prices(frame).values, [[1, 2], [1, np.nan], [1.5, np.nan]])
 
 
 def test_dates_written_otherwise_and_with_time_zones(tmp_path: Path) -> None:
@@ -216,6 +233,12 @@ def test_through_the_engine(tmp_path: Path, wide: "pd.DataFrame") -> None:
         lazy = Pipeline.from_source("returns", path=str(tmp_path / "p.csv"), gaps="mask").lazy()
         np.testing.assert_allclose(lazy.values, EXPECTED, atol=1e-13)
         assert lazy.coords["valid"].dims == ("asset", "time")
+        masked = Pipeline.from_source("returns", path=str(tmp_path / "p.csv"), gaps="mask").run(tmp_path / "masked.zarr")
+        assert masked["valid"].dtype == bool
+        assert masked["valid"].values.all()
+        array = as_array(price_returns(wide_prices(wide), "mask"))
+        xr.testing.assert_equal(array, lazy.compute())
+        np.testing.assert_allclose(ops.leverage(array, dims="time", lags=(1,)), leverage(EXPECTED, [1]), rtol=1e-11)
         graph = {
             "r": {"process_id": "returns", "arguments": {"path": str(tmp_path / "p.csv")}},
             "l": {

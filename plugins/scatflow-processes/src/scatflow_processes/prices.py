@@ -200,7 +200,10 @@ def checked_dates(dates: npt.ArrayLike, subject: str) -> Dates:
     Traceback (most recent call last):
     ValueError: dates of A must be sorted, first broken at 2020-01-02; sort them and drop duplicates first
     """
-    when: Dates = np.asarray(dates, dtype="datetime64[ns]")
+    given = np.asarray(dates)
+    if given.dtype.kind in "iufb" and given.size:
+        raise ValueError(f"dates of {subject} must be moments, got numbers such as {given.flat[0]}; convert them to datetime64")
+    when: Dates = given.astype("datetime64[ns]")
     if when.ndim != 1 or when.size < 1:
         raise ValueError(f"dates of {subject} must be 1-D and not empty, got shape {when.shape}")
     missing = np.isnat(when)

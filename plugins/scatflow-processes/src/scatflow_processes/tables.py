@@ -145,11 +145,12 @@ def wide_prices(frame: Frame, date: str = "date", assets: Sequence[str] | None =
     [[1.0, 2.0], [3.0, nan]]
     """
     frame = _flat(frame, date)
-    when = frame_dates(frame[date], "the table", date_format)
-    names = [str(name) for name in frame if name != date] if assets is None else list(assets)
-    columns = frame.rename(columns=str)
-    checked_dates(when, "the table")
-    return checked_prices(when, names, [_numbers(_column(columns, name), lambda k, name=name: (name, when[k])) for name in names])
+    when = checked_dates(frame_dates(frame[date], "the table", date_format), "the table")
+    columns = frame.drop(columns=date).rename(columns=str)
+    names = list(columns) if assets is None else list(assets)
+    for name in names:
+        _column(columns, name)
+    return checked_prices(when, names, [_numbers(columns[name], lambda k, name=name: (name, when[k])) for name in names])
 
 
 def long_prices(
@@ -313,7 +314,7 @@ def _flat(frame: Frame, date: str) -> Frame:
 def _column(frame: Frame, name: str) -> Any:
     if name not in frame:
         raise ValueError(f"the table has no column {name!r}; columns: {', '.join(map(str, list(frame)[:10]))}")
-    if list(frame).count(name) > 1:
+    if frame.columns.get_indexer_for([name]).size > 1:
         raise ValueError(f"the table has several columns {name!r}")
     return frame[name]
 
@@ -326,6 +327,8 @@ def _texts(column: Any, name: str) -> npt.NDArray[Any]:
 
 def _numbers(column: Any, where: Any) -> npt.NDArray[np.float64]:
     """Return a column as float64, empty cells as NaN; something that is no number is refused with its asset and date."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        return column.to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
     pandas = require("pandas", "reading prices", "scatflow-processes[finance]")
     numbers = pandas.to_numeric(column, errors="coerce")
     wrong = (numbers.isna() & column.notna()).to_numpy()

@@ -50,6 +50,39 @@ def panel_spec(returns: Returns, attrs: Mapping[str, Any], step: str = "trading_
     return ArraySpec(dims, shape, "float64", chunks, coords, {**labels, **attrs}, "returns")
 
 
+def as_array(returns: Returns, step: str = "trading_day") -> Any:
+    """Return returns as the labelled array that the source ``returns`` delivers, for work in a notebook.
+
+    Parameters
+    ----------
+    returns : Returns
+        Of ``prices.price_returns``, from a data frame by ``tables.wide_prices`` or ``tables.long_prices``.
+    step : str
+        Name of a step along time.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims (asset, time), time alone for one asset; the coordinate ``valid`` tells where the session and the one before had
+        a price.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from scatflow_processes.prices import price_returns
+    >>> from scatflow_processes.tables import wide_prices
+    >>> frame = pd.DataFrame({"date": ["2020-01-02", "2020-01-03"], "A": [1.0, 2.0], "B": [2.0, 1.0]})
+    >>> array = as_array(price_returns(wide_prices(frame)))
+    >>> array.sel(asset="B").round(4).values.tolist(), array["time"].attrs["sampling"]
+    ([-0.6931], 'index')
+    """
+    import xarray as xr
+
+    spec = panel_spec(returns, {}, step, validity=True)
+    coords = {name: (coord.dims, coord.values, dict(coord.attrs)) for name, coord in spec.coords.items()}
+    return xr.DataArray(cut(returns, {}), dims=spec.dims, coords=coords, attrs=dict(spec.attrs), name=spec.name)
+
+
 def cut(returns: Returns, region: Mapping[str, slice]) -> Any:
     """Return a copy of the values of ``region``, without the asset axis where there is one asset."""
     rows = returns.values if len(returns.assets) > 1 else returns.values[0]
