@@ -147,6 +147,22 @@ def test_sessions_of_a_table(tmp_path: Path, path: str) -> None:
         Bars(path=path, sessions=str(tmp_path / "bad.csv")).describe()
 
 
+def test_a_session_without_ticks_is_a_gap_where_a_calendar_lists_it(tmp_path: Path, rng: np.random.Generator) -> None:
+    times, prices, _ = trades(rng, 3, 400)
+    there = (times < FIRST + DAY - 3600 * S) | (times > FIRST + 2 * DAY - 3600 * S)
+    path = write(tmp_path / "t.parquet", times[there], price=prices[there])
+    opens = pd.to_datetime(FIRST + np.arange(3) * DAY, utc=True)
+    pd.DataFrame({"open": opens, "close": opens + pd.Timedelta(hours=6.5)}).to_csv(tmp_path / "s.csv", index=False)
+    listed, seen = Bars(path=path, sessions=str(tmp_path / "s.csv")), Bars(path=path, **MARKET)
+    middle = {"time": slice(78, 156)}
+    assert np.isnan(listed.read(middle)).all()
+    assert (listed.replace(variable="ticks").read(middle) == 0).all()
+    assert np.isnan(listed.replace(variable="overnight").read({})).all()
+    kept = np.r_[0:78, 156:234]
+    np.testing.assert_array_equal(listed.read({})[kept], seen.read({}))
+    assert np.isfinite(seen.replace(variable="overnight").read({})).tolist() == [False, True]
+
+
 def test_wall_times_are_those_of_the_market(tmp_path: Path, path: str) -> None:
     table = pq.read_table(path)
     local = table["time"].cast(pa.timestamp("ns", "America/New_York"))

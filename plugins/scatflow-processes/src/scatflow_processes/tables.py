@@ -148,9 +148,8 @@ def wide_prices(frame: Frame, date: str = "date", assets: Sequence[str] | None =
     when = checked_dates(frame_dates(frame[date], "the table", date_format), "the table")
     columns = frame.drop(columns=date).rename(columns=str)
     names = list(columns) if assets is None else list(assets)
-    for name in names:
-        _column(columns, name)
-    return checked_prices(when, names, [_numbers(columns[name], lambda k, name=name: (name, when[k])) for name in names])
+    found = {name: _column(columns, name) for name in names}
+    return checked_prices(when, names, [_numbers(found[name], lambda k, name=name: (name, when[k])) for name in names])
 
 
 def long_prices(
@@ -314,9 +313,10 @@ def _flat(frame: Frame, date: str) -> Frame:
 def _column(frame: Frame, name: str) -> Any:
     if name not in frame:
         raise ValueError(f"the table has no column {name!r}; columns: {', '.join(map(str, list(frame)[:10]))}")
-    if frame.columns.get_indexer_for([name]).size > 1:
+    column = frame[name]
+    if column.ndim > 1:
         raise ValueError(f"the table has several columns {name!r}")
-    return frame[name]
+    return column
 
 
 def _texts(column: Any, name: str) -> npt.NDArray[Any]:
