@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from scatflow_processes.sp500 import log_returns, sp500_returns
+from scatflow_processes.prices import log_returns
+from scatflow_processes.sp500 import sp500_returns
 
 
 def test_what_the_data_are() -> None:

@@ -11,6 +11,7 @@ SCATFLOW_API = 1
 def scatflow_sources() -> Provided:
     """Return source name -> ``"module:Class"``, imported on first use."""
     return {
+        "bars": "scatflow_processes.sources.ticks:Bars",
         "bernoulli": "scatflow_processes.sources.points:Bernoulli",
         "cartoon": "scatflow_processes.sources.shapes:Cartoon",
         "chirp": "scatflow_processes.sources.sounds:Chirp",
@@ -27,15 +28,20 @@ def scatflow_sources() -> Provided:
         "molecules": "scatflow_processes.sources.molecules:Molecules",
         "mrw": "scatflow_processes.sources.fractional:MultifractalRandomWalk",
         "mrw2d": "scatflow_processes.sources.fractional:MultifractalField",
+        "nasdaq": "scatflow_processes.sources.markets:Nasdaq",
         "point_table": "scatflow_processes.sources.tables:PointTable",
+        "returns": "scatflow_processes.sources.returns:TableReturns",
         "shape": "scatflow_processes.sources.shapes:Shape",
         "sound_classes": "scatflow_processes.sources.classes:SoundClasses",
         "sp500": "scatflow_processes.sources.markets:SP500",
+        "sp500_stocks": "scatflow_processes.sources.markets:SP500Stocks",
         "stable_levy": "scatflow_processes.sources.fractional:StableLevy",
         "stroke_digits": "scatflow_processes.sources.classes:StrokeDigits",
         "texture_classes": "scatflow_processes.sources.classes:TextureClasses",
         "turbulence2d": "scatflow_processes.sources.flows:Turbulence2D",
         "uniform_measure": "scatflow_processes.sources.uniform:UniformMeasure",
+        "vix": "scatflow_processes.sources.markets:VIX",
+        "wti": "scatflow_processes.sources.markets:WTI",
     }
 
 
@@ -53,6 +59,7 @@ def scatflow_operators() -> Provided:
         "horizon_moments": "scatflow_processes.operators.returns:HorizonMoments",
         "leverage": "scatflow_processes.operators.returns:Leverage",
         "q_criterion": "scatflow_processes.operators.velocity_gradients:QCriterion",
+        "remove_intraday_pattern": "scatflow_processes.operators.intraday:RemoveIntradayPattern",
         "strain": "scatflow_processes.operators.velocity_gradients:Strain",
         "structure_functions": "scatflow_processes.operators.structure_functions:StructureFunctions",
         "vector2": "scatflow_processes.operators.flow_components:Vector2",

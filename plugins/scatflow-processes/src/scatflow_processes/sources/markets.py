@@ -1,25 +1,59 @@
-"""Market data as scatflow sources."""
+"""Market data that Python packages carry, as scatflow sources."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from scatflow.contract import Source, digest, source
-from scatflow.spec import ArraySpec, Coord
-from scatflow_processes import sp500
+from scatflow.contract import Source, digest, param, source
+from scatflow.errors import ParameterError, near
+from scatflow.spec import ArraySpec
+from scatflow_processes import markets
+from scatflow_processes.prices import Returns, price_returns
 from scatflow_processes.references import ARCH_DATA
+from scatflow_processes.references_returns import SKFOLIO_DATA
 from scatflow_processes.sources.ensemble import Region
+from scatflow_processes.sources.panel import cut, panel_spec, session_axis
+
+
+class _Market(Source):
+    """Daily series of one market: dates by sample, log-returns or the logarithm of the level."""
+
+    input: Literal["increments", "path"] = param(
+        "increments", "increments: log-returns; path: logarithm of the level, one session more.", choices=("increments", "path")
+    )
+
+    def describe(self) -> ArraySpec:
+        """Return the labelled array; the dates come from the package that carries the data."""
+        dates, _ = self._series()
+        market = markets.MARKETS[self.name]
+        what = "daily log-return" if self.input == "increments" else f"logarithm of the level in {market.unit}"
+        attrs = {"units": "1", "long_name": f"{what}, {market.title}", "input": self.input}
+        return ArraySpec(("time",), dates.shape, "float64", ((dates.size,),), {"time": session_axis(dates)}, attrs, self.name)
+
+    def read(self, region: Region, variable: str | None = None) -> npt.NDArray[np.float64]:
+        """Return the values of ``region``, shape (time,)."""
+        return self._series()[1][region.get("time", slice(None))].copy()
+
+    def fingerprint(self, region: Region | None = None) -> str:
+        """Return a digest of the data themselves, which another version of the package may revise."""
+        dates, values = self._series()
+        return digest([*self.identity(), dates.astype(np.int64).tobytes().hex(), values.tobytes().hex()])
+
+    def _series(self) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.float64]]:
+        return _market(self.name, self.input)
 
 
 @source("sp500", version=1, references=(ARCH_DATA,))
-class SP500(Source):
+class SP500(_Market):
     """Daily log-returns of the S&P 500 index, 1999-2018, one row per trading day.
 
     Dim ``time`` is by sample: the dates stay as its coordinate, frequencies are per trading day. The values
-    are increments of the logarithm of the adjusted close. Needs the extra ``scatflow-processes[finance]``.
+    are increments of the logarithm of the adjusted close, or that logarithm itself (``input="path"``). Needs the extra
+    ``scatflow-processes[finance]``.
 
     Examples
     --------
@@ -27,35 +61,96 @@ class SP500(Source):
     ((5030,), 'increments')
     """
 
-    def describe(self) -> ArraySpec:
-        """Return the labelled array; the dates come from the package that carries the data."""
-        dates, _ = _market()
-        time = Coord(
-            ("time",),
-            dates,
-            {
-                "sampling": "index",
-                "sampling_step": "trading_day",
-                "axis": "T",
-                "long_name": "day of the close",
-            },
-        )
-        attrs = {"units": "1", "long_name": "daily log-return of the S&P 500", "input": "increments"}
-        return ArraySpec(("time",), dates.shape, "float64", ((dates.size,),), {"time": time}, attrs, "sp500")
 
-    def read(self, region: Region, variable: str | None = None) -> npt.NDArray[np.float64]:
-        """Return the returns of ``region``, shape (time,)."""
-        return _market().values[region.get("time", slice(None))].copy()
+@source("nasdaq", version=1, references=(ARCH_DATA,))
+class Nasdaq(_Market):
+    """Daily log-returns of the NASDAQ composite index, 1999-2018, one row per trading day; otherwise as ``sp500``.
+
+    Examples
+    --------
+    >>> Nasdaq(input="path").describe().shape
+    (5031,)
+    """
+
+
+@source("wti", version=1, references=(ARCH_DATA,))
+class WTI(_Market):
+    """Daily log-returns of WTI crude oil at Cushing, 1986-01-03 to 2019-01-03, one row per trading day; otherwise as ``sp500``.
+
+    Holidays, which the table lists without a price, are no trading days.
+
+    Examples
+    --------
+    >>> WTI().describe().shape
+    (8320,)
+    """
+
+
+@source("vix", version=1, references=(ARCH_DATA,))
+class VIX(_Market):
+    """Daily log-changes of the VIX, 2014-01-06 to 2019-01-03, one row per trading day; otherwise as ``sp500``.
+
+    ``input="path"`` is the logarithm of the index in percent per year, a log-volatility.
+
+    Examples
+    --------
+    >>> VIX(input="path").describe().attrs["long_name"]
+    'logarithm of the level in percent, VIX'
+    """
+
+
+@source("sp500_stocks", version=1, references=(SKFOLIO_DATA,))
+class SP500Stocks(Source):
+    """Daily log-returns of 20 stocks of the S&P 500 and of the index, 1990-01-03 to 2022-12-28, dims (asset, time).
+
+    Prices are adjusted for splits and dividends; the index is the last asset, ``SP500``. These are companies that lived
+    through all 33 years: no sample of the market of 1990. Needs the extra ``scatflow-processes[finance]``.
+    """
+
+    assets: tuple[str, ...] | None = param(None, "Assets to take, in this order; default all 21.")
+
+    def describe(self) -> ArraySpec:
+        """Return the labelled array; names and dates come from the package that carries the data."""
+        return panel_spec(self._returns(), {"long_name": "daily log-return"})
+
+    def read(self, region: Region, variable: str | None = None) -> Any:
+        """Return the returns of ``region``, shape (asset, time), or (time,) of one asset."""
+        return cut(self._returns(), region)
 
     def fingerprint(self, region: Region | None = None) -> str:
         """Return a digest of the data themselves, which another version of the package may revise."""
-        dates, values = _market()
-        return digest([*self.identity(), dates.astype(np.int64).tobytes().hex(), values.tobytes().hex()])
+        returns = self._returns()
+        return digest([*self.identity(), returns.dates.astype(np.int64).tobytes().hex(), returns.values.tobytes().hex()])
+
+    def _returns(self) -> Returns:
+        whole = _stocks()
+        if self.assets is None:
+            return whole
+        for name in self.assets:
+            if name not in whole.assets:
+                raise ParameterError(f"{self.name}.assets", "no such asset", expected=", ".join(whole.assets), got=repr(name),
+                                     remedy=near(name, whole.assets))  # fmt: skip
+        rows = [whole.assets.index(name) for name in self.assets]
+        return Returns(whole.dates, self.assets, whole.values[rows], whole.valid[rows])
+
+
+@lru_cache(maxsize=8)
+def _market(name: str, input: str) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.float64]]:
+    """Return dates and values of a market, read once per process; arrays that nobody may change."""
+    if input == "path":
+        dates, levels = markets.market_levels(name)
+        values = np.log(levels)
+    else:
+        dates, values = markets.market_returns(name)
+    for array in (dates, values):
+        array.setflags(write=False)
+    return dates, values
 
 
 @lru_cache(maxsize=1)
-def _market() -> sp500.ReturnSeries:
-    returns = sp500.sp500_returns()
-    for array in returns:
+def _stocks() -> Returns:
+    """Return the returns of all stocks, read once per process; arrays that nobody may change."""
+    returns = price_returns(markets.stock_prices())
+    for array in (returns.dates, returns.values, returns.valid):
         array.setflags(write=False)
     return returns

@@ -1,0 +1,340 @@
+"""Tables of prices, actions and sessions from files and data frames: csv, parquet, zarr and netCDF.
+
+pandas and pyarrow are imported when a table is read; without them the error says what to install. What a table holds is
+checked where its meaning is known, in ``prices``, ``actions`` and ``sessions``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from scatflow_processes.actions import Actions, checked_actions
+from scatflow_processes.prices import Dates, Prices, checked_dates, checked_prices, day
+
+Layout = Literal["wide", "long"]
+Frame = Any
+
+#: What reads a kind of file, by the end of its name, and what brings it.
+_READERS = {
+    (".csv", ".csv.gz", ".txt"): ("pandas", "scatflow-processes[finance]"),
+    (".parquet", ".pq"): ("pyarrow", "scatflow[io]"),
+    (".zarr",): ("zarr", "scatflow"),
+    (".nc", ".nc4", ".h5", ".hdf5"): ("h5netcdf", "scatflow[io]"),
+}
+
+
+def kind_of(path: str) -> str:
+    """Return what reads a file: "pandas", "pyarrow", "zarr" or "h5netcdf".
+
+    Raises
+    ------
+    ValueError
+        If the name has another end.
+    ModuleNotFoundError
+        If that package is not installed; the text holds the command that installs it.
+
+    Examples
+    --------
+    >>> kind_of("prices.csv.gz")
+    'pandas'
+    """
+    for ends, (package, extra) in _READERS.items():
+        if path.rstrip("/").lower().endswith(ends):
+            require(package, f"reading {path!r}", extra)
+            return package
+    known = ", ".join(end for ends in _READERS for end in ends)
+    raise ValueError(f"a table's name must end in one of {known}, got {path!r}")
+
+
+def require(package: str, purpose: str, extra: str) -> Any:
+    """Return an optional package, imported.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it is not installed; the text says what needs it and the command that installs it.
+
+    Examples
+    --------
+    >>> require("no_such_package", "reading ticks", "scatflow[io]")
+    Traceback (most recent call last):
+    ModuleNotFoundError: reading ticks needs the package no_such_package: pip install "scatflow[io]"
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'{purpose} needs the package {package.partition(".")[0]}: pip install "{extra}"', name=error.name
+        ) from error
+
+
+def stamp(path: str) -> tuple[tuple[str, int, int], ...]:
+    """Return name, size and modification time in ns of a file, or of every file of a store, in order of names.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing at the path.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise ValueError(f"file {path!r} does not exist; check the path")
+    files = sorted(item for item in root.rglob("*") if item.is_file()) if root.is_dir() else [root]
+    found = [(item, item.stat()) for item in files]
+    return tuple((item.relative_to(root.parent).as_posix(), stat.st_size, stat.st_mtime_ns) for item, stat in found)
+
+
+def read_frame(path: str) -> Frame:
+    """Return a csv or parquet table as a pandas DataFrame; a parquet table's own index becomes a column where it has a name.
+
+    Raises
+    ------
+    ValueError
+        If the file does not exist, is no such table, or cannot be read.
+    ModuleNotFoundError
+        If a package is missing.
+    """
+    kind = kind_of(path)
+    stamp(path)
+    if kind not in ("pandas", "pyarrow"):
+        raise ValueError(f"a csv or parquet table is needed, got {path!r}")
+    pandas = require("pandas", f"reading {path!r}", "scatflow-processes[finance]")
+    try:
+        frame = pandas.read_csv(path) if kind == "pandas" else pandas.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"file {path!r} cannot be read as a table: {type(error).__name__}: {error}") from error
+    return frame.reset_index() if frame.index.name is not None else frame
+
+
+def wide_prices(frame: Frame, date: str = "date", assets: Sequence[str] | None = None, date_format: str | None = None) -> Prices:
+    """Return the prices of a table with one column per asset.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row per date. Empty cells are no price.
+    date : str
+        Column, or name of the index, with the dates: moments, or text as ISO 8601. Moments with a time zone keep their wall
+        time.
+    assets : sequence of str, optional
+        Columns to take; default all others.
+    date_format : str, optional
+        Format of dates that are text otherwise written, as ``datetime.strptime`` takes it.
+
+    Returns
+    -------
+    Prices
+        The sound table.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, a date or price is no such thing, or the table is not sound (``checked_prices``); the text
+        names asset and date.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> wide_prices(pd.DataFrame({"date": ["2020-01-02", "2020-01-03"], "A": [1.0, 2.0], "B": [3.0, None]})).values.tolist()
+    [[1.0, 2.0], [3.0, nan]]
+    """
+    frame = _flat(frame, date)
+    when = checked_dates(frame_dates(frame[date], "the table", date_format), "the table")
+    columns = frame.drop(columns=date).rename(columns=str)
+    names = list(columns) if assets is None else list(assets)
+    found = {name: _column(columns, name) for name in names}
+    return checked_prices(when, names, [_numbers(found[name], lambda k, name=name: (name, when[k])) for name in names])
+
+
+def long_prices(
+    frame: Frame,
+    date: str = "date",
+    asset: str = "asset",
+    price: str = "price",
+    assets: Sequence[str] | None = None,
+    date_format: str | None = None,
+) -> Prices:
+    """Return the prices of a table with one row per asset and date.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows of one asset in order of dates; assets may alternate.
+    date, asset, price : str
+        Columns.
+    assets : sequence of str, optional
+        Those to take, in this order; default all, in the order in which they come.
+    date_format : str, optional
+        As for :func:`wide_prices`.
+
+    Returns
+    -------
+    Prices
+        At all dates that some asset has; NaN where another has no row.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`wide_prices`; also if an asset's dates are not sorted or not unique.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = {"date": ["2020-01-02", "2020-01-02", "2020-01-03"], "asset": ["A", "B", "A"], "price": [1.0, 3.0, 2.0]}
+    >>> long_prices(pd.DataFrame(rows)).values.tolist()
+    [[1.0, 2.0], [3.0, nan]]
+    """
+    frame = _flat(frame, date)
+    when, labels = frame_dates(frame[date], "the table", date_format), _texts(_column(frame, asset), asset)
+    values = _numbers(_column(frame, price), lambda k: (labels[k], when[k]))
+    first = dict.fromkeys(labels.tolist()) if assets is None else dict.fromkeys(assets)
+    rows = {name: np.flatnonzero(labels == name) for name in first} if len(first) < 8 else _groups(labels, list(first))
+    for name, index in rows.items():
+        if not index.size:
+            raise ValueError(f"the table has no row of asset {name!r}; assets: {', '.join(sorted(set(labels.tolist()))[:10])}")
+        checked_dates(when[index], name)
+    dates = np.unique(when[np.concatenate(list(rows.values()))])
+    table = np.full((len(rows), dates.size), np.nan)
+    for row, index in enumerate(rows.values()):
+        table[row, np.searchsorted(dates, when[index])] = values[index]
+    return checked_prices(dates, list(rows), table)
+
+
+def _groups(labels: npt.NDArray[Any], names: Sequence[str]) -> Mapping[str, npt.NDArray[np.intp]]:
+    """Return the rows of every name in the order of the table, in one pass however many names there are."""
+    order = np.argsort(labels, kind="stable")
+    ordered = labels[order]
+    left, right = (np.searchsorted(ordered, np.array(names), side=side) for side in ("left", "right"))
+    return {name: order[a:b] for name, a, b in zip(names, left, right, strict=True)}
+
+
+def stored_prices(path: str, variable: str | None, date: str, asset: str, assets: Sequence[str] | None) -> Prices:
+    """Return the prices of a variable of a zarr store or netCDF file, with dims ``date`` and, where it has two, ``asset``.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be opened, the variable or its dims are others, or the table is not sound.
+    ModuleNotFoundError
+        If a package is missing.
+    """
+    kind = kind_of(path)
+    stamp(path)
+    import xarray as xr
+
+    try:
+        opened = xr.open_zarr(path, chunks=None) if kind == "zarr" else xr.open_dataset(path, chunks=None)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"file {path!r} cannot be opened: {type(error).__name__}: {error}") from error
+    with opened as dataset:
+        names = sorted(map(str, dataset.data_vars))
+        chosen = variable if variable is not None else names[0] if len(names) == 1 else None
+        if chosen not in names:
+            raise ValueError(f"{path!r} needs variable= one of {names}, got {variable!r}")
+        array = dataset[chosen]
+        if set(array.dims) not in ({date}, {date, asset}):
+            raise ValueError(f"{chosen!r} must have the dims {date!r} and, for several assets, {asset!r}; got {array.dims}")
+        if array.ndim == 1:
+            array = array.expand_dims({asset: [chosen]})
+        known = [str(name) for name in array[asset].values.tolist()]
+        for name in assets or ():
+            if name not in known:
+                raise ValueError(f"{path!r} has no asset {name!r}; assets: {', '.join(known[:10])}")
+        picked = [known.index(name) for name in assets or known]
+        values = array.transpose(asset, date).isel({asset: picked})
+        return checked_prices(values[date].values, [known[k] for k in picked], values.values)
+
+
+def frame_actions(frame: Frame, date: str = "date", asset: str = "asset", date_format: str | None = None) -> Actions:
+    """Return the actions of a table with columns of date, asset and some of ``split``, ``factor``, ``dividend``.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or holds something else, or the table is not sound (``checked_actions``).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame_actions(pd.DataFrame({"date": ["2020-08-31"], "asset": ["AAPL"], "split": [4]})).splits.tolist()
+    [4.0]
+    """
+    frame = _flat(frame, date)
+    when, names = frame_dates(frame[date], "actions", date_format), _texts(_column(frame, asset), asset)
+    columns = {
+        f"{key}s": _numbers(frame[key], lambda k: (names[k], when[k])) for key in ("split", "factor", "dividend") if key in frame
+    }
+    return checked_actions(when, names.tolist(), **columns)
+
+
+def frame_dates(column: Any, subject: str, date_format: str | None = None, utc: bool = False) -> Dates:
+    """Return a column of dates as datetime64[ns]; text is ISO 8601 or as ``date_format`` says.
+
+    Moments with a time zone keep their wall time: a day's close belongs to the day of the exchange, not to that of
+    Greenwich; with ``utc`` they are given in UTC.
+
+    Raises
+    ------
+    ValueError
+        If something in it is no date; the text names the row.
+    """
+    pandas = require("pandas", "reading dates", "scatflow-processes[finance]")
+    if not pandas.api.types.is_datetime64_any_dtype(column.dtype):
+        if pandas.api.types.is_numeric_dtype(column.dtype) and date_format is None:
+            raise ValueError(f"dates of {subject} must be moments or text, got numbers such as {column.iloc[0]}; date_format=")
+        parsed = pandas.to_datetime(column.astype("str"), format=date_format or "ISO8601", errors="coerce", utc=utc)
+        wrong = (parsed.isna() & column.notna()).to_numpy()
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ValueError(
+                f"dates of {subject} must be {date_format or 'ISO 8601'}, got {column.iloc[row]!r} in row {row}; date_format="
+            )
+        column = parsed
+    if column.dt.tz is not None:
+        column = (column.dt.tz_convert("UTC") if utc else column).dt.tz_localize(None)
+    dates: Dates = column.to_numpy(dtype="datetime64[ns]")
+    return dates
+
+
+def _flat(frame: Frame, date: str) -> Frame:
+    """Return the frame with its dates in a column."""
+    if date not in frame and frame.index.name == date:
+        frame = frame.reset_index()
+    _column(frame, date)
+    return frame
+
+
+def _column(frame: Frame, name: str) -> Any:
+    if name not in frame:
+        raise ValueError(f"the table has no column {name!r}; columns: {', '.join(map(str, list(frame)[:10]))}")
+    column = frame[name]
+    if column.ndim > 1:
+        raise ValueError(f"the table has several columns {name!r}")
+    return column
+
+
+def _texts(column: Any, name: str) -> npt.NDArray[Any]:
+    if column.isna().any():
+        raise ValueError(f"column {name!r} must not be empty, first in row {int(np.argmax(column.isna().to_numpy()))}")
+    return column.astype("str").to_numpy(dtype=object).astype(str)  # type: ignore[no-any-return]
+
+
+def _numbers(column: Any, where: Any) -> npt.NDArray[np.float64]:
+    """Return a column as float64, empty cells as NaN; something that is no number is refused with its asset and date."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        return column.to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
+    pandas = require("pandas", "reading prices", "scatflow-processes[finance]")
+    numbers = pandas.to_numeric(column, errors="coerce")
+    wrong = (numbers.isna() & column.notna()).to_numpy()
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        name, date = where(row)
+        raise ValueError(f"prices must be numbers, got {column.iloc[row]!r} for {name} at {day(date)}")
+    values: npt.NDArray[np.float64] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
