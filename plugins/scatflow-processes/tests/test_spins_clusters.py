@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from scatflow_processes import cluster_loops, clusters
-from scatflow_processes.ising import SAMPLERS, Sampler, ensemble
+from scatflow_processes.ising import CLUSTERS, Sampler, ensemble
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE
 
 shapes = st.tuples(st.integers(1, 3), st.integers(2, 9), st.integers(2, 9))
@@ -53,7 +53,7 @@ def test_compiled_wolff_is_the_plain_one(shape: tuple[int, int], probability: fl
     assert results[0] == results[1]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", CLUSTERS)
 @pytest.mark.parametrize("temperature", [1.5, CRITICAL_TEMPERATURE, 4.0])
 def test_without_numba_the_spins_are_the_same(sampler: Sampler, temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = ensemble((10, 14), temperature, seed=3, realizations=range(3), sweeps=20, sampler=sampler)
@@ -74,4 +74,4 @@ def test_numbers_are_those_of_the_first_release() -> None:
     # Spins of (seed, realization) must not change with the speed of their sampler: crc32 of what version 1 gave.
     import zlib
 
-    assert [zlib.crc32(ensemble(12, 2.3, 1, range(3), 30, sampler).tobytes()) for sampler in SAMPLERS] == [1352108796, 24250110]
+    assert [zlib.crc32(ensemble(12, 2.3, 1, range(3), 30, sampler).tobytes()) for sampler in CLUSTERS] == [1352108796, 24250110]

@@ -216,9 +216,7 @@ def wolff(shape: tuple[int, int], temperature: float, rng: np.random.Generator, 
         wait = math.ceil(thin * sweep)
 
 
-def flip_clusters(
-    spins: Spins, probability: np.float32, clusters: int, enough: int, rng: np.random.Generator
-) -> tuple[int, int]:
+def flip_clusters(spins: Spins, probability: np.float32, clusters: int, enough: int, rng: np.random.Generator) -> tuple[int, int]:
     """Flip Wolff clusters in place until there were ``clusters`` of them or ``enough`` spins flipped; return both numbers.
 
     Examples
@@ -236,9 +234,7 @@ def flip_clusters(
     return int(done), int(flipped)
 
 
-def _flip_clusters(
-    spins: Spins, probability: np.float32, clusters: int, enough: int, rng: np.random.Generator
-) -> tuple[int, int]:
+def _flip_clusters(spins: Spins, probability: np.float32, clusters: int, enough: int, rng: np.random.Generator) -> tuple[int, int]:
     """Flip clusters by array operations on the sites that joined last."""
     flat, neighbors = spins.reshape(-1), _neighbors((spins.shape[0], spins.shape[1]))
     done = flipped = 0
