@@ -1,6 +1,6 @@
 """Spin updates per second of the samplers at the critical temperature, by compiled loops and without numba.
 
-    python benchmarks/ising.py [--quick] [-o FILE]      # the full table, about a minute of processor time
+    python benchmarks/ising.py [--quick] [-o FILE]      # the full table, about ten seconds of processor time
 
 Seconds are those of the process on the processor, so that a busy machine counts little; the least of several runs counts. A sweep of
 Wolff clusters flips as many spins as the lattice has. phi^4 takes a cluster update and a Hamiltonian trajectory per sweep.
@@ -27,8 +27,8 @@ from scatflow_processes.streams import realization_generator
 
 RESULTS = Path(__file__).parent / "results" / "ising.json"
 SIZES = (64, 512)
-#: Sweeps from an equilibrium-like start before time is taken, and least seconds of one run.
-WARM_UP, LEAST = 20, 0.5
+#: Sweeps before time is taken, and least seconds of one run.
+WARM_UP, LEAST = 8, 0.2
 
 
 @contextmanager

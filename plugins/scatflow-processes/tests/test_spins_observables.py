@@ -11,7 +11,7 @@ from scatflow import Pipeline, ops
 from scatflow.contract import Source
 from scatflow.errors import ParameterError
 from scatflow_processes.autocorrelation import integrated_time
-from scatflow_processes.ising import CLUSTERS, Sampler, energy_per_site, ensemble
+from scatflow_processes.ising import energy_per_site, ensemble
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE, spontaneous_magnetization, torus
 from scatflow_processes.ising_likelihood import entropy, floor, neg_log_prob
 from scatflow_processes.operators import spin_kernels
@@ -260,19 +260,21 @@ def test_heat_bath_source_warns_where_it_is_slow() -> None:
     np.testing.assert_array_equal(spins.values, ensemble(8, 3.0, 5, range(3), sampler="heat_bath"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("sampler", CLUSTERS)
-@pytest.mark.parametrize("n", [64, 128])
 @pytest.mark.parametrize("temperature", [2.0, T_C, 2.5, 3.0, 10.0])
-def test_energy_of_large_lattices(n: int, temperature: float, sampler: Sampler) -> None:
-    if sampler == "wolff" and (n > 64 or temperature > 3):
-        pytest.skip("small clusters are slow")
-    found = observed(ensemble(n, temperature, seed=9, realizations=range(60), sampler=sampler).astype(np.float32))
+def test_energy_at_64_is_exact_within_errors(temperature: float) -> None:
+    mean, error = observed(ensemble(64, temperature, seed=8, realizations=range(30)).astype(np.float32))["bond_energy"]
+    assert abs(mean - torus(64, 64, temperature).energy) < 4 * error < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("temperature", [2.0, T_C, 2.5, 3.0, 10.0])
+def test_energy_at_128_is_exact_within_errors(temperature: float) -> None:
+    found = observed(ensemble(128, temperature, seed=9, realizations=range(40)).astype(np.float32))
     mean, error = found["bond_energy"]
-    assert abs(mean - torus(n, n, temperature).energy) < 4 * error
+    assert abs(mean - torus(128, 128, temperature).energy) < 4 * error < 0.03
     if temperature == 2.0:
         mean, error = found["absolute_magnetization"]
-        assert abs(mean - spontaneous_magnetization(2.0)) < 4 * error + 1e-4
+        assert abs(mean - spontaneous_magnetization(2.0)) < 4 * error < 0.005
 
 
 def test_spontaneous_magnetization() -> None:
@@ -281,21 +283,16 @@ def test_spontaneous_magnetization() -> None:
 
 
 @pytest.mark.slow
-def test_energy_at_64_is_exact_within_errors() -> None:
-    for temperature in (2.0, T_C, 2.5, 3.0, 10.0):
-        mean, error = observed(ensemble(64, temperature, seed=8, realizations=range(30)).astype(np.float32))["bond_energy"]
-        assert abs(mean - torus(64, 64, temperature).energy) < 4 * error
-
-
-@pytest.mark.slow
 def test_finite_size_scaling_at_the_critical_point() -> None:
-    sizes, count = (32, 64, 128), 1500
+    sizes, pooled = (32, 64, 128), ("realization", "sweep")
     found, correlation = [], {}
     for n in sizes:
-        spins = fields(ensemble(n, T_C, seed=20, realizations=range(count), sweeps=60).astype(np.float32))
-        result = ops.spin_observables(spins, dims=("y", "x"), over="realization")["mean"].values
+        # About 1000 independent configurations: errors of 0.002 in the cumulant, 1 % in |m|, 0.01 in the slopes.
+        spins = Pipeline.from_source("ising_chain", size=n, realizations=8, length=500, thin=3, seed=20).lazy()
+        spins = spins.chunk(realization=1, sweep=100).persist()
+        result = ops.spin_observables(spins, dims=("y", "x"), over=pooled)["mean"].values
         found.append(dict(zip(OBSERVABLES, result, strict=True)))
-        correlation[n] = ops.pair_correlation(spins, dims=("y", "x"), over="realization")["mean"].values
+        correlation[n] = ops.pair_correlation(spins, dims=("y", "x"), over=pooled)["mean"].values
     for row in found:
         assert row["cumulant"] == pytest.approx(0.611, abs=0.01)
     slopes = [

@@ -32,7 +32,8 @@ OBSERVABLES = (
 class _LatticeAverage(Average):
     """Averages of what whole configurations on the torus are: never of parts, and never with an error from a single one.
 
-    Lattices are periodic: their coordinates declare it, or ``boundary="periodic"`` does. Under ``nan="mask"`` configurations with gaps are left out.
+    Lattices are periodic: their coordinates declare it, or ``boundary="periodic"`` does. Under ``nan="mask"`` configurations with gaps
+    are left out.
     """
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
@@ -120,7 +121,9 @@ class SpinObservables(_LatticeAverage):
         """Return the labels of the observables."""
         numbers = np.arange(len(OBSERVABLES), dtype=np.int8)
         flags = {"flag_values": numbers.tolist(), "flag_meanings": " ".join(OBSERVABLES), "long_name": "observable"}
-        return _labelled(kept, "observable", numbers, flags, "observables of the lattice")
+        # Powers of the values stand side by side: there is a unit only where they have none.
+        units = "1" if spec.attrs.get("units") == "1" else None
+        return _labelled(kept, "observable", numbers, flags, "observables of the lattice", units)
 
     def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
         """Return m, \\|m\\|, m^2, m^4, both longest waves over d, e, e^2."""
