@@ -59,6 +59,17 @@ def test_ising_limit() -> None:
     assert 144 * bonds.var(ddof=1) / 9 == pytest.approx(exact.specific_heat, rel=5 * math.sqrt(2 / 64))
 
 
+def test_the_critical_point_is_near_068() -> None:
+    # Binder's cumulant: towards 0 below, 2/3 above, and at the critical point that of the Ising class, 0.611.
+    found = []
+    for beta in (0.64, 0.68, 0.72):
+        m2 = np.array([float(phi.mean()) ** 2 for phi in itertools.islice(phi4.chain(16, beta, 1.0, 0, 0, sweeps=60), 500)])
+        found.append(1 - (m2**2).mean() / (3 * m2.mean() ** 2))
+    assert found[0] < 0.5
+    assert found[1] == pytest.approx(0.611, abs=0.03)
+    assert found[2] > 0.64
+
+
 def test_gradient_is_the_derivative_of_the_energy() -> None:
     phi = np.random.default_rng(0).standard_normal((3, 4))
     beta, lam, h = 0.3, 0.7, 1e-6
