@@ -1,6 +1,6 @@
 """Loops over lattice sites, in plain Python, that are worth compiling: connected components and Wolff's cluster.
 
-Array operations need a graph in memory for what a loop does in place, which costs about ten times as much
+Array operations need a graph in memory for what a loop does in place, which costs several times as much
 (``benchmarks/ising.py``). The loops are compiled where numba is installed; without it :mod:`scatflow_processes.clusters`
 has array forms of them, which give the same numbers.
 """
