@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from scatflow_processes.autocorrelation import average
 from scatflow_processes.ising import (
-    SAMPLERS,
+    CLUSTERS,
     Sampler,
     burn_in_sweeps,
     chain,
@@ -50,7 +50,7 @@ def test_realizations_are_equilibrated(temperature: float) -> None:
     assert spread == pytest.approx(exact.specific_heat, rel=5 * math.sqrt(2 / energy.size))
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", CLUSTERS)
 def test_magnetization_is_symmetric(sampler: Sampler) -> None:
     spins = ensemble(10, 1.8, seed=2, realizations=range(100), sampler=sampler, sweeps=20)
     magnetization = magnetization_per_site(spins)
@@ -60,14 +60,14 @@ def test_magnetization_is_symmetric(sampler: Sampler) -> None:
 
 @pytest.mark.parametrize("temperature", [1.5, 2.4])
 def test_samplers_agree(temperature: float) -> None:
-    results = [average(energies(8, temperature, 3, 800, sampler)) for sampler in SAMPLERS]
+    results = [average(energies(8, temperature, 3, 800, sampler)) for sampler in CLUSTERS]
     difference = abs(results[0].mean - results[1].mean)
     assert difference < 4 * math.hypot(results[0].error, results[1].error)
     for result in results:
         assert abs(result.mean - torus(8, 8, temperature).energy) < 4 * result.error
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", CLUSTERS)
 def test_every_state_has_its_boltzmann_weight(sampler: Sampler) -> None:
     temperature, length = 3.0, 2000
     run = chain((2, 3), temperature, seed=8, realization=0, thin=3, sampler=sampler)
@@ -79,7 +79,7 @@ def test_every_state_has_its_boltzmann_weight(sampler: Sampler) -> None:
     assert stats.chisquare(observed, expected).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", CLUSTERS)
 def test_realizations_do_not_depend_on_their_company(sampler: Sampler) -> None:
     whole = ensemble(10, 2.3, seed=4, realizations=range(6), sampler=sampler, sweeps=15)
     pieces = [ensemble(10, 2.3, 4, part, 15, sampler) for part in (range(2), [2], range(3, 6))]

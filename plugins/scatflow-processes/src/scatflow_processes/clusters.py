@@ -1,7 +1,8 @@
 """Cluster updates of the Ising model: Swendsen–Wang on many lattices at once, and Wolff.
 
 Both keep p(s) ~ exp(-E / T), E = -sum over bonds of s s', on the n x m torus. A bond between equal spins is active
-with probability 1 - exp(-2 / T).
+with probability 1 - exp(-2 / T). What costs time is compiled where numba is installed (:mod:`scatflow_processes.cluster_loops`);
+the array forms here take the same random numbers to the same spins.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
+from scatflow_processes import cluster_loops
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE
 
 Spins = npt.NDArray[np.int8]
 Sites = npt.NDArray[np.int32]
+Bonds = npt.NDArray[np.bool_]
+_UNLIMITED = 2**62
 
 
 def swendsen_wang(
@@ -50,37 +53,127 @@ def swendsen_wang(
     (3, 4, 6)
     """
     spins = np.stack([_start(shape, temperature, rng) for rng in rngs])
-    probability = -math.expm1(-2.0 / temperature)
-    # Each bond once: the one to the right and the one below, in a graph that holds all lattices.
-    offsets = np.arange(len(rngs), dtype=np.int32)[:, None, None] * np.int32(spins.shape[1])
-    ahead = (_neighbors(shape)[None, :, :2] + offsets).reshape(-1, 2)
+    # float32 draws move the bond probability by at most 2^-24, a shift in temperature of about 1e-7, far below any
+    # statistical error, and halve the memory of the largest array.
+    probability = np.float32(-math.expm1(-2.0 / temperature))
+    draws = np.empty((*spins.shape, 2), dtype=np.float32)
     wait = burn_in
     while True:
         for _ in range(wait):
-            spins = _sweep(spins, probability, ahead, rngs)
-        yield spins.reshape(-1, *shape).copy()
+            for row, rng in enumerate(rngs):
+                rng.random(out=draws[row], dtype=np.float32)
+            spins = cluster_signs((draws < probability) & equal_bonds(spins), rngs)
+        yield spins.copy()
         wait = thin
 
 
-def _sweep(spins: Spins, probability: float, ahead: Sites, rngs: Sequence[np.random.Generator]) -> Spins:
-    lattices, sites = spins.shape
-    # float32 draws move the bond probability by at most 2^-24, a shift in temperature of about 1e-7, far below any
-    # statistical error, and halve the memory of the largest array.
-    draws = np.empty((lattices, sites, 2), dtype=np.float32)
+def equal_bonds(spins: npt.NDArray[Any]) -> Bonds:
+    """Tell which bonds of lattices on the torus join equal values.
+
+    Parameters
+    ----------
+    spins : ndarray, shape (r, n, m)
+        Signs, or anything comparable.
+
+    Returns
+    -------
+    ndarray of bool, shape (r, n, m, 2)
+        Bonds to the right and lower neighbor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> equal_bonds(np.array([[[1, 1], [1, -1]]]))[0].tolist()
+    [[[True, True], [True, False]], [[False, True], [False, False]]]
+    """
+    equal = np.empty((*spins.shape, 2), dtype=bool)
+    np.equal(spins[..., :-1], spins[..., 1:], out=equal[..., :-1, 0])
+    np.equal(spins[..., -1], spins[..., 0], out=equal[..., -1, 0])
+    np.equal(spins[:, :-1], spins[:, 1:], out=equal[:, :-1, :, 1])
+    np.equal(spins[:, -1], spins[:, 0], out=equal[:, -1, :, 1])
+    return equal
+
+
+def cluster_signs(active: Bonds, rngs: Sequence[np.random.Generator]) -> Spins:
+    """Give every cluster of active bonds a random sign.
+
+    Parameters
+    ----------
+    active : ndarray of bool, shape (r, n, m, 2)
+        Bonds to the right and lower neighbor.
+    rngs : sequence of Generator, length r
+        One per lattice; the clusters of a lattice draw in the order of their first sites.
+
+    Returns
+    -------
+    ndarray of int8, shape (r, n, m)
+        Signs -1 and +1, the same for all sites of a cluster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> signs = cluster_signs(np.ones((1, 3, 3, 2), dtype=bool), [np.random.default_rng(0)])
+    >>> bool((signs == signs[0, 0, 0]).all())
+    True
+    """
+    label, count = components(active)
+    signs = np.empty(active.shape[:3], dtype=np.int8)
     for row, rng in enumerate(rngs):
-        rng.random(out=draws[row], dtype=np.float32)
-    flat = spins.ravel()
-    active = (draws < probability).reshape(-1, 2)
-    active &= flat[ahead] == flat[:, None]
-    row_ends = np.cumsum(active.sum(axis=1, dtype=np.int32), dtype=np.int32)
-    rows = np.concatenate([np.zeros(1, dtype=np.int32), row_ends])
-    columns = ahead[active]
-    graph = csr_array((np.ones(columns.size), columns, rows), shape=(flat.size, flat.size))
+        np.take(_signs(int(count[row]), rng), label[row], out=signs[row].reshape(-1))
+    return signs
+
+
+def components(active: Bonds) -> tuple[Sites, npt.NDArray[np.int64]]:
+    """Number the connected components of lattices on the torus.
+
+    Parameters
+    ----------
+    active : ndarray of bool, shape (r, n, m, 2)
+        Bonds to the right and lower neighbor.
+
+    Returns
+    -------
+    label : ndarray of int32, shape (r, nm)
+        Component of every site in row order, numbered from 0 in each lattice by their first sites.
+    count : ndarray of int64, shape (r,)
+        Components of each lattice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> active = np.zeros((1, 2, 2, 2), dtype=bool)
+    >>> active[0, 0, 0, 0] = True  # joins (0, 0) and (0, 1)
+    >>> [part.tolist() for part in components(active)]
+    [[[0, 0, 1, 2]], [3]]
+    """
+    loop = cluster_loops.compiled(cluster_loops.components)
+    if loop is None:
+        return _components(active)
+    label = np.empty((len(active), active.shape[1] * active.shape[2]), dtype=np.int32)
+    count = np.empty(len(active), dtype=np.int64)
+    loop(active, label, count)
+    return label, count
+
+
+def _components(active: Bonds) -> tuple[Sites, npt.NDArray[np.int64]]:
+    """Number components by a graph of all lattices."""
+    from scipy.sparse import csr_array  # here: sources load nothing heavy
+    from scipy.sparse.csgraph import connected_components
+
+    lattices, n, m, _ = active.shape
+    sites = n * m
+    offsets = (np.arange(lattices, dtype=np.int32) * np.int32(sites))[:, None, None]
+    ahead = _neighbors((n, m))[None, :, :2] + offsets
+    bonds = active.reshape(lattices, sites, 2)
+    rows = np.zeros(lattices * sites + 1, dtype=np.int32)
+    np.cumsum(bonds.sum(axis=-1, dtype=np.int32).ravel(), out=rows[1:])
+    columns = ahead[bonds]
+    graph = csr_array((np.ones(columns.size), columns, rows), shape=(lattices * sites,) * 2)
     count, label = connected_components(graph, directed=False)
     # Components are numbered by their first site, so those of one lattice follow each other.
-    first = np.append(label.reshape(spins.shape)[:, 0], count)
-    signs = [_signs(int(clusters), rng) for clusters, rng in zip(np.diff(first), rngs, strict=True)]
-    return np.asarray(np.concatenate(signs)[label].reshape(spins.shape))
+    label = label.reshape(lattices, sites)
+    first = np.append(label[:, 0], count).astype(np.int64)
+    return (label - first[:-1, None]).astype(np.int32), np.diff(first)
 
 
 def wolff(shape: tuple[int, int], temperature: float, rng: np.random.Generator, burn_in: int, thin: int) -> Iterator[Spins]:
@@ -110,39 +203,54 @@ def wolff(shape: tuple[int, int], temperature: float, rng: np.random.Generator, 
     (4, 6)
     """
     spins = _start(shape, temperature, rng)
-    probability = -math.expm1(-2.0 / temperature)
-    neighbors = _neighbors(shape)
-    flipped = clusters = 0
+    probability = np.float32(-math.expm1(-2.0 / temperature))
     # Half of the burn-in runs until enough spins were flipped. Stopping there would be biased, since the last cluster
     # is then large more often than not; the other half, and all later steps, take a number of clusters that is fixed
     # by the mean size seen in the first.
-    while flipped < 0.5 * burn_in * spins.size:
-        flipped += _flip_cluster(spins, probability, neighbors, rng)
-        clusters += 1
+    clusters, flipped = flip_clusters(spins, probability, _UNLIMITED, math.ceil(0.5 * burn_in * spins.size), rng)
     sweep = clusters / flipped * spins.size
     wait = math.ceil(0.5 * burn_in * sweep)
     while True:
-        for _ in range(wait):
-            _flip_cluster(spins, probability, neighbors, rng)
-        yield spins.reshape(shape).copy()
+        flip_clusters(spins, probability, wait, _UNLIMITED, rng)
+        yield spins.copy()
         wait = math.ceil(thin * sweep)
 
 
-def _flip_cluster(spins: Spins, probability: float, neighbors: Sites, rng: np.random.Generator) -> int:
-    """Grow one cluster, flip it in place and return its size."""
-    frontier = rng.integers(0, spins.size, size=1)
-    sign = spins[frontier[0]]
-    spins[frontier] = -sign
-    size = 1
-    while frontier.size:
-        # A site flips as it joins, so the spins that still have the old sign are the ones outside. A site reached by
-        # several bonds appears once per bond, and each bond gets its own draw.
-        around = neighbors[frontier].ravel()
-        around = around[spins[around] == sign]
-        frontier = np.unique(around[rng.random(around.size, dtype=np.float32) < probability])
-        spins[frontier] = -sign
-        size += int(frontier.size)
-    return size
+def flip_clusters(spins: Spins, probability: np.float32, clusters: int, enough: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Flip Wolff clusters in place until there were ``clusters`` of them or ``enough`` spins flipped; return both numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spins = np.ones((4, 4), dtype=np.int8)
+    >>> flip_clusters(spins, np.float32(1.0), 3, 10**6, np.random.default_rng(0)), int(spins.sum())
+    ((3, 48), -16)
+    """
+    loop = cluster_loops.compiled(cluster_loops.flip_clusters)
+    if loop is None:
+        return _flip_clusters(spins, probability, clusters, enough, rng)
+    queue, around = np.empty(spins.size, dtype=np.int32), np.empty(4 * spins.size, dtype=np.int32)
+    done, flipped = loop(spins, probability, clusters, enough, rng, queue, around)
+    return int(done), int(flipped)
+
+
+def _flip_clusters(spins: Spins, probability: np.float32, clusters: int, enough: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Flip clusters by array operations on the sites that joined last."""
+    flat, neighbors = spins.reshape(-1), _neighbors((spins.shape[0], spins.shape[1]))
+    done = flipped = 0
+    while done < clusters and flipped < enough:
+        frontier = rng.integers(0, flat.size, size=1)
+        sign = flat[frontier[0]]
+        while frontier.size:
+            # A site flips as it joins, so the spins that still have the old sign are the ones outside. A site reached by
+            # several bonds appears once per bond, and each bond gets its own draw.
+            flat[frontier] = -sign
+            flipped += int(frontier.size)
+            around = neighbors[frontier].ravel()
+            around = around[flat[around] == sign]
+            frontier = np.unique(around[rng.random(around.size, dtype=np.float32) < probability])
+        done += 1
+    return done, flipped
 
 
 @lru_cache(maxsize=4)
@@ -157,12 +265,11 @@ def _neighbors(shape: tuple[int, int]) -> Sites:
 
 def _start(shape: tuple[int, int], temperature: float, rng: np.random.Generator) -> Spins:
     """Return a start on the right side of the transition: ordered below it, random above."""
-    sites = shape[0] * shape[1]
     if temperature < CRITICAL_TEMPERATURE:
         # A random sign, because the Wolff sampler flips nearly the whole lattice at each step: after a fixed number of
         # steps from a fixed sign the magnetization would have a preferred one.
-        return np.full(sites, 2 * rng.integers(0, 2) - 1, dtype=np.int8)
-    return _signs(sites, rng)
+        return np.full(shape, 2 * rng.integers(0, 2) - 1, dtype=np.int8)
+    return _signs(shape[0] * shape[1], rng).reshape(shape)
 
 
 def _signs(count: int, rng: np.random.Generator) -> Spins:

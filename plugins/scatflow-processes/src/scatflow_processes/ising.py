@@ -1,8 +1,9 @@
-"""Cluster samplers of the two-dimensional Ising model on the torus.
+"""Samplers of the two-dimensional Ising model on the torus.
 
 Spins s = ±1 on an n x m torus with energy E(s) = -sum over the 2nm bonds of s s', probability exp(-E / T) / Z
 (coupling and Boltzmann constant are 1). Cluster updates are used because a local update needs about n^2.17
-sweeps near the critical temperature, while clusters need a few.
+sweeps near the critical temperature, while clusters need a few; the heat bath is there for lattices larger than memory
+(`scatflow_processes.stored_lattice`) and as a check.
 """
 
 from __future__ import annotations
@@ -14,17 +15,40 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes import heat_bath
 from scatflow_processes.clusters import Spins, swendsen_wang, wolff
 from scatflow_processes.streams import realization_generator
 
-Sampler = Literal["swendsen_wang", "wolff"]
-SAMPLERS: tuple[Sampler, ...] = ("swendsen_wang", "wolff")
+Sampler = Literal["swendsen_wang", "wolff", "heat_bath"]
+CLUSTERS: tuple[Sampler, ...] = ("swendsen_wang", "wolff")
+SAMPLERS: tuple[Sampler, ...] = (*CLUSTERS, "heat_bath")
 MAX_SIZE = 8192  # one lattice and its bond graph must fit a task: about 50 bytes per site while sweeping
 _SITES_TOGETHER = 1 << 16  # beyond, the arrays of a sweep leave the cache and joining lattices gains nothing
 
 
-def burn_in_sweeps(size: int | tuple[int, int]) -> int:
+def default_sweeps(size: int | tuple[int, int], temperature: float, sampler: Sampler = "swendsen_wang") -> int:
     """Return the default number of sweeps from the start to the first sample.
+
+    Parameters
+    ----------
+    size, temperature, sampler
+        As for `sample`.
+
+    Returns
+    -------
+    int
+        `burn_in_sweeps` of clusters; of the heat bath ``20 (T - T_c)^-2`` between 40 and 2000.
+
+    Examples
+    --------
+    >>> default_sweeps(64, 2.6), default_sweeps(64, 2.6, "heat_bath")
+    (60, 183)
+    """
+    return heat_bath.default_sweeps(temperature) if sampler == "heat_bath" else burn_in_sweeps(size)
+
+
+def burn_in_sweeps(size: int | tuple[int, int]) -> int:
+    """Return the default number of sweeps of clusters from the start to the first sample.
 
     Parameters
     ----------
@@ -72,11 +96,11 @@ def sample(
     seed, realization : int
         Seed of the ensemble and absolute index of this member; nothing else decides the numbers.
     sweeps : int, optional
-        Sweeps before the configuration is taken, >= 1; default `burn_in_sweeps`. One sweep of the Wolff
+        Sweeps before the configuration is taken, >= 1; default `default_sweeps`. One sweep of the Wolff
         sampler is as many clusters as flip one lattice's worth of spins on average.
-    sampler : {"swendsen_wang", "wolff"}
+    sampler : {"swendsen_wang", "wolff", "heat_bath"}
         Swendsen–Wang [1]_ gives every cluster of activated bonds a random sign; Wolff [2]_ grows one cluster
-        from a random site and flips it.
+        from a random site and flips it; the heat bath redraws spins one by one, on a checkerboard of even sides.
 
     Returns
     -------
@@ -86,7 +110,12 @@ def sample(
     Raises
     ------
     ValueError
-        If a parameter is outside its range.
+        If a parameter is outside its range, or a side odd with the heat bath.
+
+    Warns
+    -----
+    UserWarning
+        If the heat bath is asked for below temperature 2.3, where it hardly comes to equilibrium.
 
     References
     ----------
@@ -139,8 +168,13 @@ def ensemble(
     """
     shape = _shape(size)
     burn_in = _checked(shape, temperature, sweeps, sampler)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
+    indices = list(realizations)
+    rngs = [realization_generator(seed, index) for index in indices]
     spins = np.empty((len(rngs), *shape), dtype=np.int8)
+    if sampler == "heat_bath":
+        for row, index in enumerate(indices):
+            spins[row] = next(heat_bath.heat_bath(shape, temperature, seed, index, burn_in, 1))
+        return spins
     if sampler == "wolff":
         for row, rng in enumerate(rngs):
             spins[row] = next(wolff(shape, temperature, rng, burn_in, 1))
@@ -172,7 +206,7 @@ def chain(
     thin : int
         Sweeps between two configurations, >= 1.
     sweeps : int, optional
-        Sweeps before the first configuration; default `burn_in_sweeps`.
+        Sweeps before the first configuration; default `default_sweeps`.
 
     Yields
     ------
@@ -197,6 +231,8 @@ def chain(
     if thin < 1:
         raise ValueError(f"thin must be >= 1, got {thin}")
     rng = realization_generator(seed, realization)
+    if sampler == "heat_bath":
+        return heat_bath.heat_bath(shape, temperature, seed, realization, burn_in, thin)
     if sampler == "wolff":
         return wolff(shape, temperature, rng, burn_in, thin)
     return (states[0] for states in swendsen_wang(shape, temperature, [rng], burn_in, thin))
@@ -254,13 +290,16 @@ def _shape(size: int | tuple[int, int]) -> tuple[int, int]:
     return shape
 
 
-def _checked(shape: tuple[int, int], temperature: float, sweeps: int | None, sampler: str) -> int:
+def _checked(shape: tuple[int, int], temperature: float, sweeps: int | None, sampler: Sampler) -> int:
     """Check what all samplers need and return the burn-in."""
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature must be finite and > 0, got {temperature}")
     if sampler not in SAMPLERS:
         raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
-    burn_in = burn_in_sweeps(shape) if sweeps is None else sweeps
+    if sampler == "heat_bath":
+        heat_bath.check_sides(shape)
+        heat_bath.warn_if_slow(temperature)
+    burn_in = default_sweeps(shape, temperature, sampler) if sweeps is None else sweeps
     if burn_in < 1:
         raise ValueError(f"sweeps must be >= 1, got {burn_in}")
     return burn_in

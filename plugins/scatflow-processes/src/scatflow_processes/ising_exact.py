@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import quad
-from scipy.special import ellipe, ellipkm1
 
 CRITICAL_TEMPERATURE = 2.0 / math.log1p(math.sqrt(2.0))
 """Temperature 2 / ln(1 + sqrt 2) = 2.269185314213022 of the phase transition of the infinite lattice."""
@@ -148,6 +146,9 @@ def infinite_lattice(temperature: float) -> Thermodynamics:
     >>> round(exact.log_z, 6), round(exact.energy, 6), round(exact.entropy, 6)
     (0.929695, -1.414214, 0.30647)
     """
+    from scipy.integrate import quad  # here: sources load nothing heavy
+    from scipy.special import ellipe, ellipkm1
+
     k = _coupling(temperature)
     tanh = math.tanh(2 * k)
     complement = 2 * tanh**2 - 1

@@ -1,0 +1,319 @@
+"""Observables of spins and fields on the torus as published averages: with standard errors over realizations or along chains (U18).
+
+Whole configurations are the units: nothing here has an error from one configuration alone. What is not linear in averages (the
+susceptibility, the cumulant, lengths) is made of the averages, with the error of the jackknife over them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scatflow.contract import Average, Cells, Operator, operator, param
+from scatflow.contract.estimate import Derive
+from scatflow.errors import ChunkError
+from scatflow.spec import ArraySpec, Coord, Cost, Place
+from scatflow_processes.operators import spin_kernels as kernels
+from scatflow_processes.references import SWENDSEN_WANG
+from scatflow_processes.references_spins import CUMULANT, SECOND_MOMENT_LENGTH
+
+Array = Any
+
+#: What `SpinObservables` publishes, in order.
+OBSERVABLES = (
+    "magnetization", "absolute_magnetization", "square_magnetization", "susceptibility", "connected_susceptibility", "cumulant",
+    "correlation_length", "bond_energy", "bond_energy_variance",
+)  # fmt: skip
+
+
+class _LatticeAverage(Average):
+    """Averages of what whole configurations on the torus are: never of parts, and never with an error from a single one.
+
+    Lattices are periodic: their coordinates declare it, or ``boundary="periodic"`` does. Under ``nan="mask"`` configurations with gaps
+    are left out.
+    """
+
+    def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
+        """Refuse parts of a lattice."""
+        raise ChunkError(f"operator {self.name}", "it needs whole lattices", remedy="Merge the chunks of the core dims.")
+
+    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
+        """Return none: the lattice is a torus."""
+        return dict.fromkeys(at.core, (0, 0))
+
+    def exact_margins(self) -> bool:
+        """Return True: lattices are taken as they are."""
+        return True
+
+    def cell_width(self, at: Place) -> Mapping[str, int]:
+        """Return whole axes: one configuration is one cell."""
+        return dict(at.size)
+
+    def observe(self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any) -> tuple[Array, Array]:
+        """Return the statistics of every configuration."""
+        values = self.statistics(xp, block, **prepared)[..., None, :]
+        ones = xp.ones_like(values[..., :1])
+        if valid is None or self.nan != "mask":
+            return values, ones
+        whole = xp.all(valid, axis=(-2, -1))[..., None, None]
+        return values, xp.where(whole, ones, xp.zeros_like(ones))
+
+    def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
+        """Return the statistics of configurations (..., n, m): shape (..., P), float64."""
+        raise NotImplementedError
+
+    @classmethod
+    def examples(cls) -> Iterator[Operator]:
+        """Yield one instance."""
+        yield cls(boundary="periodic")
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare a dozen operations per sample and eight double-precision copies."""
+        samples = math.prod(specs[0].shape)
+        return Cost(flops=12.0 * samples, bytes=64 * samples + (1 << 16))
+
+
+def _labelled(
+    kept: ArraySpec, dim: str, values: Any, coord_attrs: Mapping[str, Any], title: str, units: str | None = "1"
+) -> ArraySpec:
+    """Return the spec with a new last dim."""
+    coord = Coord((dim,), values, coord_attrs)
+    result = kept.with_dim(dim, len(values), {dim: coord}).with_dtype("float64")
+    return result.with_attrs(long_name=title, standard_name=None, units=units)
+
+
+@operator(
+    "spin_observables",
+    version=1,
+    signature="(y,x)->(observable)",
+    boundaries=("periodic",),
+    references=(CUMULANT, SECOND_MOMENT_LENGTH),
+    aliases=("magnetization", "susceptibility", "binder_cumulant", "U4", "correlation_length"),
+    equation=r"\chi = d \langle m^2 \rangle, \quad U_4 = 1 - \frac{\langle m^4 \rangle}{3 \langle m^2 \rangle^2}, \quad \xi^2 = \frac{\chi / F - 1}{4 \sin^2(\pi / n)}",
+)
+class SpinObservables(_LatticeAverage):
+    """Magnetization, susceptibility, Binder's cumulant, second-moment correlation length and energy of spins or fields.
+
+    The dim ``observable`` (numbered; ``flag_meanings`` names them) holds, with m the mean of a configuration of d sites:
+
+    - ``magnetization`` <m>, ``absolute_magnetization`` <\\|m\\|>, ``square_magnetization`` <m^2>;
+    - ``susceptibility`` d <m^2>, ``connected_susceptibility`` d (<m^2> - <\\|m\\|>^2), without the factor 1 / temperature;
+    - ``cumulant`` 1 - <m^4> / (3 <m^2>^2): 0 in the disordered phase, 2/3 in the ordered one;
+    - ``correlation_length`` in sites, ``sqrt((chi / F - 1) / (4 sin^2(pi / n)))`` with F the spectrum at the longest wave of an axis of
+      n sites, the square averaged over both axes; 0 where it would be negative;
+    - ``bond_energy`` -sum of products of neighbors / d, and ``bond_energy_variance`` d (<e^2> - <e>^2), which over temperature^2 is
+      the specific heat of the Ising model.
+
+    Pool realizations, or ordered configurations of a chain, with ``over=``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> raw = SpinObservables().statistics(np, np.ones((4, 4)))
+    >>> raw[:4].tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+
+    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
+        """Return the labels of the observables."""
+        numbers = np.arange(len(OBSERVABLES), dtype=np.int8)
+        flags = {"flag_values": numbers.tolist(), "flag_meanings": " ".join(OBSERVABLES), "long_name": "observable"}
+        # Powers of the values stand side by side: there is a unit only where they have none.
+        units = "1" if spec.attrs.get("units") == "1" else None
+        return _labelled(kept, "observable", numbers, flags, "observables of the lattice", units)
+
+    def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
+        """Return m, \\|m\\|, m^2, m^4, both longest waves over d, e, e^2."""
+        m = xp.mean(xp.astype(block, xp.float64), axis=(-2, -1))
+        sites = block.shape[-2] * block.shape[-1]
+        waves = kernels.longest_waves(xp, block)
+        energy = kernels.bond_energy(xp, block)
+        return xp.stack([m, xp.abs(m), m * m, m**4, *(wave / sites for wave in waves), energy, energy * energy], axis=-1)
+
+    def derive(self) -> Derive:
+        """Return what is published of the means."""
+        sides = [size for _, size, kind in self.layout or () if kind == "core"]
+        if len(sides) != 2:
+            raise ChunkError(f"operator {self.name}", "it is bound to no lattice", remedy="Give it labelled data.")
+        sites, sines = sides[0] * sides[1], [4 * math.sin(math.pi / side) ** 2 for side in sides]
+
+        def observables(xp: Any, means: Array) -> Array:
+            m, modulus, square, fourth, wave_y, wave_x, energy, energy2 = (means[..., n] for n in range(8))
+            lengths = [
+                (square / xp.where(wave > 0, wave, xp.nan * wave) - 1) / sine
+                for wave, sine in zip((wave_y, wave_x), sines, strict=True)
+            ]
+            length = (lengths[0] + lengths[1]) / 2
+            length = xp.sqrt(xp.where(length < 0, xp.zeros_like(length), length))
+            cumulant = 1 - fourth / (3 * xp.where(square > 0, square, xp.nan * square) ** 2)
+            variances = sites * (square - modulus**2), sites * (energy2 - energy**2)
+            found = [m, modulus, square, sites * square, variances[0], cumulant, length, energy, variances[1]]
+            return xp.stack(found, axis=-1)
+
+        return observables
+
+
+@operator(
+    "structure_factor",
+    version=1,
+    signature="(y,x)->(shell)",
+    boundaries=("periodic",),
+    aliases=("spectrum", "S(k)"),
+    equation=r"S(k) = \langle | \sum_u x_u e^{-i k u} |^2 \rangle / d",
+)
+class StructureFactor(_LatticeAverage):
+    """Structure factor S(k): the spectrum per mode, averaged over shells of wavenumbers.
+
+    Dim ``shell``: 0 is the mean, shell s holds the wavenumbers within half of 2 pi / n of 2 pi s / n, n being the longer side;
+    coordinates ``wavenumber`` (mean of the shell, rad per site) and ``modes``. The sum of S(k) over all modes is the sum of x^2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> operator = StructureFactor(dims=("y", "x"))
+    >>> operator.statistics(np, np.ones((4, 4)), **operator.prepare(np, ArraySpec(("y", "x"), (4, 4), "float64"), None)).tolist()
+    [16.0, 0.0, 0.0]
+    """
+
+    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
+        """Return the labels of the shells."""
+        shell, wavenumber = _shells((spec.shape[-2], spec.shape[-1]))
+        count = max(spec.shape[-2:]) // 2 + 1
+        modes = np.bincount(shell, minlength=count)[:count]
+        mean = np.bincount(shell, wavenumber, minlength=count)[:count] / modes
+        attrs = {"long_name": "shell of wavenumbers", "units": "1"}
+        result = _labelled(kept, "shell", np.arange(count), attrs, "structure factor", _squared(spec))
+        return result.with_coords({
+            "wavenumber": Coord(("shell",), mean, {"units": "rad", "long_name": "wavenumber, rad per site"}),
+            "modes": Coord(("shell",), modes, {"units": "1", "long_name": "modes of the shell"}),
+        })  # fmt: skip
+
+    def prepare(self, xp: Any, block: ArraySpec, device: Any) -> Mapping[str, Array]:
+        """Return the modes in order of their shells, and where shells end."""
+        shell, _ = _shells((block.shape[-2], block.shape[-1]))
+        count = max(block.shape[-2:]) // 2 + 1
+        order = np.argsort(shell, kind="stable")
+        ends = np.searchsorted(shell[order], np.arange(count + 1))
+        return {"order": xp.asarray(order, device=device), "ends": xp.asarray(ends, device=device)}
+
+    def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
+        """Return the mean power of every shell."""
+        order, ends = prepared["order"], prepared["ends"]
+        modes = xp.astype(ends[1:] - ends[:-1], xp.float64)
+        power = xp.take(xp.reshape(kernels.power(xp, block), (*block.shape[:-2], order.shape[0])), order, axis=-1)
+        total = xp.cumulative_sum(power, axis=-1, include_initial=True)
+        return (xp.take(total, ends[1:], axis=-1) - xp.take(total, ends[:-1], axis=-1)) / modes
+
+
+@operator(
+    "pair_correlation",
+    version=1,
+    signature="(y,x)->(lag)",
+    boundaries=("periodic",),
+    aliases=("two_point_function", "correlation_function", "G(r)"),
+    equation=r"G(r) = \langle x_u x_{u + r} \rangle",
+)
+class PairCorrelation(_LatticeAverage):
+    """Pair correlation G(r): mean product of values r sites apart along either axis, not connected.
+
+    Dim ``lag`` from 0 to half of the shorter side, in sites.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> PairCorrelation().statistics(np, np.ones((4, 6))).round(12).tolist()
+    [1.0, 1.0, 1.0]
+    """
+
+    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
+        """Return the labels of the lags."""
+        attrs = {"long_name": "distance in sites", "units": "1"}
+        return _labelled(kept, "lag", np.arange(min(spec.shape[-2:]) // 2 + 1), attrs, "pair correlation", _squared(spec))
+
+    def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
+        """Return the correlation at every lag."""
+        return kernels.pair_correlation(xp, block, min(block.shape[-2:]) // 2 + 1)
+
+
+@operator("energy_histogram", version=1, signature="(y,x)->(bin)", boundaries=("periodic",), aliases=("energy_distribution",))
+class EnergyHistogram(_LatticeAverage):
+    """Share of configurations whose bond energy per site lies in each bin.
+
+    Dim ``bin``, labelled by the middle; a bin holds its lower edge, the last one the upper edge too. Energies outside count in none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> EnergyHistogram(bins=4).statistics(np, np.ones((4, 4))).tolist()
+    [1.0, 0.0, 0.0, 0.0]
+    """
+
+    bins: int = param(64, "Number of bins.", ge=1, le=4096)
+    low: float = param(-2.0, "Lower edge of the first bin.")
+    high: float = param(2.0, "Upper edge of the last bin.")
+
+    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
+        """Return the labels of the bins."""
+        width = (self.high - self.low) / self.bins
+        middle = self.low + width * (np.arange(self.bins) + 0.5)
+        attrs = {"long_name": "bond energy per site", "units": "1", "width": width}
+        return _labelled(kept, "bin", middle, attrs, "share of configurations")
+
+    def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
+        """Return 1 in the bin of the energy."""
+        place = (kernels.bond_energy(xp, block) - self.low) * (self.bins / (self.high - self.low))
+        place = xp.where(place == self.bins, place - 0.5, place)
+        bins = xp.arange(self.bins, dtype=xp.float64, device=getattr(block, "device", None))
+        return xp.astype(xp.floor(place)[..., None] == bins, xp.float64)
+
+
+@operator(
+    "cluster_histogram",
+    version=1,
+    signature="(y,x)->(octave)",
+    boundaries=("periodic",),
+    references=(SWENDSEN_WANG,),
+    aliases=("cluster_sizes",),
+)
+class ClusterHistogram(_LatticeAverage):
+    """Clusters of neighbors of one sign, by octave of their size, per site of the lattice.
+
+    Dim ``octave``: b holds the clusters of 2^b to 2^(b+1) - 1 sites. Values above 0 are one sign, the others the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ClusterHistogram().statistics(np, np.ones((2, 4))).tolist()
+    [0.0, 0.0, 0.0, 0.125]
+    """
+
+    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
+        """Return the labels of the octaves."""
+        attrs = {"long_name": "binary logarithm of the least size in sites", "units": "1"}
+        return _labelled(kept, "octave", np.arange(_octaves(spec.shape)), attrs, "clusters per site")
+
+    def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
+        """Return the clusters of every octave."""
+        items = xp.reshape(block > 0, (-1, *block.shape[-2:]))
+        counts = kernels.cluster_counts(xp, items, _octaves(block.shape))
+        return xp.reshape(counts, (*block.shape[:-2], counts.shape[-1]))
+
+
+def _squared(spec: ArraySpec) -> str | None:
+    """Return the unit of products of values."""
+    units = str(spec.attrs["units"]) if spec.attrs.get("units") else None
+    return units if units in (None, "1") else f"({units})2"
+
+
+def _octaves(shape: Sequence[int]) -> int:
+    """Return the octaves of cluster sizes on a lattice."""
+    return int(shape[-2] * shape[-1]).bit_length()
+
+
+def _shells(sides: tuple[int, int]) -> tuple[Array, Array]:
+    """Return the shell and the length of every wavenumber, flat, in the order of a Fourier transform."""
+    k = np.hypot.outer(*(2 * np.pi * np.fft.fftfreq(side) for side in sides)).ravel()
+    return np.floor(k * (max(sides) / (2 * np.pi)) + 0.5).astype(np.int64), k
