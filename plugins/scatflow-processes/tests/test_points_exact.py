@@ -7,9 +7,7 @@ import xarray as xr
 from scatflow.contract import Source
 from scatflow.errors import DimensionError
 from scatflow_processes import points
-from scatflow_processes.ising import energy_per_site
-from scatflow_processes.ising_exact import Thermodynamics, torus
-from scatflow_processes.sources.exact import Exact, entropy, floor, neg_log_prob
+from scatflow_processes.sources.exact import entropy, floor, neg_log_prob
 from scatflow_processes.sources.flows import Turbulence2D
 from scatflow_processes.sources.points import Bernoulli, CoxBlocks, CoxLognormal, CoxShot, CoxTwoLevel
 from scatflow_processes.sources.spins import Ising
@@ -56,26 +54,11 @@ def test_intractable_laws_name_what_can_be_computed(cls: type[Source], ask: obje
         ask(cls())  # type: ignore[operator]
 
 
-class KnownIsing(Exact, Ising):
-    """The law of spins as the service asks for it."""
-
-    def neg_log_prob(self, x: np.ndarray) -> np.ndarray:
-        return energy_per_site(x) / self.temperature + self.exact().log_z
-
-    def entropy(self) -> float:
-        return self.exact().entropy
-
-    def floor(self) -> float:
-        return self.exact().specific_heat / (self.size**2 * self.exact().entropy ** 2)
-
-    def exact(self) -> Thermodynamics:
-        return torus(self.size, self.size, self.temperature)
-
-
-def test_spins_fit_the_service() -> None:
-    process = KnownIsing(size=3, temperature=2.0)
-    states = 2.0 * ((np.arange(512)[:, None] >> np.arange(9)) & 1).reshape(512, 3, 3) - 1
-    cost = neg_log_prob(process, states)
+@pytest.mark.parametrize("values", ["spins", "occupation"])
+def test_the_law_of_spins_by_enumeration(values: str) -> None:
+    process = Ising(size=3, temperature=2.0, values=values)
+    bits = ((np.arange(512)[:, None] >> np.arange(9)) & 1).reshape(512, 3, 3)
+    cost = neg_log_prob(process, 2.0 * bits - 1 if values == "spins" else bits.astype(np.uint8))
     weights = np.exp(-9 * cost)
     assert weights.sum() == pytest.approx(1, rel=1e-12)
     assert weights @ cost == pytest.approx(entropy(process), rel=1e-12)

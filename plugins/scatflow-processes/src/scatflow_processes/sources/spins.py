@@ -11,11 +11,12 @@ from pydantic import model_validator
 
 from scatflow.contract import param, source
 from scatflow.spec import ArraySpec, Coord
-from scatflow_processes import heat_bath, ising, phi4
+from scatflow_processes import heat_bath, ising, ising_likelihood, phi4
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE
 from scatflow_processes.references import SWENDSEN_WANG, WOLFF
 from scatflow_processes.references_spins import EMBEDDED_CLUSTERS, HYBRID_MONTE_CARLO
 from scatflow_processes.sources.ensemble import Block, Ensemble
+from scatflow_processes.sources.exact import Exact, Numbers
 
 #: Bytes of one chain, which is made as a whole whatever part of it is read.
 MAX_CHAIN_BYTES = 1 << 30
@@ -71,7 +72,7 @@ class _IsingEnsemble(Ensemble):
 
 
 @source("ising", version=1, references=(SWENDSEN_WANG, WOLFF))
-class Ising(_IsingEnsemble):
+class Ising(Exact, _IsingEnsemble):
     """Independent configurations of the two-dimensional Ising model on the torus.
 
     Spins ±1 with dims (realization, y, x), energy E = -sum over bonds of s s', probability
@@ -92,6 +93,18 @@ class Ising(_IsingEnsemble):
         """Draw configurations."""
         spins = ising.ensemble(self.size, self.temperature, self.seed, indices, self.sweeps, self.sampler)
         return {"ising": self._labelled(spins)}
+
+    def neg_log_prob(self, x: Block) -> Numbers:
+        """Return ``(E / T + ln Z) / d`` of configurations, in nats per site."""
+        return ising_likelihood.neg_log_prob(x if self.values == "spins" else 2 * x.astype(np.float32) - 1, self.temperature)
+
+    def entropy(self) -> float:
+        """Return the entropy of the torus, in nats per site."""
+        return ising_likelihood.entropy(self.size, self.temperature)
+
+    def floor(self) -> float:
+        """Return the heat capacity over d H^2."""
+        return ising_likelihood.floor(self.size, self.temperature)
 
 
 @source("ising_chain", version=1, references=(SWENDSEN_WANG, WOLFF))
