@@ -11,6 +11,7 @@ SCATFLOW_API = 1
 def scatflow_sources() -> Provided:
     """Return source name -> ``"module:Class"``, imported on first use."""
     return {
+        "forced_turbulence2d": "scatflow_processes.sources.flows:ForcedTurbulence2D",
         "ising": "scatflow_processes.sources.spins:Ising",
         "sp500": "scatflow_processes.sources.markets:SP500",
         "turbulence2d": "scatflow_processes.sources.flows:Turbulence2D",
