@@ -41,13 +41,13 @@ def test_a_netcdf_file_is_opened_converted_and_used(tmp_path: Path) -> None:
     xr.testing.assert_equal(stored.compute(), flow)
 
     # <|u|^2> of the ABC flow is 3 A^2, here of the squares' mean over space.
-    arguments = {"dims": ["z", "y", "x"], "function": "mean"}
+    arguments = {"over": ["z", "y", "x"], "statistic": "mean"}
     graph: dict = {
         name: {"process_id": "open_zarr", "arguments": {"path": str(tmp_path / "flow.zarr"), "variable": name}} for name in "uvw"
     }
-    graph |= {f"{name}2": {"process_id": "power", "arguments": {"data": {"from_node": name}, "exponent": 2}} for name in "uvw"}
-    graph["uv"] = {"process_id": "add", "arguments": {"a": {"from_node": "u2"}, "b": {"from_node": "v2"}}}
-    graph["square"] = {"process_id": "add", "arguments": {"a": {"from_node": "uv"}, "b": {"from_node": "w2"}}}
+    graph |= {f"{name}2": {"process_id": "power", "arguments": {"base": {"from_node": name}, "p": 2}} for name in "uvw"}
+    graph["uv"] = {"process_id": "add", "arguments": {"x": {"from_node": "u2"}, "y": {"from_node": "v2"}}}
+    graph["square"] = {"process_id": "add", "arguments": {"x": {"from_node": "uv"}, "y": {"from_node": "w2"}}}
     graph["mean"] = {"process_id": "reduce", "arguments": {"data": {"from_node": "square"}, **arguments}, "result": True}
     result = Pipeline.from_document({"process_graph": graph}).run(tmp_path / "energy.zarr")
     (name,) = result.data_vars

@@ -68,7 +68,7 @@ class Forced:
     --------
     >>> run = Forced(size=256)
     >>> round(run.eddy_time, 3), round(run.reynolds), round(run.resolution, 2), run.intervals_before
-    (0.249, 62, 1.35, 33)
+    (0.251, 63, 1.35, 32)
     """
 
     size: int

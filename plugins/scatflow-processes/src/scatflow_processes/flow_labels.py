@@ -39,7 +39,7 @@ def labels(
     Examples
     --------
     >>> spec = labels(8, 4.0, "float32", {}, times=[0.0, 2.0])["u"]
-    >>> spec.dims, spec.shape, spec.coords["x"].values[1], spec.attrs["units"]
+    >>> spec.dims, spec.shape, float(spec.coords["x"].values[1]), spec.attrs["units"]
     (('time', 'y', 'x'), (2, 8, 8), 0.5, 'm/s')
     """
     where = np.arange(size) * (box / size)

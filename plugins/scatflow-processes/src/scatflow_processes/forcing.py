@@ -53,7 +53,7 @@ class Ring:
     --------
     >>> ring = Ring(power=1.0, k_forcing=4.0)
     >>> ring.modes.shape[1], round(ring.mean_square, 2)
-    (26, 16.15)
+    (28, 17.0)
     """
 
     power: float
@@ -152,4 +152,4 @@ class Ring:
 def _phases(seed: int, realization: int, number: int, count: int) -> Amplitudes:
     """Return random phase factors of one realization and step; the key is disjoint from those of `streams`, which have one word."""
     sequence = np.random.SeedSequence(entropy=int(seed), spawn_key=(int(realization), int(number)))
-    return np.exp(2j * np.pi * np.random.Generator(np.random.Philox(sequence)).random(count))
+    return np.asarray(np.exp(2j * np.pi * np.random.Generator(np.random.Philox(sequence)).random(count)))

@@ -44,7 +44,7 @@ class Turbulence2D(Ensemble):
     size: int = param(256, "Samples along y and along x, even, above 6 k_peak.", ge=8, le=8192)
     nu: float = param(5e-4, "Viscosity; the default is resolved at the default size.", gt=0.0, le=1e6, unit="m2/s")
     age: float | tuple[float, ...] = param(
-        20.0, "Time of the snapshot in units of T_e = 1 / w_rms(0), from 0 to 1e6; several, increasing, make a dim time."
+        40.0, "Time of the snapshot in units of T_e = 1 / w_rms(0), from 0 to 1e6; several, increasing, make a dim time."
     )
     box: float = param(2 * math.pi, "Side of the box.", gt=0.0, le=1e12, unit="m")
     k_peak: float = param(6.0, "Wavelengths per box at the peak of the initial energy spectrum.", ge=1.0, le=2048.0)
