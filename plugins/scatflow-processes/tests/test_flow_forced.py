@@ -117,17 +117,20 @@ def test_an_interval_is_the_same_on_strict_arrays() -> None:
 
 
 @pytest.mark.slow
-def test_the_spin_up_is_long_enough(record_property) -> None:
+def test_the_flow_is_steady_and_isotropic_after_the_spin_up(record_property) -> None:
     run = Forced(size=96, nu=4e-3, k_forcing=6.0, snapshots=40)
-    energies, turnovers = [], []
+    energies, turnovers, speeds = [], [], []
     for state in states(run, 5, range(4)):
         if state.intervals >= run.intervals_before:
-            now = invariants(fields(run, state)["vorticity"])
+            found = fields(run, state)
+            now = invariants(found["vorticity"])
+            speeds.append([(found[name] ** 2).mean() for name in "uv"])
             energies.append(now.energy)
             turnovers.append(1 / np.sqrt(2 * now.enstrophy))
     early, late = np.mean(energies[:20]), np.mean(energies[20:])
     record_property("energy early, late, turnover / T_e", (early, late, np.mean(turnovers) / run.eddy_time))
     assert early == pytest.approx(late, rel=0.15)  # four realizations of a few drag times each
+    assert np.divide(*np.mean(speeds, axis=0)) == pytest.approx(1.0, abs=0.15)  # isotropic
     assert np.max(turnovers) < run.eddy_time  # so snapshots are more than a turnover apart
 
 

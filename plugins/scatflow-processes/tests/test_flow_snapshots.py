@@ -152,10 +152,10 @@ def test_strangers_are_refused(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match=r"another run \(.*seed: 4 there, 5 asked for"):
         stream(whole, RUN, seed=5, realization=2)
     (tmp_path / "a.zarr").mkdir()
-    with pytest.raises(FileExistsError, match="no complete run"):
+    with pytest.raises(FileExistsError, match="no run that is complete"):
         stream(tmp_path / "a.zarr", RUN)
     xr.Dataset({"u": ("x", np.zeros(3))}).to_zarr(tmp_path / "b.zarr", consolidated=False)
-    with pytest.raises(FileExistsError, match="no complete run"):
+    with pytest.raises(FileExistsError, match="no run that is complete"):
         stream(tmp_path / "b.zarr", RUN)
     assert xr.open_zarr(tmp_path / "b.zarr", chunks=None, consolidated=False).u.size == 3
 
@@ -169,6 +169,21 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, monkeypatch: pyt
         stream(tmp_path / "run.zarr", RUN)
     with pytest.raises(FileExistsError, match=r"nu: 0\.01 there, 0\.02 asked for"):
         stream(tmp_path / "run.zarr", replace(RUN, nu=2e-2))
+
+
+def test_a_stranger_that_came_during_the_spin_up_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends(*arguments: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "_create", ends)
+        with pytest.raises(Killed):
+            stream(tmp_path / "run.zarr", RUN)
+    (tmp_path / "run.zarr").mkdir()
+    (tmp_path / "run.zarr" / "thesis.tex").write_text("all of it")
+    with pytest.raises(FileExistsError, match="no run that is incomplete"):
+        stream(tmp_path / "run.zarr", RUN)
+    assert (tmp_path / "run.zarr" / "thesis.tex").read_text() == "all of it"
 
 
 def test_the_command_says_what_is_missing(capsys: pytest.CaptureFixture) -> None:

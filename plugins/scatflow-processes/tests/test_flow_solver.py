@@ -120,6 +120,14 @@ def test_a_galilean_frame_does_not_matter_and_neither_does_the_mean(flow: np.nda
     np.testing.assert_allclose(evolve(shifted, 0.1, 2e-3), np.roll(evolve(flow, 0.1, 2e-3), (5, -7), axis=(1, 2)), atol=1e-10)
 
 
+def test_turns_and_mirrors_of_a_flow_are_flows(flow: np.ndarray) -> None:
+    later = evolve(flow, 0.1, 2e-3)
+    turned = evolve(np.rot90(flow, axes=(1, 2)), 0.1, 2e-3)
+    np.testing.assert_allclose(turned, np.rot90(later, axes=(1, 2)), atol=1e-10)
+    mirrored = evolve(-flow[:, :, ::-1], 0.1, 2e-3)  # vorticity changes its sense
+    np.testing.assert_allclose(mirrored, -later[:, :, ::-1], atol=1e-10)
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

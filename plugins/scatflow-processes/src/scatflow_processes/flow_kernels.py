@@ -111,11 +111,12 @@ def grid(size: int, box: float, dtype: str = "float64") -> Grid:
     return Grid(size, box, ikx, iky, square, inverse, shear, cross, kept, weight)
 
 
-def velocity_of(xp: Any, tables: Grid, spectrum: Array) -> Array:
-    """Return u and v of a vorticity spectrum, stacked along a first axis, shape (2, ..., n, n), in m/s."""
-    stream = tables.inverse * spectrum  # minus the stream function
-    parts = xp.stack((tables.iky * stream, -tables.ikx * stream))
-    return xp.fft.irfftn(parts, s=(tables.size, tables.size), axes=(-2, -1))
+def velocity_of(xp: Any, tables: Grid, spectrum: Array) -> tuple[Array, Array]:
+    """Return u and v of a vorticity spectrum, shape (..., n, n), in m/s."""
+    stream, shape = tables.inverse * spectrum, (tables.size, tables.size)  # minus the stream function
+    # One by one: transforms of both together take up to three times as long, their memory being out of the cache's reach.
+    u = xp.fft.irfftn(tables.iky * stream, s=shape, axes=(-2, -1))
+    return u, xp.fft.irfftn(-tables.ikx * stream, s=shape, axes=(-2, -1))
 
 
 def advection(xp: Any, tables: Grid, spectrum: Array) -> tuple[Array, Array]:
@@ -155,11 +156,11 @@ def advection(xp: Any, tables: Grid, spectrum: Array) -> tuple[Array, Array]:
     >>> bool(np.abs(tendency).max() < 1e-9), round(float(rate) * 2 * np.pi / 32, 12)
     (True, 1.0)
     """
-    flow = velocity_of(xp, tables, spectrum)
-    u, v = flow[0, ...], flow[1, ...]
+    u, v = velocity_of(xp, tables, spectrum)
     rate = xp.max(xp.abs(u) + xp.abs(v), axis=(-2, -1)) * (tables.size / tables.box)
-    terms = xp.fft.rfftn(xp.stack((u * v, v * v - u * u)), axes=(-2, -1))
-    return tables.shear * terms[0, ...] + tables.cross * terms[1, ...], rate
+    found = tables.shear * xp.fft.rfftn(u * v, axes=(-2, -1))
+    found += tables.cross * xp.fft.rfftn(v * v - u * u, axes=(-2, -1))
+    return found, rate
 
 
 class Step(NamedTuple):

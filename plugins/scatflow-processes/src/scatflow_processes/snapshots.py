@@ -38,7 +38,7 @@ def stream(path: str | Path, run: Forced, seed: int = 0, realization: int = 0, t
     path : path
         Store to write, zarr format 3. The state of the run is in ``PATH.checkpoint.npz`` until it is complete.
     run : Forced
-        Parameters. Peak memory is about twenty spectra, whatever the number of snapshots.
+        Parameters. Memory does not grow with the number of snapshots.
     seed, realization : int
         Seed of the ensemble and absolute index of this member, >= 0: the snapshots are those that the source
         ``forced_turbulence2d`` has there.
@@ -74,7 +74,7 @@ def stream(path: str | Path, run: Forced, seed: int = 0, realization: int = 0, t
     if mark.exists():
         state, record = _restore(mark, identity)
     elif store.exists():
-        _check_complete(store, identity)
+        _check_ours(store, identity, "complete")
         return store
     else:
         state, record = at_rest(run, xp=xp), []
@@ -126,17 +126,17 @@ def _check_same(place: Path, found: dict[str, Any], wanted: dict[str, Any]) -> N
         raise FileExistsError(f"{str(place)!r} belongs to another run ({'; '.join(differ)}): take another path, or remove it")
 
 
-def _check_complete(store: Path, identity: dict[str, Any]) -> None:
-    """Refuse what is at the path unless it is this very run, complete."""
+def _check_ours(store: Path, identity: dict[str, Any], admitted: str) -> None:
+    """Refuse what is at the path unless it is this very run, in this state."""
     import xarray as xr
 
     try:
         with xr.open_zarr(store, chunks=None, consolidated=False) as opened:
-            found = json.loads(opened.attrs["run"]) if opened.attrs.get("state") == "complete" else None
+            found = json.loads(opened.attrs["run"]) if opened.attrs.get("state") == admitted else None
     except (OSError, ValueError, KeyError):
         found = None
     if found is None:
-        raise FileExistsError(f"{str(store)!r} exists and is no complete run: take another path, or remove it")
+        raise FileExistsError(f"{str(store)!r} exists and is no run that is {admitted}: take another path, or remove it")
     _check_same(store, found, identity)
 
 
@@ -154,9 +154,12 @@ def _write(store: Path, run: Forced, identity: dict[str, Any], state: State) -> 
 
 
 def _create(store: Path, run: Forced, identity: dict[str, Any]) -> None:
-    """Write labels and metadata of all snapshots, and no data."""
+    """Write labels and metadata of all snapshots, and no data, under another name first: the store is there whole or not at all."""
     import xarray as xr
 
+    if store.exists():  # the run was killed between the store's first snapshot and the checkpoint after it
+        _check_ours(store, identity, "incomplete")
+        return
     specs = labels(run.size, run.box, run.dtype, {**run.attrs(), "seed": identity["seed"]}, _times(run))
     coords = {name: (coord.dims, coord.values, dict(coord.attrs)) for name, coord in specs["u"].coords.items()}
     coords["realization"] = (("realization",), np.asarray([identity["realization"]]), {"long_name": "realization", "units": "1"})
@@ -168,9 +171,10 @@ def _create(store: Path, run: Forced, identity: dict[str, Any]) -> None:
     empty = xr.Dataset(variables, coords, _attrs(identity, "incomplete")).chunk({"time": 1}, token="empty")
     encoding = {name: {"chunks": (1, 1, run.size, run.size), "fill_value": float("nan")} for name in VARIABLES}
     encoding["time"] = {"chunks": (run.snapshots,)}
-    if store.exists():
-        shutil.rmtree(store)  # of this run, which the checkpoint shows, but without a whole snapshot
-    empty.to_zarr(store, mode="w", compute=False, zarr_format=3, consolidated=False, encoding=encoding)
+    fresh = store.with_name(f"{store.name}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    empty.to_zarr(fresh, mode="w", compute=False, zarr_format=3, consolidated=False, encoding=encoding)
+    fresh.rename(store)
 
 
 def _complete(store: Path, run: Forced, identity: dict[str, Any], record: Sequence[tuple[float, float]]) -> None:

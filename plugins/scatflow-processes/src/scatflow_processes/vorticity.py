@@ -140,8 +140,7 @@ def velocity(vorticity: npt.ArrayLike, box: float = 2 * math.pi) -> tuple[Array,
     (True, True)
     """
     tables, spectrum = transform(vorticity, box)
-    flow = velocity_of(namespace(spectrum), tables, spectrum)
-    return flow[0, ...], flow[1, ...]
+    return velocity_of(namespace(spectrum), tables, spectrum)
 
 
 def invariants(vorticity: npt.ArrayLike, box: float = 2 * math.pi) -> Invariants:
