@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from scatflow_processes.turbulence2d import evolve, initial_scales, initial_vorticity, simulate
+from scatflow_processes.flow_solver import evolve
+from scatflow_processes.turbulence2d import initial_scales, initial_vorticity, simulate
 from scatflow_processes.vorticity import invariants, velocity
 
 BOX = 2 * math.pi

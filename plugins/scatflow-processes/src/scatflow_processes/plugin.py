@@ -22,6 +22,7 @@ def scatflow_sources() -> Provided:
         "cox_two_level": "scatflow_processes.sources.points:CoxTwoLevel",
         "crowd": "scatflow_processes.sources.sounds:Crowd",
         "fbm": "scatflow_processes.sources.fractional:FractionalBrownian",
+        "forced_turbulence2d": "scatflow_processes.sources.flows:ForcedTurbulence2D",
         "harmonic_am": "scatflow_processes.sources.sounds:HarmonicAM",
         "impacts": "scatflow_processes.sources.sounds:Impacts",
         "ising": "scatflow_processes.sources.spins:Ising",

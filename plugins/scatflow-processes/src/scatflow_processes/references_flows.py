@@ -1,4 +1,4 @@
-"""Publications that the statistics of flows rest on."""
+"""Publications that flows and their statistics rest on."""
 
 from __future__ import annotations
 
@@ -37,3 +37,12 @@ FRISCH = Reference(
     ("Frisch, Uriel",), "Turbulence: the legacy of A. N. Kolmogorov", 1995, "Cambridge University Press",
     doi="10.1017/CBO9781139170666", kind="book",
 )  # fmt: skip
+TWO_DIMENSIONS = Reference(
+    ("Boffetta, Guido", "Ecke, Robert E."),
+    "Two-dimensional turbulence",
+    2012,
+    "Annu. Rev. Fluid Mech.",
+    "44",
+    pages="427--451",
+    doi="10.1146/annurev-fluid-120710-101240",
+)

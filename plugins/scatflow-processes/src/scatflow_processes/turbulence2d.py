@@ -2,34 +2,24 @@
 
     dw/dt + u . grad w = nu lap w,    u = (-d psi/dy, d psi/dx),    lap psi = w
 
-Two-thirds dealiasing, fourth-order Runge–Kutta with the viscous term integrated exactly. Units and averages
-as in `scatflow_processes.vorticity`; viscosity in m^2/s.
+Two-thirds dealiasing, fourth-order Runge–Kutta with the viscous term integrated exactly (`scatflow_processes.flow_kernels`), in
+float64. Units and averages as in `scatflow_processes.vorticity`; viscosity in m^2/s.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from scipy import fft
 
+from scatflow.arrays import namespace
+from scatflow_processes.flow_kernels import Array, Grid, grid, velocity_of
+from scatflow_processes.flow_solver import advance, check_medium, keep
 from scatflow_processes.streams import realization_generator
-from scatflow_processes.vorticity import (
-    Field,
-    Grid,
-    Spectrum,
-    advection,
-    grid,
-    invariants_of,
-    transform,
-    velocity_of,
-)
-
-COURANT = 0.5
-"""Courant number of the adaptive step; Runge–Kutta with two thirds of the modes is stable up to 1.35."""
+from scatflow_processes.vorticity import Field, invariants_of, transform
 
 
 class Fields(NamedTuple):
@@ -136,65 +126,77 @@ def simulate(
     >>> fields.vorticity.shape, fields.attrs["forcing"], round(fields.attrs["Re"], 1)
     ((64, 64), 'none', 83.3)
     """
-    if not (math.isfinite(age) and age >= 0):
-        raise ValueError(f"age must be finite and >= 0 (units of T_e), got {age}")
-    scales = initial_scales(size, nu, box, k_peak, rms_speed)
-    start = initial_vorticity(size, seed, realization, box, k_peak, rms_speed)
-    duration = age * scales.eddy_time
-    tables, spectrum = transform(start, box)
-    spectrum = _advance(tables, spectrum, duration, nu, dt)
-    now = invariants_of(tables, spectrum)
-    u, v = velocity_of(tables, spectrum)
-    k_max = 2 / 3 * math.pi * size / box
-    dissipation = 2 * nu * now.palinstrophy
-    attrs: dict[str, float | int | str] = {
-        "nu": nu, "forcing": "none", "age": age, "T_e": scales.eddy_time, "Re": scales.reynolds,
-        "kmax_over_kd": scales.resolution, "box": box, "k_peak": k_peak, "rms_speed": rms_speed,
-        "seed": seed, "realization": realization, "time": duration, **now._asdict(),
-        "kmax_over_kd_now": k_max * math.sqrt(nu) / dissipation ** (1 / 6) if nu else math.inf,
-    }  # fmt: skip
-    return Fields(np.asarray(fft.irfft2(spectrum, s=(size, size))), u, v, attrs)
+    return next(series(size, seed, realization, nu, [age], box, k_peak, rms_speed, dt))
 
 
-def evolve(vorticity: npt.ArrayLike, duration: float, nu: float, box: float = 2 * math.pi, dt: float | None = None) -> Field:
-    """Advance a vorticity field in time without forcing.
+def series(
+    size: int,
+    seed: int,
+    realization: int,
+    nu: float,
+    ages: Sequence[float],
+    box: float = 2 * math.pi,
+    k_peak: float = 6.0,
+    rms_speed: float = 1.0,
+    dt: float | None = None,
+) -> Iterator[Fields]:
+    """Run one flow and yield a snapshot at each age.
 
     Parameters
     ----------
-    vorticity : array_like of real, shape (n, n)
-        Vorticity in 1/s, dims (y, x). Its mean and the modes beyond two thirds are dropped.
-    duration : float
-        Time to advance in s, >= 0.
-    nu : float
-        Viscosity in m^2/s, >= 0.
-    box : float
-        Side of the box in m, > 0.
-    dt : float, optional
-        Largest time step in s; default adaptive, Courant number 0.5.
+    size, seed, realization, nu, box, k_peak, rms_speed, dt
+        As for `simulate`.
+    ages : sequence of float
+        Times of the snapshots in units of T_e = 1 / w_rms(0), >= 0, increasing.
 
-    Returns
-    -------
-    ndarray of float64, shape (n, n)
-        Vorticity in 1/s at the end.
+    Yields
+    ------
+    Fields
+        As of `simulate`. Steps end at every age, so a snapshot that comes after others differs from the one that `simulate`
+        gives by the error of time steps, which chaos multiplies.
 
     Raises
     ------
     ValueError
-        If a parameter is outside its range or ``dt`` exceeds Courant number 1 at some time of the run.
+        As `simulate`, or if ages do not increase; parameters are checked at the call, not at the first snapshot.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> x = np.arange(32) * 2 * np.pi / 32
-    >>> shear = np.cos(x)[None, :] * np.ones((32, 1))
-    >>> bool(np.allclose(evolve(shear, 2.0, nu=0.1), shear * np.exp(-0.2)))
-    True
+    >>> [round(flow.attrs["time"], 3) for flow in series(64, seed=1, realization=0, nu=2e-3, ages=[0.5, 1.0])]
+    [0.078, 0.156]
     """
-    if not (math.isfinite(duration) and duration >= 0):
-        raise ValueError(f"duration must be finite and >= 0 (s), got {duration}")
-    _check_viscosity(nu)
-    tables, spectrum = transform(vorticity, box)
-    return np.asarray(fft.irfft2(_advance(tables, spectrum, duration, nu, dt), s=(tables.size, tables.size)))
+    for age in ages:
+        if not (math.isfinite(age) and age >= 0):
+            raise ValueError(f"age must be finite and >= 0 (units of T_e), got {age}")
+    if any(later <= earlier for earlier, later in pairwise(ages)):
+        raise ValueError(f"ages must increase, got {list(ages)}")
+    scales = initial_scales(size, nu, box, k_peak, rms_speed)
+    start = initial_vorticity(size, seed, realization, box, k_peak, rms_speed)
+    attrs: dict[str, float | int | str] = {
+        "nu": nu, "forcing": "none", "T_e": scales.eddy_time, "Re": scales.reynolds, "kmax_over_kd": scales.resolution, "box": box,
+        "k_peak": k_peak, "rms_speed": rms_speed, "seed": seed, "realization": realization,
+    }  # fmt: skip
+    return _snapshots(start, ages, attrs, dt)
+
+
+def _snapshots(start: Field, ages: Sequence[float], attrs: Mapping[str, float | int | str], dt: float | None) -> Iterator[Fields]:
+    """Yield the flow that starts from a field, at each age."""
+    nu, box, eddy_time = (float(attrs[key]) for key in ("nu", "box", "T_e"))
+    xp, (tables, spectrum) = namespace(), transform(start, box)
+    spectrum, done = keep(xp, tables, spectrum), 0.0
+    for age in ages:
+        spectrum = advance(xp, tables, spectrum, age * eddy_time - done, nu, dt=dt)
+        done = age * eddy_time
+        u, v = velocity_of(xp, tables, spectrum)
+        vorticity = xp.fft.irfftn(spectrum, s=(tables.size, tables.size), axes=(-2, -1))
+        yield Fields(vorticity, u, v, {**attrs, "age": age, "time": done, **_measured(tables, spectrum, nu)})
+
+
+def _measured(tables: Grid, spectrum: Array, nu: float) -> dict[str, float]:
+    """Return box averages of a snapshot and its resolution."""
+    now = {key: float(value) for key, value in invariants_of(tables, spectrum)._asdict().items()}
+    k_max, dissipation = 2 / 3 * math.pi * tables.size / tables.box, 2 * nu * now["palinstrophy"]
+    return {**now, "kmax_over_kd_now": k_max * math.sqrt(nu) / dissipation ** (1 / 6) if nu else math.inf}
 
 
 def initial_vorticity(
@@ -251,7 +253,7 @@ def initial_vorticity(
     # The column kx = 0 holds each mode and its mirror image; they must be conjugate for the field to be real.
     half = size // 2
     spectrum[half + 1 :, 0] = np.conj(spectrum[half - 1 : 0 : -1, 0])
-    return np.asarray(fft.irfft2(spectrum, s=(size, size)))
+    return np.asarray(namespace().fft.irfftn(spectrum, s=(size, size), axes=(-2, -1)))
 
 
 def initial_scales(size: int, nu: float, box: float = 2 * math.pi, k_peak: float = 6.0, rms_speed: float = 1.0) -> Scales:
@@ -279,21 +281,16 @@ def initial_scales(size: int, nu: float, box: float = 2 * math.pi, k_peak: float
     >>> round(scales.eddy_time, 3), round(scales.reynolds)
     (0.156, 333)
     """
-    _check_viscosity(nu)
+    check_medium(nu)
     # Modes beyond 3 k_peak are empty, so a grid that keeps those has the same sums as the full one.
     enough = 2 * math.floor(4.5 * k_peak + 2) if k_peak < size / 9 else size
     tables, power = _initial_power(min(size, enough), box, k_peak, rms_speed)
-    vorticity = math.sqrt(2 * invariants_of(tables, np.sqrt(power).astype(np.complex128)).enstrophy)
+    vorticity = math.sqrt(2 * float(invariants_of(tables, np.sqrt(power).astype(np.complex128)).enstrophy))
     if nu == 0:
         return Scales(1 / vorticity, math.inf, math.inf)
     k_max = 2 / 3 * math.pi * size / box
     reynolds = rms_speed * box / (2 * math.pi * k_peak * nu)
     return Scales(1 / vorticity, reynolds, k_max / math.sqrt(vorticity / nu))
-
-
-def _check_viscosity(nu: float) -> None:
-    if not (math.isfinite(nu) and nu >= 0):
-        raise ValueError(f"nu must be finite and >= 0 (m^2/s), got {nu}")
 
 
 def _initial_power(size: int, box: float, k_peak: float, rms_speed: float) -> tuple[Grid, Field]:
@@ -309,40 +306,3 @@ def _initial_power(size: int, box: float, k_peak: float, rms_speed: float) -> tu
     power = np.where(tables.kept & (shape <= 3), shape**8 * np.exp(-3.5 * shape**2), 0.0)
     energy = invariants_of(tables, np.sqrt(power).astype(np.complex128)).energy
     return tables, power * (rms_speed**2 / 2 / energy)
-
-
-def _advance(tables: Grid, spectrum: Spectrum, duration: float, nu: float, dt: float | None) -> Spectrum:
-    """Return the spectrum after ``duration``, by Runge–Kutta steps with an exact viscous factor."""
-    if dt is not None and not dt > 0:
-        raise ValueError(f"dt must be > 0 (s), got {dt}")
-    spectrum = np.where(tables.kept, spectrum, 0.0)
-    remaining, step, half = duration, 0.0, tables.square
-    while remaining > 0:
-        first, rate = advection(tables, spectrum)
-        size = min(_step_size(rate, dt, step), remaining)
-        if size != step:
-            step, half = size, np.exp(-0.5 * nu * size * tables.square)
-        spectrum = _runge_kutta(tables, spectrum, first, step, half)
-        remaining -= step
-    return spectrum
-
-
-def _step_size(rate: float, dt: float | None, last: float) -> float:
-    """Return the step for a flow of this Courant rate, the last one as long as it is nearly as good."""
-    if dt is not None:
-        if dt * rate > 1:
-            raise ValueError(f"dt must be <= {1 / rate:.6g} s for this flow (Courant number 1), got {dt:.6g}")
-        return dt
-    largest = COURANT / rate if rate > 0 else math.inf
-    # A new step costs a new table of exponentials, so small gains are not worth it.
-    return last if 0.8 * largest <= last <= largest else 0.95 * largest
-
-
-def _runge_kutta(tables: Grid, spectrum: Spectrum, first: Spectrum, step: float, half: Field) -> Spectrum:
-    """Return the spectrum one step later; ``half`` is the viscous decay over half a step."""
-    decayed = half * spectrum
-    second, _ = advection(tables, decayed + (0.5 * step) * (half * first))
-    third, _ = advection(tables, decayed + (0.5 * step) * second)
-    fourth, _ = advection(tables, half * (decayed + step * third))
-    middle = 2.0 * (second + third)
-    return np.asarray(half * (decayed + (step / 6) * (half * first + middle)) + (step / 6) * fourth)
