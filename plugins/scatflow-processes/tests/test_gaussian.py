@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from scatflow import apply
 from scatflow.errors import ParameterError
 from scatflow.labels import axis_of
-from scatflow.ops.evaluation import apply
 from scatflow_processes import gaussian
 from scatflow_processes.operators.gaussian import GaussianNegLogProb
 from scatflow_processes.sources.gaussian import GaussianField, SolenoidalField

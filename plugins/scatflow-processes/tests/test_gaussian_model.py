@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from scatflow import apply
 from scatflow.errors import ParameterError
-from scatflow.ops.evaluation import apply
 from scatflow_processes.gaussian import gaussian_ensemble
 from scatflow_processes.gaussian_model import model_samples, periodogram
 from scatflow_processes.operators.gaussian import GaussianModel

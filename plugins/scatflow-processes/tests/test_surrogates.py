@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from scatflow import apply
 from scatflow.errors import ParameterError
-from scatflow.ops.evaluation import apply
 from scatflow_processes.garch import BURN_IN, GarchFit, fit_garch, simulate_garch
 from scatflow_processes.operators.gaussian import GaussianModel
 from scatflow_processes.operators.surrogates import IAAFT, BlockShuffle, SignFlip, TimeReversal
