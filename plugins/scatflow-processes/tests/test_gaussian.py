@@ -217,7 +217,7 @@ def test_marginals_are_normal() -> None:
         ({"size": ()}, "size"),
         ({"size": (8, 8, 8, 8)}, "size"),
         ({"size": (1,)}, "size"),
-        ({"size": (2**20, 2**20)}, "2\\^30"),
+        ({"size": (2**20, 2**20)}, "product of at most"),
         ({"box": 0.0}, "gaussian_field.box"),
         ({"length": -1.0}, "gaussian_field.length"),
     ],

@@ -17,6 +17,7 @@ def scatflow_sources() -> Provided:
         "solenoidal_field": "scatflow_processes.sources.gaussian:SolenoidalField",
         "sp500": "scatflow_processes.sources.markets:SP500",
         "turbulence2d": "scatflow_processes.sources.flows:Turbulence2D",
+        "white_noise": "scatflow_processes.sources.gaussian:WhiteNoise",
     }
 
 
@@ -26,6 +27,7 @@ def scatflow_operators() -> Provided:
     return {
         "absolute_autocorrelation": "scatflow_processes.operators.returns:AbsoluteAutocorrelation",
         "block_shuffle": "scatflow_processes.operators.surrogates:BlockShuffle",
+        "gaussian_filter": "scatflow_processes.operators.filtering:GaussianFilter",
         "gaussian_model": "scatflow_processes.operators.gaussian:GaussianModel",
         "gaussian_neg_log_prob": "scatflow_processes.operators.gaussian:GaussianNegLogProb",
         "hill": "scatflow_processes.operators.returns:Hill",

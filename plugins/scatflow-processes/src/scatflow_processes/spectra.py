@@ -11,7 +11,7 @@ Wave numbers are in rad per unit of the coordinates.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -218,10 +218,25 @@ def shells(shape: Sequence[int], spacing: Sequence[float]) -> tuple[npt.NDArray[
     >>> number.tolist(), round(width, 4), whole
     ([[0, 1, 2, 1], [1, 1, 2, 1], [2, 2, 3, 2], [1, 1, 2, 1]], 1.5708, 2)
     """
-    width = max(2 * math.pi / (n * step) for n, step in zip(shape, spacing, strict=True))
-    number = np.floor(wave_numbers(shape, spacing) / width + 0.5).astype(np.intp)
+    width = shell_width(shape, spacing)
+    number = shell_number(wave_numbers(shape, spacing), width)
+    return number, width, whole_shells(shape, spacing)
+
+
+def shell_width(shape: Sequence[int], spacing: Sequence[float]) -> float:
+    """Return the width of the shells of a grid: the lowest wave number along its shortest side, in rad per unit."""
+    return max(2 * math.pi / (n * step) for n, step in zip(shape, spacing, strict=True))
+
+
+def shell_number(k: Reals, width: float) -> npt.NDArray[np.intp]:
+    """Return the shells of wave numbers; those between two, to rounding, belong to the outer one."""
+    return np.floor(k / width + (0.5 + 1e-9)).astype(np.intp)
+
+
+def whole_shells(shape: Sequence[int], spacing: Sequence[float]) -> int:
+    """Return how many shells from the first reach no Nyquist frequency."""
     nyquist = min(math.pi / step for step in spacing)
-    return number, width, max(1, math.floor(nyquist / width + 0.5 + 1e-9))
+    return max(1, math.floor(nyquist / shell_width(shape, spacing) + 0.5 + 1e-9))
 
 
 def mode_power(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float], std: float | None = None) -> Reals:
@@ -255,22 +270,109 @@ def mode_power(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float
     >>> (np.bincount(number.ravel(), power.ravel())[:4] / power.size / 2).round(6).tolist()  # 1 / n^3
     [0.0, 1.0, 0.125, 0.037037]
     """
-    k, ndim = wave_numbers(shape, spacing), len(shape)
+    k = wave_numbers(shape, spacing)
+    return power_at(spectrum, k, spacing, shell_factors(spectrum, shape, spacing, std), shell_width(shape, spacing))
+
+
+def power_at(spectrum: Spectrum, k: Reals, spacing: Sequence[float], factors: Reals, width: float) -> Reals:
+    """Return the power of modes at wave numbers, of any part of a grid.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        The spectrum.
+    k : ndarray of float64, shape (...)
+        Their |k| in rad per unit.
+    spacing : sequence of float
+        Distance of samples along each dim.
+    factors : ndarray of float64, shape (shells,)
+        Those of :func:`shell_factors` for the whole grid.
+    width : float
+        Of its shells, see :func:`shell_width`.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> power_at(Spectrum(), np.array([0.0, 1.0]), (1.0,), np.array([4.0, 9.0]), 1.0).tolist()
+    [4.0, 9.0]
+    """
+    return np.asarray(_plain_power(spectrum, k, spacing) * factors[shell_number(k, width)])
+
+
+def _plain_power(spectrum: Spectrum, k: Reals, spacing: Sequence[float]) -> Reals:
+    """Return the power of modes by the formula alone."""
+    ndim = len(spacing)
     power = spectrum.density(k, ndim)
+    if spectrum.kind == "mode":
+        return power
+    factor = 2 * (2 * math.pi) ** ndim / (math.prod(spacing) * AREA[ndim])
+    return np.where(k > 0, power * factor / np.where(k > 0, k, 1.0) ** (ndim - 1), 0.0)
+
+
+def shell_factors(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float], std: float | None = None) -> Reals:
+    """Return what the formula of a spectrum is multiplied by in each shell of a grid, so that shells hold what they should.
+
+    Parameters
+    ----------
+    spectrum, shape, spacing, std
+        As for :func:`mode_power`.
+
+    Returns
+    -------
+    ndarray of float64, shape (shells + 1,)
+        Grids larger than memory are summed plane by plane, an orthant of them.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`mode_power`.
+
+    Examples
+    --------
+    >>> shell_factors(Spectrum(), (4,), (1.0,), std=2.0).tolist()
+    [4.0, 4.0, 4.0, 4.0]
+    """
+    if std is not None and not 0 < std < math.inf:
+        raise ValueError(f"std must be > 0 and finite, got {std}")
+    width, samples = shell_width(shape, spacing), math.prod(shape)
+    held = np.zeros(math.floor(grid_band(shape, spacing)[1] / width + 0.5) + 2)
+    for k, weight in _planes(shape, spacing):
+        number = shell_number(k, width)
+        held += np.bincount(number.ravel(), (weight * _plain_power(spectrum, k, spacing)).ravel(), minlength=held.size)
+    factors = np.ones_like(held)
     if spectrum.kind == "shell":
-        volume = math.prod(spacing)
-        with np.errstate(divide="ignore"):
-            factor = 2 * (2 * math.pi) ** ndim / (volume * AREA[ndim]) / k ** (ndim - 1)
-        power = np.where(k > 0, power * np.where(k > 0, factor, 0.0), 0.0)
-        power *= _filled(spectrum, power, shape, spacing)
-    total = float(np.mean(power))
+        wanted = 2 * samples * width * spectrum.density(width * np.arange(held.size), len(shape))
+        scaled = (np.arange(held.size) < whole_shells(shape, spacing)) & (held > 0) & (np.arange(held.size) > 0)
+        factors = np.where(scaled, wanted / np.where(held > 0, held, 1.0), 1.0)
+    total = float((factors * held).sum()) / samples
     if not total > 0:
         raise no_power(spectrum, shape, spacing)
-    if std is not None:
-        if not 0 < std < math.inf:
-            raise ValueError(f"std must be > 0 and finite, got {std}")
-        power *= std**2 / total
-    return power
+    return factors if std is None else factors * (std**2 / total)
+
+
+def _planes(shape: Sequence[int], spacing: Sequence[float]) -> Iterator[tuple[Reals, Reals]]:
+    """Yield |k| of one orthant of the modes, plane by plane, and how many modes of the grid each stands for."""
+    orthant = [(2 * np.pi / (n * step) * np.arange(n // 2 + 1), _twins(n)) for n, step in zip(shape, spacing, strict=True)]
+    (first, times), *others = orthant
+    square, weight = np.zeros((1,) * len(others)), np.ones((1,) * len(others))
+    for axis, (along, twins) in enumerate(others):
+        column = [-1 if i == axis else 1 for i in range(len(others))]
+        square, weight = square + along.reshape(column) ** 2, weight * twins.reshape(column)
+    for wave, count in zip(first, times, strict=True):
+        yield np.sqrt(square + wave**2), count * weight
+
+
+def _twins(n: int) -> Reals:
+    """Return how many frequencies along an axis have each modulus."""
+    twins = np.full(n // 2 + 1, 2.0)
+    twins[0] = 1.0
+    if n % 2 == 0:
+        twins[-1] = 1.0
+    return twins
 
 
 def grid_band(shape: Sequence[int], spacing: Sequence[float]) -> tuple[float, float]:
@@ -295,13 +397,3 @@ def no_power(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float])
     (low, high), (first, last) = spectrum.band, grid_band(shape, spacing)
     return ValueError(f"no mode of the grid has power: the spectrum has some from {low:g} to {high:g} rad per unit, "
                       f"the grid has modes from {first:g} to {last:g}")  # fmt: skip
-
-
-def _filled(spectrum: Spectrum, power: Reals, shape: Sequence[int], spacing: Sequence[float]) -> Reals:
-    """Return, for each mode, what the power of its shell is multiplied by."""
-    number, width, whole = shells(shape, spacing)
-    held = np.bincount(number.ravel(), power.ravel())
-    wanted = 2 * power.size * width * spectrum.density(width * np.arange(held.size), len(shape))
-    scaled = (np.arange(held.size) < whole) & (held > 0) & (np.arange(held.size) > 0)
-    factors = np.where(scaled, wanted / np.where(held > 0, held, 1.0), 1.0)
-    return np.asarray(factors[number])

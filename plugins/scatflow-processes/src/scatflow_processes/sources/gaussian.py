@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
 
-from scatflow.arrays import prepared_cache
+from scatflow.arrays import normal, prepared_cache
 from scatflow.contract import param, source
 from scatflow.spec import ArraySpec, Coord
 from scatflow_processes import gaussian
 from scatflow_processes.references_gaussian import RANDOM_FIELDS, ROGALLO
-from scatflow_processes.sources.ensemble import Block, Ensemble
+from scatflow_processes.sources.ensemble import Block, Ensemble, Region
 from scatflow_processes.spectra import Reals, grid_band, no_power
 from scatflow_processes.spectral_parameters import Spectral
 
-#: Most samples of one field: it is made as a whole, with its spectrum.
-MAX_SAMPLES = 2**30
+#: Samples per chunk of white noise.
+CHUNK = 2**22
 #: Names of dims and of the components of vectors along them, slowest first.
 DIMS, COMPONENTS = ("z", "y", "x"), ("w", "v", "u")
 
 
-class _Grid(Spectral, Ensemble):
-    """A spectrum on a periodic grid of square cells."""
+class _Cells(Ensemble):
+    """A periodic grid of square cells."""
+
+    #: Most samples of a field: it is made as a whole, with its spectrum.
+    most: ClassVar[int] = 2**30
 
     size: tuple[int, ...] = param((256, 256), "Samples along (x), (y, x) or (z, y, x).")
     box: float = param(
@@ -39,12 +43,8 @@ class _Grid(Spectral, Ensemble):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if not (1 <= len(self.size) <= 3 and min(self.size) >= 2 and math.prod(self.size) <= MAX_SAMPLES):
-            raise ValueError(f"size must be 1 to 3 numbers >= 2 with a product of at most 2^30, got {self.size}")
-        spectrum = self.named_spectrum()
-        (low, high), (first, last) = spectrum.band, grid_band(self.size, self.spacing)
-        if low > last or high < first:
-            raise no_power(spectrum, self.size, self.spacing)
+        if not (1 <= len(self.size) <= 3 and min(self.size) >= 2 and math.prod(self.size) <= self.most):
+            raise ValueError(f"size must be 1 to 3 numbers >= 2 with a product of at most {self.most:.3g}, got {self.size}")
         return self
 
     @property
@@ -61,6 +61,18 @@ class _Grid(Spectral, Ensemble):
         }
         described = {"units": self.units, "long_name": long_name, "box": self.box, **attrs}
         return ArraySpec(dims, self.size, self.dtype, None, coords, described, name)
+
+
+class _Grid(Spectral, _Cells):
+    """A spectrum on such a grid."""
+
+    @model_validator(mode="after")
+    def _on_grid(self) -> Self:
+        spectrum = self.named_spectrum()
+        (low, high), (first, last) = spectrum.band, grid_band(self.size, self.spacing)
+        if low > last or high < first:
+            raise no_power(spectrum, self.size, self.spacing)
+        return self
 
     def kept_power(self) -> Reals:
         """Return the power of all modes, kept because realizations are made in turn."""
@@ -97,6 +109,56 @@ class GaussianField(_Grid):
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
         """Draw fields."""
         return {"gaussian_field": gaussian.gaussian_ensemble(self.kept_power(), self.seed, indices, self.mean)}
+
+
+@source("white_noise", version=1)
+class WhiteNoise(_Cells):
+    """White noise of unit variance on a periodic grid of any size, in chunks: each number belongs to its position.
+
+    ``gaussian_filter`` makes of it what the source ``gaussian_field`` of the same size and seed delivers, also where one field is larger than
+    memory (a job with ``strategy="pencil"``).
+
+    Examples
+    --------
+    >>> noise = WhiteNoise(size=(8192, 8192))
+    >>> noise.describe().chunks[1][:2], noise.read({"y": slice(5000, 5002), "x": slice(7, 10)}).shape
+    ((512, 512), (1, 2, 3))
+    """
+
+    most: ClassVar[int] = 2**60
+
+    def labels(self) -> Mapping[str, ArraySpec]:
+        """Return one field without data."""
+        return {"white_noise": self.labelled("white_noise", "white noise", {})}
+
+    def describe(self) -> ArraySpec:
+        """Return the labelled array without data, slow dims cut into chunks."""
+        spec = self._repeated(self.labels()["white_noise"])
+        lengths = list(self.size)
+        for axis, n in enumerate(self.size):
+            lengths[axis] = max(1, min(n, CHUNK // max(1, math.prod(self.size[axis + 1 :]))))
+        parts = [(step,) * (n // step) + ((n % step,) if n % step else ()) for n, step in zip(self.size, lengths, strict=True)]
+        each = max(1, CHUNK // math.prod(self.size))
+        repeats = (each,) * (self.realizations // each) + ((self.realizations % each,) if self.realizations % each else ())
+        return replace(spec, chunks=(repeats, *parts))
+
+    def read(self, region: Region, variable: str | None = None) -> Block:
+        """Return the numbers of ``region``, and no others."""
+        indices = range(self.realizations)[region.get("realization", slice(None))]
+        dims = DIMS[3 - len(self.size) :]
+        ranges = [range(n)[region.get(dim, slice(None))] for dim, n in zip(dims, self.size, strict=True)]
+        block = np.empty((len(indices), *map(len, ranges)), dtype=self.dtype)
+        *slow, fast = ranges
+        if block.size == 0:
+            return block
+        for row, index in enumerate(indices):
+            for place in np.ndindex(*map(len, slow)):
+                line = 0
+                for along, i, n in zip(slow, place, self.size, strict=False):
+                    line = line * n + along[i]
+                start = line * self.size[-1] + fast.start
+                block[(row, *place)] = normal(self.seed, start, fast[-1] - fast.start + 1, stream=index)[:: fast.step]
+        return block
 
 
 @source("solenoidal_field", version=1, references=(ROGALLO,))
