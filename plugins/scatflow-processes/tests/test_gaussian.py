@@ -14,9 +14,10 @@ from scatflow import apply
 from scatflow.errors import ParameterError
 from scatflow.labels import axis_of
 from scatflow_processes import gaussian
+from scatflow_processes.modes import grid_band, shells, wave_numbers
 from scatflow_processes.operators.gaussian import GaussianNegLogProb
 from scatflow_processes.sources.gaussian import GaussianField, SolenoidalField
-from scatflow_processes.spectra import NAMES, Spectrum, grid_band, mode_power, shells, wave_numbers
+from scatflow_processes.spectra import NAMES, Spectrum, mode_power
 
 MORE = {"power_law": {"exponent": 1.5, "given": "mode"}, "table": {"k": (0.5, 20.0), "values": (1.0, 0.1), "given": "shell"}}
 GRIDS = {1: ((64,), (0.1,)), 2: ((12, 16), (0.5, 0.5)), 3: ((6, 8, 10), (0.3, 0.3, 0.3))}

@@ -10,8 +10,9 @@ from scatflow import apply
 from scatflow.errors import ParameterError
 from scatflow_processes.gaussian import gaussian_ensemble
 from scatflow_processes.gaussian_model import model_samples, periodogram
+from scatflow_processes.modes import shells
 from scatflow_processes.operators.gaussian import GaussianModel
-from scatflow_processes.spectra import Spectrum, mode_power, shells
+from scatflow_processes.spectra import Spectrum, mode_power
 
 
 def target(shape: tuple[int, ...], seed: int = 3) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow.arrays import normal
-from scatflow_processes.spectra import Reals
+from scatflow_processes.modes import Reals
 
 Support = Literal["full", "masked"]
 #: Largest difference between P(k) and P(-k), relative to the largest P, that rounding explains.

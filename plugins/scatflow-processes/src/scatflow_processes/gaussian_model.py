@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.spectra import Reals, shells
+from scatflow_processes.modes import Reals, shells, twins
 
 Array = Any
 Estimate = Literal["periodogram", "isotropic", "welch"]
@@ -172,10 +172,7 @@ def _shell_tables(grid: Sequence[int], spacing: Sequence[float]) -> Mapping[str,
     number, _, _ = shells(grid, spacing)
     half = number[..., : grid[-1] // 2 + 1].ravel()
     _, half = np.unique(half, return_inverse=True)
-    twice = np.full(number[..., : grid[-1] // 2 + 1].shape, 2.0)
-    twice[..., 0] = 1.0
-    if grid[-1] % 2 == 0:
-        twice[..., -1] = 1.0
+    twice = np.broadcast_to(twins(grid[-1]), (*grid[:-1], grid[-1] // 2 + 1)).copy()
     twice.reshape(-1)[0] = 0.0  # the mean is no mode of a shell
     counts = np.bincount(half, twice.ravel())
     order = np.argsort(-half, kind="stable")

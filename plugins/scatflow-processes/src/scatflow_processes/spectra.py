@@ -11,14 +11,15 @@ Wave numbers are in rad per unit of the coordinates.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Reals = npt.NDArray[np.float64]
+from scatflow_processes.modes import Reals, grid_band, planes, shell_number, shell_width, wave_numbers, whole_shells
+
 Given = Literal["shell", "mode"]
 Name = Literal["white", "power_law", "kolmogorov", "vorticity", "direct_cascade", "matern", "table"]
 
@@ -157,88 +158,6 @@ class Spectrum:
         return np.asarray(k ** (-exponent))
 
 
-def wave_numbers(shape: Sequence[int], spacing: Sequence[float]) -> Reals:
-    """Return |k| of all modes of a periodic grid, in FFT order.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        Samples along each of 1 to 3 dims.
-    spacing : sequence of float
-        Distance of samples along each, in units.
-
-    Returns
-    -------
-    ndarray of float64, shape ``shape``
-        In rad per unit.
-
-    Raises
-    ------
-    ValueError
-        There are not 1 to 3 dims, one without samples, or a spacing that is not positive.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> wave_numbers((4,), (np.pi / 2,)).round(12).tolist()
-    [0.0, 1.0, 2.0, 1.0]
-    """
-    if len(shape) not in AREA or min(shape) < 1:
-        raise ValueError(f"a field has 1 to 3 dims of at least one sample, got shape {tuple(shape)}")
-    if len(spacing) != len(shape) or not all(0 < step < math.inf for step in spacing):
-        raise ValueError(f"spacing must be > 0 for each of {len(shape)} dims, got {tuple(spacing)}")
-    square = np.zeros(shape)
-    for axis, (n, step) in enumerate(zip(shape, spacing, strict=True)):
-        along = 2 * np.pi * np.fft.fftfreq(n, step)
-        square += along.reshape([n if i == axis else 1 for i in range(len(shape))]) ** 2
-    return np.sqrt(square, out=square)
-
-
-def shells(shape: Sequence[int], spacing: Sequence[float]) -> tuple[npt.NDArray[np.intp], float, int]:
-    """Return the shell of each mode, the width of shells, and how many from the first are whole.
-
-    Shell n holds the modes with ``n - 1/2 <= |k| / width < n + 1/2``; the width is the lowest wave number along the shortest side.
-
-    Parameters
-    ----------
-    shape, spacing
-        As for :func:`wave_numbers`.
-
-    Returns
-    -------
-    number : ndarray of int, shape ``shape``
-    width : float
-        In rad per unit.
-    whole : int
-        Shells 0 to ``whole`` - 1 reach no Nyquist frequency; of those beyond only corners are on the grid.
-
-    Examples
-    --------
-    >>> number, width, whole = shells((4, 4), (1.0, 1.0))
-    >>> number.tolist(), round(width, 4), whole
-    ([[0, 1, 2, 1], [1, 1, 2, 1], [2, 2, 3, 2], [1, 1, 2, 1]], 1.5708, 2)
-    """
-    width = shell_width(shape, spacing)
-    number = shell_number(wave_numbers(shape, spacing), width)
-    return number, width, whole_shells(shape, spacing)
-
-
-def shell_width(shape: Sequence[int], spacing: Sequence[float]) -> float:
-    """Return the width of the shells of a grid: the lowest wave number along its shortest side, in rad per unit."""
-    return max(2 * math.pi / (n * step) for n, step in zip(shape, spacing, strict=True))
-
-
-def shell_number(k: Reals, width: float) -> npt.NDArray[np.intp]:
-    """Return the shells of wave numbers; those between two, to rounding, belong to the outer one."""
-    return np.floor(k / width + (0.5 + 1e-9)).astype(np.intp)
-
-
-def whole_shells(shape: Sequence[int], spacing: Sequence[float]) -> int:
-    """Return how many shells from the first reach no Nyquist frequency."""
-    nyquist = min(math.pi / step for step in spacing)
-    return max(1, math.floor(nyquist / shell_width(shape, spacing) + 0.5 + 1e-9))
-
-
 def mode_power(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float], std: float | None = None) -> Reals:
     r"""Return the power P(k) of all modes of a periodic grid, ``E|X(k)|^2 = d P(k)``.
 
@@ -247,7 +166,7 @@ def mode_power(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float
     spectrum : Spectrum
         The spectrum.
     shape, spacing
-        As for :func:`wave_numbers`.
+        As for :func:`scatflow_processes.modes.wave_numbers`.
     std : float, optional
         Standard deviation > 0 of the field, root of the mean of P, to which P is scaled; default as the spectrum says.
 
@@ -255,7 +174,7 @@ def mode_power(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float
     -------
     ndarray of float64, shape ``shape``
         In FFT order. Of a shell spectrum :math:`P = 2 E(k) (2\pi)^D / (v S_D k^{D-1})`, v being the volume of a cell and
-        S_D = 2, 2π, 4π, times a factor for each whole shell of :func:`shells`, so that its modes together hold exactly
+        S_D = 2, 2π, 4π, times a factor for each whole shell of :func:`scatflow_processes.modes.shells`, so that its modes together hold exactly
         ``E(n width) width``: a sum over shells gives E back although few modes lie in the first ones. P(0) = 0 then.
 
     Raises
@@ -266,6 +185,7 @@ def mode_power(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float
     Examples
     --------
     >>> power = mode_power(Spectrum("direct_cascade", k_high=6.0), (16, 16), (2 * np.pi / 16,) * 2)
+    >>> from scatflow_processes.modes import shells
     >>> number, width, whole = shells((16, 16), (2 * np.pi / 16,) * 2)
     >>> (np.bincount(number.ravel(), power.ravel())[:4] / power.size / 2).round(6).tolist()  # 1 / n^3
     [0.0, 1.0, 0.125, 0.037037]
@@ -288,7 +208,7 @@ def power_at(spectrum: Spectrum, k: Reals, spacing: Sequence[float], factors: Re
     factors : ndarray of float64, shape (shells,)
         Those of :func:`shell_factors` for the whole grid.
     width : float
-        Of its shells, see :func:`shell_width`.
+        Of its shells, see :func:`scatflow_processes.modes.shell_width`.
 
     Returns
     -------
@@ -340,7 +260,7 @@ def shell_factors(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[fl
         raise ValueError(f"std must be > 0 and finite, got {std}")
     width, samples = shell_width(shape, spacing), math.prod(shape)
     held = np.zeros(math.floor(grid_band(shape, spacing)[1] / width + 0.5) + 2)
-    for k, weight in _planes(shape, spacing):
+    for k, weight in planes(shape, spacing):
         number = shell_number(k, width)
         held += np.bincount(number.ravel(), (weight * _plain_power(spectrum, k, spacing)).ravel(), minlength=held.size)
     factors = np.ones_like(held)
@@ -352,44 +272,6 @@ def shell_factors(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[fl
     if not total > 0:
         raise no_power(spectrum, shape, spacing)
     return factors if std is None else factors * (std**2 / total)
-
-
-def _planes(shape: Sequence[int], spacing: Sequence[float]) -> Iterator[tuple[Reals, Reals]]:
-    """Yield |k| of one orthant of the modes, plane by plane, and how many modes of the grid each stands for."""
-    orthant = [(2 * np.pi / (n * step) * np.arange(n // 2 + 1), _twins(n)) for n, step in zip(shape, spacing, strict=True)]
-    (first, times), *others = orthant
-    square, weight = np.zeros((1,) * len(others)), np.ones((1,) * len(others))
-    for axis, (along, twins) in enumerate(others):
-        column = [-1 if i == axis else 1 for i in range(len(others))]
-        square, weight = square + along.reshape(column) ** 2, weight * twins.reshape(column)
-    for wave, count in zip(first, times, strict=True):
-        yield np.sqrt(square + wave**2), count * weight
-
-
-def _twins(n: int) -> Reals:
-    """Return how many frequencies along an axis have each modulus."""
-    twins = np.full(n // 2 + 1, 2.0)
-    twins[0] = 1.0
-    if n % 2 == 0:
-        twins[-1] = 1.0
-    return twins
-
-
-def grid_band(shape: Sequence[int], spacing: Sequence[float]) -> tuple[float, float]:
-    """Return the lowest wave number of a grid above 0 and the highest, in rad per unit.
-
-    Parameters
-    ----------
-    shape, spacing
-        As for :func:`wave_numbers`.
-
-    Examples
-    --------
-    >>> [round(k, 4) for k in grid_band((8, 8), (1.0, 1.0))]
-    [0.7854, 4.4429]
-    """
-    lowest = min(2 * math.pi / (n * step) for n, step in zip(shape, spacing, strict=True))
-    return lowest, math.hypot(*(2 * math.pi * (n // 2) / (n * step) for n, step in zip(shape, spacing, strict=True)))
 
 
 def no_power(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float]) -> ValueError:

@@ -9,7 +9,8 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from scatflow.contract import Declared, param
-from scatflow_processes.spectra import NAMES, Given, Name, Reals, Spectrum, mode_power
+from scatflow_processes.modes import Reals
+from scatflow_processes.spectra import NAMES, Given, Name, Spectrum, mode_power
 
 
 class Spectral(Declared):

@@ -95,7 +95,7 @@ def surrogate_test(
     """
     if n < 1 or alternative not in ALTERNATIVES:
         raise ValueError(f"n must be >= 1 and alternative one of {', '.join(ALTERNATIVES)}, got {n} and {alternative!r}")
-    data = data.load()
+    data = data.compute()
     drawing = _drawing(surrogates, data)
     template = _evaluated(statistic, data)
     observed = np.asarray(template.values, dtype=np.float64)

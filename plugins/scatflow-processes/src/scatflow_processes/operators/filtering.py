@@ -12,8 +12,9 @@ from scatflow.contract import Operator, Ref, Whole, Window, Wire, operator, para
 from scatflow.errors import ChunkError, ParameterError
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_arrays.pencils import AxisFourier, AxisInverse, window_of
+from scatflow_processes.modes import Reals, shell_width
 from scatflow_processes.references_gaussian import RANDOM_FIELDS
-from scatflow_processes.spectra import Reals, power_at, shell_factors, shell_width
+from scatflow_processes.spectra import power_at, shell_factors
 from scatflow_processes.spectral_parameters import Spectral
 
 Array = Any

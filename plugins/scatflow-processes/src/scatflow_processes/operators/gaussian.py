@@ -13,6 +13,7 @@ from scatflow.contract import Operator, Whole, operator, param
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_processes import gaussian_model as kernels
+from scatflow_processes.modes import twins
 from scatflow_processes.operators.drawing import Drawing
 from scatflow_processes.references_gaussian import CROSS_SPECTRA, RANDOM_FIELDS, SURROGATE_DATA, WELCH
 from scatflow_processes.spectral_parameters import Spectral
@@ -129,12 +130,8 @@ class GaussianNegLogProb(Spectral, Whole):
                                  remedy='Take support="masked", or a spectrum without cut-offs.')  # fmt: skip
         count, n = int(used.sum()), block.shape[-1]
         constant = 0.5 * math.log(2 * math.pi) + 0.5 * float(np.log(power[used]).mean())
-        twice = np.full(n // 2 + 1, 2.0)
-        twice[0] = 1.0
-        if n % 2 == 0:
-            twice[-1] = 1.0
         half, kept = power[..., : n // 2 + 1], used[..., : n // 2 + 1]
-        weight = np.where(kept, twice / np.where(kept, half, 1.0), 0.0) / (2 * count * power.size)
+        weight = np.where(kept, twins(n) / np.where(kept, half, 1.0), 0.0) / (2 * count * power.size)
         return {"weight": xp.asarray(weight, device=device), "constant": xp.asarray(constant, device=device)}
 
     def apply(self, xp: Any, *blocks: Array, weight: Array, constant: Array, **prepared: Array) -> Array:

@@ -14,9 +14,10 @@ from scatflow.arrays import normal, prepared_cache
 from scatflow.contract import param, source
 from scatflow.spec import ArraySpec, Coord
 from scatflow_processes import gaussian
+from scatflow_processes.modes import Reals, grid_band
 from scatflow_processes.references_gaussian import RANDOM_FIELDS, ROGALLO
 from scatflow_processes.sources.ensemble import Block, Ensemble, Region
-from scatflow_processes.spectra import Reals, grid_band, no_power
+from scatflow_processes.spectra import no_power
 from scatflow_processes.spectral_parameters import Spectral
 
 #: Samples per chunk of white noise.
