@@ -1,0 +1,62 @@
+"""Gaussian fields in parts: white noise by position, and the filter one axis at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scatflow import Pipeline
+from scatflow.errors import ChunkError, PlanError
+from scatflow_processes import gaussian
+from scatflow_processes.operators.filtering import GaussianFilter
+from scatflow_processes.sources.gaussian import GaussianField, WhiteNoise
+
+
+@pytest.mark.parametrize("size", [(50,), (12, 10), (4, 6, 9)])
+def test_white_noise_belongs_to_positions(size: tuple[int, ...]) -> None:
+    source = WhiteNoise(size=size, realizations=3, seed=4, dtype="float64")
+    whole = source.read({})
+    np.testing.assert_array_equal(whole, np.stack([gaussian.white_noise(size, 4, index) for index in range(3)]))
+    assert tuple(map(sum, source.describe().chunks)) == (3, *size)
+    part = source.read({"realization": slice(1, 3), "y": slice(1, 5, 2), "x": slice(2, 9, 3)})
+    at = (slice(1, 3), *([slice(None)] if len(size) == 3 else []), *([slice(1, 5, 2)] if len(size) > 1 else []), slice(2, 9, 3))
+    np.testing.assert_array_equal(part, whole[at])
+    assert source.read({"x": slice(3, 3)}).shape[-1] == 0
+
+
+def field(size: tuple[int, ...], **parameters: object) -> Pipeline:
+    noise = {"process_id": "white_noise", "arguments": {"size": list(size), "realizations": 2, "seed": 3, "dtype": "float64"}}
+    arguments = {"data": {"from_node": "noise"}, "dims": ["z", "y", "x"][3 - len(size) :], **parameters}
+    return Pipeline.from_document(
+        {"process_graph": {"noise": noise, "field": {"process_id": "gaussian_filter", "arguments": arguments, "result": True}}}
+    )
+
+
+SPECTRA = [{"spectrum": "kolmogorov", "k_low": 1.5, "std": 2.0}, {"spectrum": "matern", "length": 0.3, "std": None}]
+
+
+@pytest.mark.parametrize("parameters", SPECTRA, ids=lambda value: value["spectrum"])
+@pytest.mark.parametrize("size", [(24, 30), (12, 10, 15)])
+def test_filtered_noise_is_the_source_whole_and_one_axis_at_a_time(tmp_path: Path, size: tuple[int, ...], parameters: dict) -> None:
+    expected = GaussianField(size=size, realizations=2, seed=3, dtype="float64", **parameters).read({})
+    pipeline = field(size, **parameters)
+    np.testing.assert_allclose(pipeline.lazy(rechunk="auto").values, expected, atol=1e-12)
+    region = dict.fromkeys(("z", "y", "x")[3 - len(size) :], 5)
+    plan = pipeline.plan(strategy="pencil", region=region)
+    assert len(plan.stages) == 2 * len(size) - 1
+    (found,) = pipeline.run(tmp_path / "out.zarr", strategy="pencil", region=region).data_vars.values()
+    np.testing.assert_allclose(found.values, expected, atol=1e-12)
+
+
+def test_a_field_larger_than_memory_is_planned() -> None:
+    pipeline = field((4096, 4096), spectrum="vorticity", k_high=1000.0)
+    with pytest.raises(PlanError):
+        pipeline.plan(memory="600 MiB", strategy="batch")
+    assert pipeline.plan(memory="600 MiB", strategy="pencil").max_projected_memory <= 600 * 2**20
+
+
+def test_no_halo() -> None:
+    with pytest.raises(ChunkError, match="no finite reach"):
+        GaussianFilter().depth()
+    with pytest.raises(PlanError, match="whole lines"):
+        field((64,)).plan(strategy="pencil")
