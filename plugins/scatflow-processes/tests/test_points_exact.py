@@ -9,14 +9,17 @@ from scatflow.errors import DimensionError
 from scatflow_processes import points
 from scatflow_processes.sources.exact import entropy, floor, neg_log_prob
 from scatflow_processes.sources.flows import Turbulence2D
+from scatflow_processes.sources.gaussian import GaussianField
 from scatflow_processes.sources.points import Bernoulli, CoxBlocks, CoxLognormal, CoxShot, CoxTwoLevel
 from scatflow_processes.sources.spins import Ising
 
 BERNOULLI = Bernoulli(size=16, intensity=0.2, realizations=400, seed=1)
 BLOCKS = CoxBlocks(size=16, alpha=0.5, beta=2.0, block=4, realizations=400, seed=2)
 
+FIELD = GaussianField(size=(16, 16), spectrum="matern", length=0.5, mean=2.0, realizations=400, seed=3, dtype="float64")
 
-@pytest.mark.parametrize("process", [BERNOULLI, BLOCKS], ids=lambda process: process.name)
+
+@pytest.mark.parametrize("process", [BERNOULLI, BLOCKS, FIELD], ids=lambda process: process.name)
 def test_entropy_and_floor_are_those_of_the_samples(process: Source) -> None:
     cost = neg_log_prob(process, process.read({}))
     assert cost.shape == (400,)

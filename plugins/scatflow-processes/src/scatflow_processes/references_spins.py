@@ -58,3 +58,12 @@ WINDOWED_SUM = Reference(
     pages="143--153",
     doi="10.1016/S0010-4655(03)00467-3",
 )
+PAIR_CORRELATIONS = Reference(
+    ("Wu, Tai Tsun", "McCoy, Barry M.", "Tracy, Craig A.", "Barouch, Eytan"),
+    "Spin-spin correlation functions for the two-dimensional Ising model: exact theory in the scaling region",
+    1976,
+    "Phys. Rev. B",
+    "13",
+    pages="316--374",
+    doi="10.1103/PhysRevB.13.316",
+)

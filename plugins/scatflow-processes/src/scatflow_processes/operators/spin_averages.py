@@ -18,7 +18,7 @@ from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Coord, Cost, Place
 from scatflow_processes.operators import spin_kernels as kernels
 from scatflow_processes.references import SWENDSEN_WANG
-from scatflow_processes.references_spins import CUMULANT, SECOND_MOMENT_LENGTH
+from scatflow_processes.references_spins import CUMULANT, PAIR_CORRELATIONS, SECOND_MOMENT_LENGTH, TORUS
 
 Array = Any
 
@@ -161,6 +161,7 @@ class SpinObservables(_LatticeAverage):
     version=1,
     signature="(y,x)->(shell)",
     boundaries=("periodic",),
+    references=(PAIR_CORRELATIONS,),
     aliases=("spectrum", "S(k)"),
     equation=r"S(k) = \langle | \sum_u x_u e^{-i k u} |^2 \rangle / d",
 )
@@ -213,6 +214,7 @@ class StructureFactor(_LatticeAverage):
     version=1,
     signature="(y,x)->(lag)",
     boundaries=("periodic",),
+    references=(PAIR_CORRELATIONS,),
     aliases=("two_point_function", "correlation_function", "G(r)"),
     equation=r"G(r) = \langle x_u x_{u + r} \rangle",
 )
@@ -238,7 +240,14 @@ class PairCorrelation(_LatticeAverage):
         return kernels.pair_correlation(xp, block, min(block.shape[-2:]) // 2 + 1)
 
 
-@operator("energy_histogram", version=1, signature="(y,x)->(bin)", boundaries=("periodic",), aliases=("energy_distribution",))
+@operator(
+    "energy_histogram",
+    version=1,
+    signature="(y,x)->(bin)",
+    boundaries=("periodic",),
+    references=(TORUS,),
+    aliases=("energy_distribution",),
+)
 class EnergyHistogram(_LatticeAverage):
     """Share of configurations whose bond energy per site lies in each bin.
 

@@ -21,6 +21,7 @@ Array = Any
     "bond_energy",
     version=1,
     signature="(y,x)->()",
+    references=(TORUS,),
     aliases=("ising_energy",),
     equation=r"e = -\frac1d \sum_{\langle uv \rangle} x_u x_v",
 )

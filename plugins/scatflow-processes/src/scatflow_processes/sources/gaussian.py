@@ -17,6 +17,7 @@ from scatflow_processes import gaussian
 from scatflow_processes.modes import Reals, grid_band
 from scatflow_processes.references_gaussian import RANDOM_FIELDS, ROGALLO
 from scatflow_processes.sources.ensemble import Block, Ensemble, Region
+from scatflow_processes.sources.exact import Exact
 from scatflow_processes.spectra import no_power
 from scatflow_processes.spectral_parameters import Spectral
 
@@ -87,7 +88,7 @@ class _Grid(Spectral, _Cells):
 
 
 @source("gaussian_field", version=1, references=(RANDOM_FIELDS,))
-class GaussianField(_Grid):
+class GaussianField(Exact, _Grid):
     """Stationary Gaussian fields with a spectrum, on a periodic grid of one to three dims.
 
     Dims (realization, x), (realization, y, x) or (realization, z, y, x). Spectra, and what ``given`` means, are those of
@@ -110,6 +111,18 @@ class GaussianField(_Grid):
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
         """Draw fields."""
         return {"gaussian_field": gaussian.gaussian_ensemble(self.kept_power(), self.seed, indices, self.mean)}
+
+    def neg_log_prob(self, x: Block) -> Reals:
+        """Return the exact one, in nats per mode that has power: on the others the law has no density."""
+        return gaussian.neg_log_prob(x, self.kept_power(), self.mean, support="masked")
+
+    def entropy(self) -> float:
+        """Return the entropy, in nats per mode that has power."""
+        return gaussian.entropy(self.kept_power(), support="masked")
+
+    def floor(self) -> float:
+        """Return ``1 / (2 d H^2)`` with d modes that have power."""
+        return gaussian.entropy_floor(self.kept_power(), support="masked")
 
 
 @source("white_noise", version=1)
