@@ -10,7 +10,7 @@ import xarray as xr
 
 from scatflow.arrays import namespace
 from scatflow.blocks.adjoint import pulled
-from scatflow.blocks.call import keywords, named
+from scatflow.blocks.call import keywords, named, with_batch
 from scatflow.blocks.evaluate import aligned, beside, to_kernel
 from scatflow.blocks.window import extended
 from scatflow.contract import Extended, Operator, Pointwise, Whole
@@ -139,5 +139,4 @@ def block(operator: Operator, *data: Any) -> Block:
     if isinstance(operator, Extended):
         place = extended_place(kernel, {axis.dim: (0, axis.size) for axis in kernel.axes})
         ready = [extended(xp, kernel, array, place) for array in ready]
-    batch = len(kernel.outputs[0].kernel_dims) - len([d for d in kernel.outputs[0].kernel_dims if d in kernel.core])
-    return Block(kernel.operator, xp, tuple(ready), replace(place, batch=(0,) * batch), kernel)
+    return Block(kernel.operator, xp, tuple(ready), with_batch(kernel, place, {}), kernel)

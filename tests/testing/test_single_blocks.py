@@ -9,8 +9,10 @@ import pytest
 import xarray as xr
 
 from scatflow import Pointwise, Window, operator, param
+from scatflow.contract import Whole
 from scatflow.errors import NotDifferentiableError, ParameterError
 from scatflow.registry import registry
+from scatflow.spec import ArraySpec
 from scatflow.testing import adjoint_error, block, derivative_error
 
 
@@ -69,6 +71,22 @@ def test_a_wrong_sign_is_found() -> None:
     assert derivative_error(block(WrongSign(dims="x"), x)) < 1e-9
     assert adjoint_error(block(WrongSign(dims="x", sign=-1.0), x)) > 1e-2
     assert derivative_error(block(WrongSign(dims="x", sign=-1.0), x)) > 1e-2
+
+
+@operator("thrice", version=1, signature="(x)->(copy,x)")
+class Thrice(Whole):
+    """The data three times, along a dim of its own."""
+
+    def output(self, *specs: ArraySpec) -> ArraySpec:
+        return specs[0].with_dim("copy", 3, at=len(specs[0].dims) - 1)
+
+    def apply(self, xp: Any, x: Any) -> Any:
+        return xp.stack([x] * 3, axis=-2)
+
+
+def test_a_block_knows_its_items_whatever_the_result_has() -> None:
+    one = block(Thrice(dims="x"), xr.DataArray(np.zeros((2, 5, 4)), dims=("a", "b", "x")))
+    assert (one.at.batch, one.at.items) == ((0, 0), (2, 5))
 
 
 @operator("no_conjugate", version=1, signature="()->()", dtypes="c", linear=True, differentiable=True)

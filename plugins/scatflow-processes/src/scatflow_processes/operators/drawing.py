@@ -80,7 +80,7 @@ class Drawing(Whole):
         """Return random numbers (*batch, surrogates, ...) on the device of a block; batch axes along which they are shared have length 1."""
         batch = like.shape[: like.ndim - self.ndim]
         sizes = [1 if place in self.places else size for place, size in enumerate(batch)]
-        starts = [0 if place in self.places else start for place, start in enumerate(at.batch[: len(batch)] or (0,) * len(batch))]
+        starts = [0 if place in self.places else start for place, start in enumerate(at.batch)]
         numbers = np.empty((*sizes, self.surrogates, *make(item_generator(0)).shape))
         for index in np.ndindex(*sizes):
             own = [start + i for start, i in zip(starts, index, strict=True)]
