@@ -181,3 +181,8 @@ class TimeReversal(Whole):
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare nothing but the result."""
         return Cost(flops=0.0, bytes=0)
+
+    @classmethod
+    def examples(cls) -> Iterator[Operator]:
+        """Yield one instance."""
+        yield cls(dims=("x",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -40,6 +40,9 @@ class Turbulence2D(Ensemble):
     >>> flow.replace(age=(0.0, 1.0)).read({"time": slice(1, 2)}, "u").shape
     (1, 1, 64, 64)
     """
+
+    #: A run takes seconds and more: one per chunk.
+    samples_per_chunk: ClassVar[int] = 1
 
     size: int = param(256, "Samples along y and along x, even, above 6 k_peak.", ge=8, le=8192)
     nu: float = param(5e-4, "Viscosity; the default is resolved at the default size.", gt=0.0, le=1e6, unit="m2/s")
@@ -108,6 +111,9 @@ class ForcedTurbulence2D(Ensemble):
     >>> flow.read({"time": slice(1, 3)}, "u").shape
     (1, 2, 32, 32)
     """
+
+    #: A run takes seconds and more: one per chunk.
+    samples_per_chunk: ClassVar[int] = 1
 
     size: int = param(256, "Samples along y and along x, even, above 3 (k_forcing + 1).", ge=8, le=8192)
     nu: float = param(1e-3, "Viscosity; the default is resolved at the default size.", gt=0.0, le=1e6, unit="m2/s")
