@@ -158,6 +158,7 @@ class WhiteNoise(_Cells):
 
     def read(self, region: Region, variable: str | None = None) -> Block:
         """Return the numbers of ``region``, and no others."""
+        self._named(self.labels(), variable)
         indices = range(self.realizations)[region.get("realization", slice(None))]
         dims = DIMS[3 - len(self.size) :]
         ranges = [range(n)[region.get(dim, slice(None))] for dim, n in zip(dims, self.size, strict=True)]
