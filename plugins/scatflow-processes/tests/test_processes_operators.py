@@ -167,4 +167,4 @@ def test_plugin_names_importable_operators() -> None:
         found = getattr(__import__(module, fromlist=[attribute]), attribute)
         assert issubclass(found, Operator)
         assert found.name == name
-        assert found.references
+        assert found.references or name in ("vector2", "vector3")  # put together, nothing computed

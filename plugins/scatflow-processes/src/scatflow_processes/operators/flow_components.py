@@ -69,7 +69,8 @@ class _Vector(Pointwise):
 
 
 @operator(
-    "vector2", version=1, signature="(),()->(component)", inputs=("u", "v"), linear=True, differentiable=True, references=("formula: z_c = u_c",), aliases=("stack", "to_dataarray", "vector")
+    "vector2", version=1, signature="(),()->(component)", inputs=("u", "v"), linear=True, differentiable=True, aliases=("stack", "to_dataarray", "vector"),
+    equation=r"z_c = u_c",
 )  # fmt: skip
 class Vector2(_Vector):
     """Two velocity components as one array with the dim ``component``, as operators on flows take it.
@@ -106,7 +107,8 @@ class Vector2(_Vector):
 
 
 @operator(
-    "vector3", version=1, signature="(),(),()->(component)", inputs=("u", "v", "w"), linear=True, differentiable=True, references=("formula: z_c = u_c",), aliases=("stack", "to_dataarray", "vector")
+    "vector3", version=1, signature="(),(),()->(component)", inputs=("u", "v", "w"), linear=True, differentiable=True, aliases=("stack", "to_dataarray", "vector"),
+    equation=r"z_c = u_c",
 )  # fmt: skip
 class Vector3(_Vector):
     """Three velocity components as one array with the dim ``component``, as operators on flows take it.

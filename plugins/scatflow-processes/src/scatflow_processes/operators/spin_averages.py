@@ -247,6 +247,7 @@ class PairCorrelation(_LatticeAverage):
     boundaries=("periodic",),
     references=(TORUS,),
     aliases=("energy_distribution",),
+    equation=r"h_b = \langle 1[\epsilon_b \le e < \epsilon_{b + 1}] \rangle, \quad e = -\frac1d \sum_{\langle uv \rangle} x_u x_v",
 )
 class EnergyHistogram(_LatticeAverage):
     """Share of configurations whose bond energy per site lies in each bin.
@@ -286,6 +287,7 @@ class EnergyHistogram(_LatticeAverage):
     boundaries=("periodic",),
     references=(SWENDSEN_WANG,),
     aliases=("cluster_sizes",),
+    equation=r"n_b = \frac1d \langle \#\{C : 2^b \le |C| < 2^{b + 1}\} \rangle",
 )
 class ClusterHistogram(_LatticeAverage):
     """Clusters of neighbors of one sign, by octave of their size, per site of the lattice.

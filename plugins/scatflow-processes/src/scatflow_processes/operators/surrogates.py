@@ -76,6 +76,7 @@ class IAAFT(Drawing):
     linear=True,
     references=(publications.BLOCKS, publications.SURROGATE_DATA),
     aliases=("block_bootstrap", "permutation"),
+    equation=r"s = (x_{\pi(1)}, \ldots, x_{\pi(n)}), \quad \pi \text{ uniform over orders of the blocks } x_1, \ldots, x_n",
 )
 class BlockShuffle(Drawing):
     """Surrogates made of the blocks of the input in random order: dependence over more than a block is lost.
@@ -123,6 +124,7 @@ class BlockShuffle(Drawing):
     linear=True,
     references=(publications.SURROGATE_DATA,),
     aliases=("sign_randomization",),
+    equation=r"s(u) = \epsilon(u) \, x(u), \quad \epsilon = \pm 1",
 )
 class SignFlip(Drawing):
     """Surrogates whose samples have random signs: moduli stay, skewness and leverage go.
@@ -159,6 +161,7 @@ class SignFlip(Drawing):
     differentiable=True,
     references=(publications.TIME_SERIES_TESTS,),
     aliases=("reverse",),
+    equation=r"y(t) = x(n - 1 - t)",
 )
 class TimeReversal(Whole):
     """The input from its last sample to its first, on the same coordinates.
