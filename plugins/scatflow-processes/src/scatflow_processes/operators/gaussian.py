@@ -35,7 +35,7 @@ class GaussianModel(Drawing):
 
     Items along dims that are ``shared``, channels of one signal, get the same random numbers, which keeps their cross-spectra: exactly with
     ``phase_only``, in the mean without. The mean stays, a constant input too, and NaN give NaN. ``estimate`` is that of the spectrum:
-    the periodogram, its mean over shells of |k| (then coordinates of all dims have one unit), or over ``segments`` (Welch).
+    the periodogram, its mean over shells of ``|k|`` (then coordinates of all dims have one unit), or over ``segments`` (Welch).
 
     Examples
     --------
