@@ -53,7 +53,7 @@ def test_values_are_the_simulation() -> None:
 
 def test_a_chunk_is_a_whole_run() -> None:
     for spec in Turbulence2D(size=256, age=(1.0, 2.0), realizations=6).describe().values():
-        assert spec.chunks == ((2, 2, 2), (2,), (256,), (256,))
+        assert spec.chunks == ((1,) * 6, (2,), (256,), (256,))
     for spec in ForcedTurbulence2D(size=128, nu=4e-3, snapshots=40, realizations=3).describe().values():
         assert spec.chunks == ((1, 1, 1), (40,), (128,), (128,))
 
