@@ -140,6 +140,7 @@ def test_a_killed_process_goes_on_with_the_same_bytes(whole: Path, tmp_path: Pat
     with xr.open_zarr(target, chunks=None, consolidated=False) as store:
         assert store.attrs["state"] == "incomplete"
         assert np.isfinite(store.u[0, 0]).all() and np.isnan(store.u[0, -1]).all()
+    (target / "u" / "c" / "0" / "1" / "0" / "0.d570cbbf41fb433b.partial").touch()  # as a kill within a write leaves it
     main([*command[3:], "--threads", "2"])
     assert not mark.exists()
     undisturbed = stream(tmp_path / "undisturbed.zarr", long, seed=4, realization=2)

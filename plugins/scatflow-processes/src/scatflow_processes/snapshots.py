@@ -178,9 +178,11 @@ def _create(store: Path, run: Forced, identity: dict[str, Any]) -> None:
 
 
 def _complete(store: Path, run: Forced, identity: dict[str, Any], record: Sequence[tuple[float, float]]) -> None:
-    """Add the record of the whole run and declare the store complete."""
+    """Add the record of the whole run, remove what killed processes left of their writes, and declare the store complete."""
     import xarray as xr
 
+    for left in [path for path in store.rglob("*.partial") if path.is_file()]:  # zarr's name for a chunk until it is whole
+        left.unlink()
     energy, enstrophy = np.asarray(record).T
     variables = {
         "energy": ("record", energy, {"units": "m2/s2", "long_name": "half the mean square of the velocity"}),
