@@ -135,6 +135,10 @@ def test_warning_and_refusals(tmp_path: Path) -> None:
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=match):
             sweep_stored(lattice, *arguments)
+    stranger = store(tmp_path / "b", (8, 8), (4, 4))
+    stranger.attrs["half_sweeps"] = 3  # of whom?
+    with pytest.raises(ValueError, match="another lattice"):
+        sweep_stored(stranger, 3.0, 1, 2)
     for bad in (np.zeros((4, 4)), np.zeros(4, np.int8), np.zeros((4, 5), np.int8)):
         with pytest.raises(ValueError, match=r"int8|even"):
             sweep_stored(bad, 3.0, 0, 1)
