@@ -181,7 +181,10 @@ def test_bad_parameters(change: dict, match: str) -> None:
         simulate(**{**good, **change})
 
 
-@pytest.mark.parametrize("field", [np.zeros((8, 10)), np.zeros(8), np.full((8, 8), np.nan), np.zeros((9, 9))])
+@pytest.mark.parametrize(
+    "field",
+    [np.zeros((8, 10)), np.zeros(8), np.full((8, 8), np.nan), np.zeros((9, 9)), np.zeros((8, 8), complex), np.full((8, 8), "a")],
+)
 def test_bad_fields(field: np.ndarray) -> None:
     with pytest.raises(ValueError, match="must be"):
         velocity(field)
