@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from scatflow.contract import Average, Cells, Operator, operator, param
 from scatflow.contract.estimate import Derive
-from scatflow.errors import ChunkError
+from scatflow.errors import ChunkError, ParameterError
 from scatflow.spec import ArraySpec, Coord, Cost, Place
 from scatflow_processes.operators import spin_kernels as kernels
 from scatflow_processes.references import SWENDSEN_WANG
@@ -35,6 +36,11 @@ class _LatticeAverage(Average):
     Lattices are periodic: their coordinates declare it, or ``boundary="periodic"`` does. Under ``nan="mask"`` configurations with gaps
     are left out.
     """
+
+    def resolve(self, *specs: ArraySpec) -> Self:
+        """Return the operator bound to the lattice, which has neighbors."""
+        check_neighbors(self.name, specs[0])
+        return super().resolve(*specs)
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Refuse parts of a lattice."""
@@ -186,7 +192,7 @@ class StructureFactor(_LatticeAverage):
         modes = np.bincount(shell, minlength=count)[:count]
         mean = np.bincount(shell, wavenumber, minlength=count)[:count] / modes
         attrs = {"long_name": "shell of wavenumbers", "units": "1"}
-        result = _labelled(kept, "shell", np.arange(count), attrs, "structure factor", _squared(spec))
+        result = _labelled(kept, "shell", np.arange(count), attrs, "structure factor", squared_unit(spec))
         return result.with_coords({
             "wavenumber": Coord(("shell",), mean, {"units": "rad", "long_name": "wavenumber, rad per site"}),
             "modes": Coord(("shell",), modes, {"units": "1", "long_name": "modes of the shell"}),
@@ -233,7 +239,7 @@ class PairCorrelation(_LatticeAverage):
     def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
         """Return the labels of the lags."""
         attrs = {"long_name": "distance in sites", "units": "1"}
-        return _labelled(kept, "lag", np.arange(min(spec.shape[-2:]) // 2 + 1), attrs, "pair correlation", _squared(spec))
+        return _labelled(kept, "lag", np.arange(min(spec.shape[-2:]) // 2 + 1), attrs, "pair correlation", squared_unit(spec))
 
     def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
         """Return the correlation at every lag."""
@@ -263,7 +269,13 @@ class EnergyHistogram(_LatticeAverage):
 
     bins: int = param(64, "Number of bins.", ge=1, le=4096)
     low: float = param(-2.0, "Lower edge of the first bin.")
-    high: float = param(2.0, "Upper edge of the last bin.")
+    high: float = param(2.0, "Upper edge of the last bin, above the lower edge of the first.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not (math.isfinite(self.low) and self.low < self.high < math.inf):
+            raise ParameterError(f"{self.name}.high", "must be above low, both finite", got=(self.low, self.high))
+        return self
 
     def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
         """Return the labels of the bins."""
@@ -313,7 +325,21 @@ class ClusterHistogram(_LatticeAverage):
         return xp.reshape(counts, (*block.shape[:-2], counts.shape[-1]))
 
 
-def _squared(spec: ArraySpec) -> str | None:
+def check_neighbors(name: str, spec: ArraySpec) -> None:
+    """Refuse lattices whose sites would be their own neighbors.
+
+    Raises
+    ------
+    ParameterError
+        If a side has a single site.
+    """
+    if min(spec.shape[-2:]) < 2:
+        raise ParameterError(
+            f"{name} input", "the lattice is too small", expected="at least 2 sites along each dim", got=spec.shape[-2:]
+        )
+
+
+def squared_unit(spec: ArraySpec) -> str | None:
     """Return the unit of products of values."""
     units = str(spec.attrs["units"]) if spec.attrs.get("units") else None
     return units if units in (None, "1") else f"({units})2"
