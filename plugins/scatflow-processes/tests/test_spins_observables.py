@@ -104,6 +104,13 @@ def test_structure_factor_and_correlation() -> None:
     np.testing.assert_allclose(g["mean"], expected, atol=1e-13)
 
 
+def test_a_weak_shell_is_seen_beside_a_strong_one() -> None:
+    wave = np.cos(2 * np.pi * np.arange(32) / 32)[:, None] + 1e-9 * np.random.default_rng(2).standard_normal((3, 32, 32))
+    found = ops.structure_factor(fields(wave), dims=("y", "x"), over="realization")["mean"].values
+    np.testing.assert_allclose(found[4:], 1e-18, rtol=0.6)  # means of 24 modes and more of 3 fields, each exponential
+    assert found[1] == pytest.approx(2 * 32**2 / 4 / 8, rel=1e-6)  # two of the eight modes of the shell
+
+
 def test_lattices_must_be_periodic() -> None:
     bare = fields(np.ones((3, 4, 4))).drop_vars(["y", "x"])
     with pytest.raises(ParameterError, match='boundary="periodic"'):

@@ -17,6 +17,7 @@ from scatflow.contract import Average, Cells, Operator, operator, param
 from scatflow.contract.estimate import Derive
 from scatflow.errors import ChunkError, ParameterError
 from scatflow.spec import ArraySpec, Coord, Cost, Place
+from scatflow_processes.flow_spectra import shell_sums
 from scatflow_processes.operators import spin_kernels as kernels
 from scatflow_processes.references import SWENDSEN_WANG
 from scatflow_processes.references_spins import CUMULANT, PAIR_CORRELATIONS, SECOND_MOMENT_LENGTH, TORUS
@@ -210,9 +211,8 @@ class StructureFactor(_LatticeAverage):
         """Return the mean power of every shell."""
         order, ends = prepared["order"], prepared["ends"]
         modes = xp.astype(ends[1:] - ends[:-1], xp.float64)
-        power = xp.take(xp.reshape(kernels.power(xp, block), (*block.shape[:-2], order.shape[0])), order, axis=-1)
-        total = xp.cumulative_sum(power, axis=-1, include_initial=True)
-        return (xp.take(total, ends[1:], axis=-1) - xp.take(total, ends[:-1], axis=-1)) / modes
+        bounds = [int(ends[shell]) for shell in range(ends.shape[0])]
+        return shell_sums(xp, kernels.power(xp, block), 2, order, bounds) / modes
 
 
 @operator(
