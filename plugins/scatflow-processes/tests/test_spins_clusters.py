@@ -1,6 +1,7 @@
 """The compiled loops of the cluster updates against their array forms: the same random numbers, the same spins."""
 
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from scatflow_processes import cluster_loops, clusters
+from scatflow_processes import cluster_loops, clusters, phi4
 from scatflow_processes.ising import CLUSTERS, Sampler, ensemble
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE
 
@@ -57,6 +58,22 @@ def test_compiled_wolff_is_the_plain_one(shape: tuple[int, int], probability: fl
         numbers = flip(spins, np.float32(probability), 20, 3 * start.size, rng)
         results.append((numbers, spins.tolist(), rng.random()))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    ("draw", "most"),
+    [(lambda n: ensemble(n, 2.3, 0, [0], 2), 90), (lambda n: phi4.ensemble(n, 0.68, 1.0, 0, [0], 2), 100)],
+    ids=["ising", "phi4"],
+)
+def test_a_lattice_takes_the_stated_memory(draw: Callable[[int], object], most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_loops, "compiled", lambda loop: None)  # the form that takes more
+    draw(8)  # modules are loaded
+    tracemalloc.start()
+    try:
+        draw(256)
+        assert tracemalloc.get_traced_memory()[1] < most * 256**2
+    finally:
+        tracemalloc.stop()
 
 
 @needs_numba

@@ -24,7 +24,7 @@ from scatflow_processes.streams import realization_generator
 Sampler = Literal["swendsen_wang", "wolff", "heat_bath"]
 CLUSTERS: tuple[Sampler, ...] = ("swendsen_wang", "wolff")
 SAMPLERS: tuple[Sampler, ...] = (*CLUSTERS, "heat_bath")
-MAX_SIZE = 8192  # one lattice and its bond graph must fit a task: about 50 bytes per site while sweeping
+MAX_SIZE = 8192  # one lattice and its bond graph must fit a task: at most 90 bytes per site while sweeping, without numba
 _SITES_TOGETHER = 1 << 16  # beyond, the arrays of a sweep leave the cache and joining lattices gains nothing
 
 

@@ -27,7 +27,7 @@ from scatflow_processes.lattice import sides
 from scatflow_processes.streams import realization_generator
 
 Fields = npt.NDArray[np.float64]
-MAX_SIZE = 4096  # one lattice and its trajectory must fit a task: about 80 bytes per site
+MAX_SIZE = 4096  # one lattice and its trajectory must fit a task: at most 100 bytes per site
 _SITES_TOGETHER = 1 << 16  # beyond, the arrays of a trajectory leave the cache and joining lattices gains nothing
 _REACH = 1.25  # length of a trajectory in the time scale of the stiffest mode, and its steps: about 80 % are accepted
 

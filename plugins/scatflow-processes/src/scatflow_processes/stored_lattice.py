@@ -39,7 +39,7 @@ def sweep_stored(
         Sweeps from the start, >= 1.
     block : (int, int), optional
         Sites per block; default the array's chunks, of which it must be whole multiples where there are any. A block of int8 takes
-        about 40 bytes a site while it is swept.
+        less than 25 bytes a site while it is swept.
     mapper : callable, optional
         ``mapper(function, boxes)`` runs the blocks of one half sweep, as ``map`` or the method of an executor; in any order and
         side by side where the storage replaces chunks as a whole.
