@@ -28,8 +28,8 @@ def test_energy_and_enstrophy_are_conserved_without_viscosity() -> None:
     before = invariants(start)
     turnover = initial_scales(64, 0.0).eddy_time
     after = invariants(evolve(start, turnover, nu=0.0))
-    assert after.energy == pytest.approx(before.energy, rel=1e-6)
-    assert after.enstrophy == pytest.approx(before.enstrophy, rel=1e-6)
+    assert after.energy == pytest.approx(before.energy, rel=3e-8)
+    assert after.enstrophy == pytest.approx(before.enstrophy, rel=3e-8)
 
 
 def test_viscosity_takes_what_it_should() -> None:
@@ -82,6 +82,21 @@ def test_spectral_convergence_in_space() -> None:
     errors = [np.abs(snapshot(n) - exact[:: 128 // n, :: 128 // n]).max() / exact.std() for n in (32, 64)]
     assert errors[0] < 0.05
     assert errors[1] < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("size", "nu", "resolution", "errors"),
+    [(64, 2e-3, 0.7, (0.03, 0.13, 0.35)), pytest.param(128, 1e-3, 1.0, (0.006, 0.03, 0.15), marks=pytest.mark.slow)],
+)
+def test_resolution_tells_the_error(size: int, nu: float, resolution: float, errors: tuple[float, float, float]) -> None:
+    coarse, fine = (simulate(n, seed=1, realization=0, nu=nu, age=8.0) for n in (size, 2 * size))
+    assert coarse.attrs["kmax_over_kd_now"] == pytest.approx(resolution, abs=0.06)
+    assert 1.8 < coarse.attrs["kmax_over_kd_now"] / coarse.attrs["kmax_over_kd"] < 2.2
+    found = [abs(coarse.attrs["enstrophy"] / fine.attrs["enstrophy"] - 1)]
+    for name in ("u", "vorticity"):
+        expected = getattr(fine, name)[::2, ::2]
+        found.append(np.std(getattr(coarse, name) - expected) / np.std(expected))
+    assert found == pytest.approx(errors, rel=0.2)  # of one realization
 
 
 def test_units_scale() -> None:
