@@ -104,6 +104,14 @@ def test_structure_factor_and_correlation() -> None:
     np.testing.assert_allclose(g["mean"], expected, atol=1e-13)
 
 
+def test_modes_between_two_shells_belong_to_the_outer_one() -> None:
+    # On 4 x 6 sites the wavenumbers are hypot(3/2 a, b) in units of the width: (1, +-2) and (-1, +-2) lie at 5/2.
+    spectrum = ops.structure_factor(
+        fields(np.random.default_rng(4).standard_normal((3, 4, 6))), dims=("y", "x"), over="realization"
+    )
+    assert spectrum["modes"].values.tolist() == [1, 2, 8, 10]
+
+
 def test_a_weak_shell_is_seen_beside_a_strong_one() -> None:
     wave = np.cos(2 * np.pi * np.arange(32) / 32)[:, None] + 1e-9 * np.random.default_rng(2).standard_normal((3, 32, 32))
     found = ops.structure_factor(fields(wave), dims=("y", "x"), over="realization")["mean"].values

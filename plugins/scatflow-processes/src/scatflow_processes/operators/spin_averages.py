@@ -18,6 +18,7 @@ from scatflow.contract.estimate import Derive
 from scatflow.errors import ChunkError, ParameterError
 from scatflow.spec import ArraySpec, Coord, Cost, Place
 from scatflow_processes.flow_spectra import shell_sums
+from scatflow_processes.modes import shell_number
 from scatflow_processes.operators import spin_kernels as kernels
 from scatflow_processes.references import SWENDSEN_WANG
 from scatflow_processes.references_spins import CUMULANT, PAIR_CORRELATIONS, SECOND_MOMENT_LENGTH, TORUS
@@ -175,8 +176,9 @@ class SpinObservables(_LatticeAverage):
 class StructureFactor(_LatticeAverage):
     """Structure factor S(k): the spectrum per mode, averaged over shells of wavenumbers.
 
-    Dim ``shell``: 0 is the mean, shell s holds the wavenumbers within half of 2 pi / n of 2 pi s / n, n being the longer side;
-    coordinates ``wavenumber`` (mean of the shell, rad per site) and ``modes``. The sum of S(k) over all modes is the sum of x^2.
+    Dim ``shell``: 0 is the mean, shell s holds the wavenumbers within half of 2 pi / n of 2 pi s / n, n being the longer side, those
+    between two the outer one; coordinates ``wavenumber`` (mean of the shell, rad per site) and ``modes``. The sum of S(k) over all
+    modes is the sum of x^2.
 
     Examples
     --------
@@ -353,4 +355,4 @@ def _octaves(shape: Sequence[int]) -> int:
 def _shells(sides: tuple[int, int]) -> tuple[Array, Array]:
     """Return the shell and the length of every wavenumber, flat, in the order of a Fourier transform."""
     k = np.hypot.outer(*(2 * np.pi * np.fft.fftfreq(side) for side in sides)).ravel()
-    return np.floor(k * (max(sides) / (2 * np.pi)) + 0.5).astype(np.int64), k
+    return shell_number(k, 2 * np.pi / max(sides)), k
