@@ -184,7 +184,9 @@ def test_a_large_step_is_refused_with_the_admissible_one() -> None:
         ({"spin_up": 0.0}, "spin_up"),
         ({"spacing": 0.5}, "spacing"),
         ({"snapshots": 0}, "snapshots"),
+        ({"snapshots": 2.5}, "whole number"),
         ({"dt": -1.0}, "dt"),
+        ({"dt": math.inf}, "dt"),
         ({"dtype": "float16"}, "dtype"),
     ],
 )
@@ -197,6 +199,8 @@ def test_bad_parameters(change: dict, match: str) -> None:
 def test_bad_indices(seed: int, realization: int, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         simulate(SMALL, seed, realization)
+    with pytest.raises(ValueError, match=match):
+        states(SMALL, seed, [0, realization])  # at the call
 
 
 def test_states_are_values() -> None:

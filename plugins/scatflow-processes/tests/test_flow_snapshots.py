@@ -111,20 +111,7 @@ def test_a_run_that_ends_anywhere_goes_on(
 def test_a_killed_process_goes_on_with_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     target, mark = tmp_path / "run.zarr", tmp_path / "run.zarr.checkpoint.npz"
     long = replace(RUN, snapshots=20)
-    words = [
-        "--size",
-        "32",
-        "--nu",
-        "1e-2",
-        "--k-forcing",
-        "4",
-        "--spin-up",
-        "0.5",
-        "--snapshots",
-        "20",
-        "--correlation-time",
-        "0.1",
-    ]
+    words = ["--size=32", "--nu=1e-2", "--k-forcing=4", "--spin-up=0.5", "--snapshots=20", "--correlation-time=0.1"]
     command = [sys.executable, "-m", "scatflow_processes.snapshots", str(target), *words, "--seed", "4", "--realization", "2"]
     kills = 0
     for wanted in (1, 6):
@@ -185,6 +172,13 @@ def test_a_stranger_that_came_during_the_spin_up_is_left_alone(tmp_path: Path, m
     with pytest.raises(FileExistsError, match="no run that is incomplete"):
         stream(tmp_path / "run.zarr", RUN)
     assert (tmp_path / "run.zarr" / "thesis.tex").read_text() == "all of it"
+
+
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"realization": -1}])
+def test_a_bad_index_leaves_nothing_behind(tmp_path: Path, wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"must be >= 0"):
+        stream(tmp_path / "run.zarr", RUN, **wrong)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_says_what_is_missing(capsys: pytest.CaptureFixture) -> None:

@@ -131,6 +131,7 @@ def test_burn_in_defaults() -> None:
     [
         ({"size": 1}, "size"),
         ({"size": (4, 9000)}, "size"),
+        ({"size": (4, 4, 4)}, "too many values"),
         ({"temperature": 0.0}, "temperature"),
         ({"temperature": math.nan}, "temperature"),
         ({"seed": -1}, "seed"),
@@ -143,3 +144,9 @@ def test_bad_parameters(change: dict, match: str) -> None:
     good = {"size": 4, "temperature": 2.0, "seed": 0, "realization": 0}
     with pytest.raises(ValueError, match=match):
         sample(**{**good, **change})
+
+
+@pytest.mark.parametrize("size", [(8.0, 8.0), (4, 8.5), ("8", "8")])
+def test_a_side_is_a_whole_number(size: object) -> None:
+    with pytest.raises(TypeError):
+        sample(size, 2.5, seed=0, realization=0)

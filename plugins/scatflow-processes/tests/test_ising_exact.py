@@ -137,3 +137,5 @@ def test_bad_temperature(temperature: float) -> None:
 def test_bad_size() -> None:
     with pytest.raises(ValueError, match=">= 2"):
         torus(1, 4, 2.0)
+    with pytest.raises(TypeError):
+        torus(8.5, 8, 2.0)

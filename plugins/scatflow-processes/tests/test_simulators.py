@@ -26,6 +26,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "ising_chain": {"size": 8, "length": 4},
     "mrw": {"size": 256, "integral_scale": 32.0},
     "mrw2d": {"size": 32, "integral_scale": 8.0},
+    "phi4": {"size": 16},
     "shape": {"pose": "random"},
     "solenoidal_field": {"size": (16, 16)},
     "sound_classes": {"size": 8192},

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,6 +80,18 @@ def test_a_sweep_that_was_cut_short_goes_on(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again[:], in_memory((16, 16), 3.0, 5, 8))
 
 
+def test_a_block_takes_the_stated_memory() -> None:
+    n = 256
+    block = np.ones((n + 2, n + 2), dtype=np.int8)
+    tracemalloc.start()
+    try:
+        heat_bath.half_sweep(block, 3.0, 0, 0, 2, (0, n), (4 * n, 4 * n))
+        heat_bath.half_sweep(block, 3.0, 0, 0, 2, (0, 0), (n, n))
+        assert tracemalloc.get_traced_memory()[1] < 25 * n * n
+    finally:
+        tracemalloc.stop()
+
+
 def test_energy_of_a_stored_lattice_is_exact_within_errors(tmp_path: Path) -> None:
     n, temperature = 128, 3.0
     lattice = store(tmp_path / "a", (n, n), (64, 128))
@@ -135,6 +148,10 @@ def test_warning_and_refusals(tmp_path: Path) -> None:
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=match):
             sweep_stored(lattice, *arguments)
+    stranger = store(tmp_path / "b", (8, 8), (4, 4))
+    stranger.attrs["half_sweeps"] = 3  # of whom?
+    with pytest.raises(ValueError, match="another lattice"):
+        sweep_stored(stranger, 3.0, 1, 2)
     for bad in (np.zeros((4, 4)), np.zeros(4, np.int8), np.zeros((4, 5), np.int8)):
         with pytest.raises(ValueError, match=r"int8|even"):
             sweep_stored(bad, 3.0, 0, 1)

@@ -104,6 +104,21 @@ def test_structure_factor_and_correlation() -> None:
     np.testing.assert_allclose(g["mean"], expected, atol=1e-13)
 
 
+def test_modes_between_two_shells_belong_to_the_outer_one() -> None:
+    # On 4 x 6 sites the wavenumbers are hypot(3/2 a, b) in units of the width: (1, +-2) and (-1, +-2) lie at 5/2.
+    spectrum = ops.structure_factor(
+        fields(np.random.default_rng(4).standard_normal((3, 4, 6))), dims=("y", "x"), over="realization"
+    )
+    assert spectrum["modes"].values.tolist() == [1, 2, 8, 10]
+
+
+def test_a_weak_shell_is_seen_beside_a_strong_one() -> None:
+    wave = np.cos(2 * np.pi * np.arange(32) / 32)[:, None] + 1e-9 * np.random.default_rng(2).standard_normal((3, 32, 32))
+    found = ops.structure_factor(fields(wave), dims=("y", "x"), over="realization")["mean"].values
+    np.testing.assert_allclose(found[4:], 1e-18, rtol=0.6)  # means of 24 modes and more of 3 fields, each exponential
+    assert found[1] == pytest.approx(2 * 32**2 / 4 / 8, rel=1e-6)  # two of the eight modes of the shell
+
+
 def test_lattices_must_be_periodic() -> None:
     bare = fields(np.ones((3, 4, 4))).drop_vars(["y", "x"])
     with pytest.raises(ParameterError, match='boundary="periodic"'):
@@ -121,6 +136,19 @@ def test_configurations_with_gaps() -> None:
     np.testing.assert_allclose(masked["se"], whole["se"], rtol=1e-12)
     assert (masked["count"] == 4).all()
     assert np.isnan(ops.spin_observables(fields(x), dims=("y", "x"), over="realization")["mean"]).all()
+
+
+@pytest.mark.parametrize("name", ["spin_observables", "energy_histogram", "bond_energy", "ising_neg_log_prob"])
+def test_a_site_is_no_neighbor_of_its_own(name: str) -> None:
+    options = {} if name in ("bond_energy", "ising_neg_log_prob") else {"boundary": "periodic"}
+    with pytest.raises(ParameterError, match="at least 2 sites"):
+        getattr(ops, name)(fields(np.ones((3, 1, 4))), dims=("y", "x"), **options)
+
+
+@pytest.mark.parametrize("edges", [{"low": 2.0}, {"low": 1.0, "high": -1.0}, {"low": math.nan}, {"high": math.inf}])
+def test_edges_of_a_histogram_are_in_order(edges: dict) -> None:
+    with pytest.raises(ParameterError, match="energy_histogram"):
+        ops.energy_histogram(fields(np.ones((3, 4, 4))), dims=("y", "x"), **edges)
 
 
 def test_one_configuration_has_no_error() -> None:
@@ -208,8 +236,9 @@ def test_chain_source_and_its_times() -> None:
     energy = ops.bond_energy(chain, dims=("y", "x"))
     np.testing.assert_allclose(energy.values, energy_per_site(chain.values), atol=1e-6)
     times = ops.integrated_time(energy, dims="sweep").values
-    expected = [integrated_time(row, window=5.0) for row in energy.values]
-    assert times == pytest.approx(expected, rel=0.1)
+    plain = np.array([integrated_time(row, window=5.0) for row in energy.values])
+    # The same sum, times the factor for the sample mean: its window is the first lag of at least 5 times the sum, to a lag or two.
+    assert times == pytest.approx(plain * (1 + (2 * np.ceil(5 * plain) + 1) / 600), rel=4 / 600)
     assert (times > 1).all()
     # Averages along the chain know of its correlations.
     result = ops.spin_observables(chain, dims=("y", "x"), over="sweep")

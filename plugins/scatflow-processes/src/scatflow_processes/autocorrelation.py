@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
+
 
 class Average(NamedTuple):
     """Mean of a correlated series.
@@ -82,7 +84,7 @@ def integrated_time(series: npt.ArrayLike, window: float = 6.0) -> float:
     series : array_like of real, shape (n,)
         Successive values of one observable of a chain in equilibrium, n >= 8.
     window : float
-        The sum stops at the first lag that is at least ``window`` times the time summed so far.
+        The sum stops at the first lag that is at least ``window`` times the time summed so far; > 0.
 
     Returns
     -------
@@ -92,12 +94,13 @@ def integrated_time(series: npt.ArrayLike, window: float = 6.0) -> float:
     Raises
     ------
     ValueError
-        If the series is shorter than 8, has another rank, or is not finite.
+        If the series is shorter than 8, has another rank, or is not finite, or ``window`` is not positive.
 
     Notes
     -----
     Self-consistent window of Sokal [1]_. Estimates are trustworthy when the series is longer than some
-    hundred times the result.
+    hundred times the result. The operator ``integrated_time`` has the window 5 of published averages, and a factor
+    ``1 + (2 M + 1) / n`` for the mean being that of the sample.
 
     References
     ----------
@@ -114,6 +117,7 @@ def integrated_time(series: npt.ArrayLike, window: float = 6.0) -> float:
     x = finite_series(series)
     if x.ndim != 1 or x.size < 8:
         raise ValueError(f"series must be 1-D with at least 8 samples, got shape {x.shape}")
+    check("window", window, window > 0, "> 0")
     if x.min() == x.max():
         return 0.5
     covariance = autocovariance(x, x.size - 1)

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from scatflow.arrays import asnumpy, namespace
+from scatflow_processes.bounds import check
 from scatflow_processes.flow_kernels import Array, Step, decay, grid, refuse_large_step, step, tendency, velocity_of
 from scatflow_processes.flow_solver import check_medium
 from scatflow_processes.forcing import HALF_WIDTH, Amplitudes, Ring
@@ -86,15 +87,12 @@ class Forced:
 
     def __post_init__(self) -> None:
         check_medium(self.nu, self.drag)
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
-        limits = {"drag": (0.0, False), "spin_up": (0.0, False), "spacing": (1.0, True), "snapshots": (1, True)}
-        for name, (least, admitted) in limits.items():
-            value = getattr(self, name)
-            if not (math.isfinite(value) and (value >= least if admitted else value > least)):
-                raise ValueError(f"{name} must be finite and {'>=' if admitted else '>'} {least}, got {value}")
-        if self.dt is not None and not self.dt > 0:
-            raise ValueError(f"dt must be > 0 (s), got {self.dt}")
+        check("dtype", self.dtype, self.dtype in ("float32", "float64"), "float32 or float64")
+        for name, value in (("drag", self.drag), ("spin_up", self.spin_up)):
+            check(name, value, math.isfinite(value) and value > 0, "finite and > 0")
+        check("spacing", self.spacing, math.isfinite(self.spacing) and self.spacing >= 1, "finite and >= 1")
+        check("snapshots", self.snapshots, self.snapshots >= 1 and self.snapshots == self.snapshots // 1, "a whole number >= 1")
+        check("dt", self.dt, self.dt is None or 0 < self.dt < math.inf, "finite and > 0 (s)")
         if self.size % 2 or not 3 * (self.ring.k_forcing + HALF_WIDTH) < self.size:
             raise ValueError(f"size must be even and > 3 (k_forcing + 1) = {3 * (self.k_forcing + 1):g}, got {self.size}")
         if not 1 / self.eddy_time > (rate := self.drag + self.nu * self.ring.mean_square):
@@ -211,7 +209,8 @@ def states(run: Forced, seed: int, realizations: Sequence[int], state: State | N
     Raises
     ------
     ValueError
-        If seed or index is negative, or the Courant number exceeds 1; the message gives the admissible step.
+        If seed or index is negative (at the call, not at the first state), or the Courant number exceeds 1; the message gives
+        the admissible step.
 
     Examples
     --------
@@ -219,11 +218,14 @@ def states(run: Forced, seed: int, realizations: Sequence[int], state: State | N
     >>> [state.intervals - run.intervals_before for state in states(run, seed=1, realizations=[0])]
     [-2, -1, 0, 1]
     """
+    for name, least in (("seed", seed), ("realization", min(realizations, default=0))):
+        check(name, least, least >= 0, ">= 0")
     xp = xp or namespace()
-    state = at_rest(run, len(realizations), xp) if state is None else state
-    for name, values in (("seed", [seed]), ("realization", realizations)):
-        if min(values, default=0) < 0:
-            raise ValueError(f"{name} must be >= 0, got {min(values)}")
+    return _later(xp, run, seed, realizations, at_rest(run, len(realizations), xp) if state is None else state)
+
+
+def _later(xp: Any, run: Forced, seed: int, realizations: Sequence[int], state: State) -> Iterator[State]:
+    """Yield the states after one, to the end of the run."""
     while state.intervals < run.intervals:
         state = interval(xp, run, seed, realizations, state)
         yield state

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scatflow.arrays import asnumpy
+from scatflow_processes.bounds import check
 
 Array = Any
 
@@ -89,12 +90,9 @@ def grid(size: int, box: float, dtype: str = "float64") -> Grid:
     >>> grid(8, 2 * np.pi).kept.sum().item()
     14
     """
-    if size < 8 or size % 2:
-        raise ValueError(f"size must be even and >= 8, got {size}")
-    if not (math.isfinite(box) and box > 0):
-        raise ValueError(f"box must be finite and > 0 (m), got {box}")
-    if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype must be float32 or float64, got {dtype}")
+    check("size", size, size >= 8 and size % 2 == 0, "even and >= 8")
+    check("box", box, math.isfinite(box) and box > 0, "finite and > 0 (m)")
+    check("dtype", dtype, dtype in ("float32", "float64"), "float32 or float64")
     y, x = np.fft.fftfreq(size, 1 / size)[:, None], np.fft.rfftfreq(size, 1 / size)[None, :]
     unit = 2 * np.pi / box
     ky, kx = unit * y, unit * x

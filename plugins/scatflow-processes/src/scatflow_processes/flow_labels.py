@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scatflow.spec import ArraySpec, Coord
+from scatflow_processes.sources.axes import square_axes
 
 VARIABLES = {"vorticity": ("1/s", "vorticity"), "u": ("m/s", "velocity along x"), "v": ("m/s", "velocity along y")}
 """Units and long names."""
@@ -42,8 +43,7 @@ def labels(
     >>> spec.dims, spec.shape, float(spec.coords["x"].values[1]), spec.attrs["units"]
     (('time', 'y', 'x'), (2, 8, 8), 0.5, 'm/s')
     """
-    where = np.arange(size) * (box / size)
-    coords = {dim: Coord((dim,), where, {"units": "m", "period": box, "axis": dim.upper()}) for dim in ("y", "x")}
+    coords = square_axes(size, box)
     dims: tuple[str, ...] = ("y", "x")
     if times is not None:
         coords = {"time": Coord(("time",), np.asarray(times, dtype=np.float64), {"units": "s", "axis": "T"}), **coords}

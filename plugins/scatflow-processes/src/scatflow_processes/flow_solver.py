@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow.arrays import asnumpy, namespace
+from scatflow_processes.bounds import check
 from scatflow_processes.flow_kernels import Array, Grid, Step, decay, refuse_large_step, step, tendency
 from scatflow_processes.vorticity import transform
 
@@ -80,8 +81,7 @@ def evolve(
 def check_medium(nu: float, drag: float = 0.0) -> None:
     """Raise ValueError unless viscosity (m^2/s) and drag (1/s) are finite and not negative."""
     for name, value, unit in (("nu", nu, "m^2/s"), ("drag", drag, "1/s")):
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} must be finite and >= 0 ({unit}), got {value}")
+        check(name, value, math.isfinite(value) and value >= 0, f"finite and >= 0 ({unit})")
 
 
 def keep(xp: Any, tables: Grid, spectrum: Array) -> Array:
@@ -130,10 +130,8 @@ def advance(
     ValueError
         If ``duration`` or ``dt`` is outside its range, ``dt`` exceeds Courant number 1, or the flow overflows.
     """
-    if not (math.isfinite(duration) and duration >= 0):
-        raise ValueError(f"duration must be finite and >= 0 (s), got {duration}")
-    if dt is not None and not dt > 0:
-        raise ValueError(f"dt must be > 0 (s), got {dt}")
+    check("duration", duration, math.isfinite(duration) and duration >= 0, "finite and >= 0 (s)")
+    check("dt", dt, dt is None or dt > 0, "> 0 (s)")
     shape = tuple(spectrum.shape[:-2])
     remaining, lengths = np.full(shape, float(duration)), np.full(shape, -1.0)
     now = Step(tables, 0.0, None, force)

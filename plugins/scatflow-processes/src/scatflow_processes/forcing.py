@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
+
 Amplitudes = npt.NDArray[np.complex128]
 
 HALF_WIDTH = 1.0
@@ -64,12 +66,10 @@ class Ring:
     def __post_init__(self) -> None:
         for name, unit in (("power", "m^2/s^3"), ("box", "m")):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} must be finite and > 0 ({unit}), got {value}")
-        if not (math.isfinite(self.k_forcing) and self.k_forcing >= 2):
-            raise ValueError(f"k_forcing must be finite and >= 2 (wavelengths per box), got {self.k_forcing}")
-        if not (math.isfinite(self.correlation_time) and self.correlation_time >= 0):
-            raise ValueError(f"correlation_time must be finite and >= 0 (s), got {self.correlation_time}")
+            check(name, value, math.isfinite(value) and value > 0, f"finite and > 0 ({unit})")
+        k, time = self.k_forcing, self.correlation_time
+        check("k_forcing", k, math.isfinite(k) and k >= 2, "finite and >= 2 (wavelengths per box)")
+        check("correlation_time", time, math.isfinite(time) and time >= 0, "finite and >= 0 (s)")
 
     @cached_property
     def modes(self) -> npt.NDArray[np.int64]:

@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow_processes import heat_bath
+from scatflow_processes.bounds import check
 from scatflow_processes.clusters import Spins, swendsen_wang, wolff
+from scatflow_processes.lattice import sides
 from scatflow_processes.streams import realization_generator
 
 Sampler = Literal["swendsen_wang", "wolff", "heat_bath"]
 CLUSTERS: tuple[Sampler, ...] = ("swendsen_wang", "wolff")
 SAMPLERS: tuple[Sampler, ...] = (*CLUSTERS, "heat_bath")
-MAX_SIZE = 8192  # one lattice and its bond graph must fit a task: about 50 bytes per site while sweeping
+MAX_SIZE = 8192  # one lattice and its bond graph must fit a task: at most 90 bytes per site while sweeping, without numba
 _SITES_TOGETHER = 1 << 16  # beyond, the arrays of a sweep leave the cache and joining lattices gains nothing
 
 
@@ -72,7 +74,7 @@ def burn_in_sweeps(size: int | tuple[int, int]) -> int:
     >>> burn_in_sweeps(64), burn_in_sweeps(256)
     (60, 387)
     """
-    side = max(_shape(size))
+    side = max(sides(size, MAX_SIZE))
     return 60 if side <= 128 else math.ceil(10 * side**0.35 * math.log(side))
 
 
@@ -166,7 +168,7 @@ def ensemble(
     >>> bool((whole[2:] == ensemble(8, 3.0, seed=5, realizations=[2, 3])).all())
     True
     """
-    shape = _shape(size)
+    shape = sides(size, MAX_SIZE)
     burn_in = _checked(shape, temperature, sweeps, sampler)
     indices = list(realizations)
     rngs = [realization_generator(seed, index) for index in indices]
@@ -226,10 +228,9 @@ def chain(
     >>> len(states), states[0].dtype.name
     (3, 'int8')
     """
-    shape = _shape(size)
+    shape = sides(size, MAX_SIZE)
     burn_in = _checked(shape, temperature, sweeps, sampler)
-    if thin < 1:
-        raise ValueError(f"thin must be >= 1, got {thin}")
+    check("thin", thin, thin >= 1, ">= 1")
     rng = realization_generator(seed, realization)
     if sampler == "heat_bath":
         return heat_bath.heat_bath(shape, temperature, seed, realization, burn_in, thin)
@@ -283,23 +284,13 @@ def magnetization_per_site(spins: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.asarray(spins.mean(axis=(-2, -1), dtype=np.float64))
 
 
-def _shape(size: int | tuple[int, int]) -> tuple[int, int]:
-    shape = (int(size), int(size)) if isinstance(size, int | np.integer) else (int(size[0]), int(size[1]))
-    if not all(2 <= side <= MAX_SIZE for side in shape):
-        raise ValueError(f"size must lie in [2, {MAX_SIZE}] along each dim, got {shape}")
-    return shape
-
-
 def _checked(shape: tuple[int, int], temperature: float, sweeps: int | None, sampler: Sampler) -> int:
     """Check what all samplers need and return the burn-in."""
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature must be finite and > 0, got {temperature}")
-    if sampler not in SAMPLERS:
-        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
+    check("temperature", temperature, math.isfinite(temperature) and temperature > 0, "finite and > 0")
+    check("sampler", repr(sampler), sampler in SAMPLERS, f"one of {', '.join(SAMPLERS)}")
     if sampler == "heat_bath":
         heat_bath.check_sides(shape)
         heat_bath.warn_if_slow(temperature)
     burn_in = default_sweeps(shape, temperature, sampler) if sweeps is None else sweeps
-    if burn_in < 1:
-        raise ValueError(f"sweeps must be >= 1, got {burn_in}")
+    check("sweeps", burn_in, burn_in >= 1, ">= 1")
     return burn_in

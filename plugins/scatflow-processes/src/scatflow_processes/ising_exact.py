@@ -7,11 +7,14 @@ and in nats. They are what the samplers and the entropy estimates of models are 
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from scatflow_processes.bounds import check
 
 CRITICAL_TEMPERATURE = 2.0 / math.log1p(math.sqrt(2.0))
 """Temperature 2 / ln(1 + sqrt 2) = 2.269185314213022 of the phase transition of the infinite lattice."""
@@ -73,6 +76,8 @@ def torus(n: int, m: int, temperature: float) -> Thermodynamics:
     ------
     ValueError
         If ``n`` or ``m`` is below 2 or the temperature is not finite or below 0.01.
+    TypeError
+        If ``n`` or ``m`` is no whole number.
 
     Notes
     -----
@@ -94,8 +99,8 @@ def torus(n: int, m: int, temperature: float) -> Thermodynamics:
     >>> round(exact.log_z, 6), round(exact.energy, 6), round(exact.entropy, 6)
     (0.929852, -1.423938, 0.302341)
     """
-    if n < 2 or m < 2:
-        raise ValueError(f"n and m must be >= 2, got {n} x {m}")
+    n, m = operator.index(n), operator.index(m)
+    check("n and m", f"{n} x {m}", min(n, m) >= 2, ">= 2")
     k = _coupling(temperature)
     odd, even = _angles(k, n, np.arange(1, 2 * n, 2)), _angles(k, n, np.arange(2, 2 * n, 2))
     zero = _zero_angle(k)
@@ -208,8 +213,7 @@ def spontaneous_magnetization(temperature: float) -> float:
 
 def _coupling(temperature: float) -> float:
     # Below 0.01 every result is that of the ground state to the last digit, and sinh(2K)^3 nears overflow.
-    if not (math.isfinite(temperature) and temperature >= 0.01):
-        raise ValueError(f"temperature must be finite and >= 0.01, got {temperature}")
+    check("temperature", temperature, math.isfinite(temperature) and temperature >= 0.01, "finite and >= 0.01")
     return 1.0 / temperature
 
 

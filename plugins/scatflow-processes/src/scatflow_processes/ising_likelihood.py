@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from scatflow_processes.ising import energy_per_site
 from scatflow_processes.ising_exact import torus
+from scatflow_processes.lattice import sides
 
 
 def neg_log_prob(spins: npt.NDArray[Any], temperature: float) -> npt.NDArray[np.float64]:
@@ -75,7 +76,7 @@ def entropy(size: int | tuple[int, int], temperature: float) -> float:
     >>> round(entropy(64, 3.0), 6)
     0.543446
     """
-    return torus(*_sides(size), temperature).entropy
+    return torus(*sides(size), temperature).entropy
 
 
 def floor(size: int | tuple[int, int], temperature: float) -> float:
@@ -103,10 +104,6 @@ def floor(size: int | tuple[int, int], temperature: float) -> float:
     >>> f"{floor(64, 3.0):.2e}"
     '3.32e-04'
     """
-    n, m = _sides(size)
+    n, m = sides(size)
     exact = torus(n, m, temperature)
     return exact.specific_heat / (n * m * exact.entropy**2)
-
-
-def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (int(size), int(size)) if isinstance(size, int | np.integer) else (int(size[0]), int(size[1]))

@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
 from scatflow_processes.clusters import cluster_signs, equal_bonds
+from scatflow_processes.lattice import sides
 from scatflow_processes.streams import realization_generator
 
 Fields = npt.NDArray[np.float64]
-MAX_SIZE = 4096  # one lattice and its trajectory must fit a task: about 80 bytes per site
+MAX_SIZE = 4096  # one lattice and its trajectory must fit a task: at most 100 bytes per site
 _SITES_TOGETHER = 1 << 16  # beyond, the arrays of a trajectory leave the cache and joining lattices gains nothing
 _REACH = 1.25  # length of a trajectory in the time scale of the stiffest mode, and its steps: about 80 % are accepted
 
@@ -66,7 +68,7 @@ def ensemble(
     >>> bool((fields[2:] == ensemble(8, 0.5, 1.0, 3, [2, 3])).all())
     True
     """
-    shape = _shape(size)
+    shape = sides(size, MAX_SIZE)
     burn_in = _checked(shape, beta, lam, sweeps)
     rngs = [realization_generator(seed, index) for index in realizations]
     fields = np.empty((len(rngs), *shape))
@@ -107,10 +109,9 @@ def chain(
     >>> [state.shape for state in islice(chain(8, 0.6, 1.0, seed=0, realization=0), 2)]
     [(8, 8), (8, 8)]
     """
-    shape = _shape(size)
+    shape = sides(size, MAX_SIZE)
     burn_in = _checked(shape, beta, lam, sweeps)
-    if thin < 1:
-        raise ValueError(f"thin must be >= 1, got {thin}")
+    check("thin", thin, thin >= 1, ">= 1")
     states = _run(shape, beta, lam, [realization_generator(seed, realization)], burn_in, thin)
     return (fields[0] for fields in states)
 
@@ -126,7 +127,7 @@ def default_sweeps(size: int | tuple[int, int], beta: float, lam: float) -> int:
     >>> default_sweeps(64, 0.68, 1.0), default_sweeps(64, 0.48, 0.0)
     (180, 784)
     """
-    side = max(_shape(size))
+    side = max(sides(size, MAX_SIZE))
     least = 180 if side <= 128 else math.ceil(30 * side**0.35 * math.log(side))
     return max(least, math.ceil(16 * (1 + 2 * beta) / (1 - 2 * beta))) if lam == 0 else least
 
@@ -207,10 +208,15 @@ def gaussian_spectrum(size: int | tuple[int, int], beta: float) -> Fields:
     >>> float(gaussian_spectrum(4, 0.25)[0, 0])
     1.0
     """
-    shape = _shape(size)
+    shape = sides(size, MAX_SIZE)
     _checked(shape, beta, 0.0, 1)
     cosines = [np.cos(2 * np.pi * np.arange(side) / side) for side in shape]
     return np.asarray(1.0 / (2.0 - 2.0 * beta * np.add.outer(*cosines)))
+
+
+def check_normalizable(beta: float, lam: float) -> None:
+    """Raise ValueError where there is no such law: the Gaussian one ends at beta = 1/2."""
+    check("beta", beta, lam > 0 or beta < 0.5, "below 1/2 where lam is 0 (the law is not normalizable)")
 
 
 def _run(
@@ -263,22 +269,11 @@ def _density(phi: Fields, beta: float, lam: float) -> Fields:
     return np.asarray(potential - beta * phi * (np.roll(phi, -1, -1) + np.roll(phi, -1, -2)))
 
 
-def _shape(size: int | tuple[int, int]) -> tuple[int, int]:
-    shape = (int(size), int(size)) if isinstance(size, int | np.integer) else (int(size[0]), int(size[1]))
-    if not all(2 <= side <= MAX_SIZE for side in shape):
-        raise ValueError(f"size must lie in [2, {MAX_SIZE}] along each dim, got {shape}")
-    return shape
-
-
 def _checked(shape: tuple[int, int], beta: float, lam: float, sweeps: int | None) -> int:
     """Check the law and return the burn-in."""
-    if not (math.isfinite(beta) and beta >= 0):
-        raise ValueError(f"beta must be finite and >= 0, got {beta}")
-    if not (math.isfinite(lam) and lam >= 0):
-        raise ValueError(f"lam must be finite and >= 0, got {lam}")
-    if lam == 0 and beta >= 0.5:
-        raise ValueError(f"beta must be below 1/2 where lam is 0 (the law is not normalizable), got {beta}")
+    check("beta", beta, math.isfinite(beta) and beta >= 0, "finite and >= 0")
+    check("lam", lam, math.isfinite(lam) and lam >= 0, "finite and >= 0")
+    check_normalizable(beta, lam)
     burn_in = default_sweeps(shape, beta, lam) if sweeps is None else sweeps
-    if burn_in < 1:
-        raise ValueError(f"sweeps must be >= 1, got {burn_in}")
+    check("sweeps", burn_in, burn_in >= 1, ">= 1")
     return burn_in

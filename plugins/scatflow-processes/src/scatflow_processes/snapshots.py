@@ -78,9 +78,11 @@ def stream(path: str | Path, run: Forced, seed: int = 0, realization: int = 0, t
         return store
     else:
         state, record = at_rest(run, xp=xp), []
+    following = states(run, seed, [realization], state, xp)  # before anything is written: a bad seed leaves nothing behind
+    if not mark.exists():
         _checkpoint(mark, identity, state, record)
     tables = grid(run.size, run.box, run.dtype)
-    for later in states(run, seed, [realization], state, xp):
+    for later in following:
         now = invariants_of(tables, later.spectrum)
         record.append((float(now.energy[0]), float(now.enstrophy[0])))
         _write(store, run, identity, later)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from scatflow_processes.bounds import check
 from scatflow_processes.heat_bath import START, Spins, check_sides, half_sweep, warn_if_slow
 
 #: Attribute that counts the half sweeps done.
@@ -38,7 +39,7 @@ def sweep_stored(
         Sweeps from the start, >= 1.
     block : (int, int), optional
         Sites per block; default the array's chunks, of which it must be whole multiples where there are any. A block of int8 takes
-        about 40 bytes a site while it is swept.
+        less than 25 bytes a site while it is swept.
     mapper : callable, optional
         ``mapper(function, boxes)`` runs the blocks of one half sweep, as ``map`` or the method of an executor; in any order and
         side by side where the storage replaces chunks as a whole.
@@ -76,7 +77,7 @@ def sweep_stored(
     identity = {"temperature": float(temperature), "seed": int(seed), "realization": int(realization)}
     held = {key: lattice.attrs[key] for key in (*identity, PROGRESS) if key in lattice.attrs}
     done, target = int(held.pop(PROGRESS, 0)), START + 2 * sweeps
-    if held and held != identity:
+    if (held or done) and held != identity:
         raise ValueError(f"the array holds another lattice: {held}, asked for {identity}; take a new array")
     if done > target:
         raise ValueError(f"the array is at half sweep {done}, beyond sweep {sweeps} (half sweep {target}); take a new array")
@@ -131,14 +132,12 @@ def _checked(
         raise ValueError(f"the array must be 2-D of int8, got {np.dtype(lattice.dtype)} of shape {tuple(lattice.shape)}")
     size = (int(lattice.shape[0]), int(lattice.shape[1]))
     check_sides(size)
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature must be finite and > 0, got {temperature}")
-    if sweeps < 1:
-        raise ValueError(f"sweeps must be >= 1, got {sweeps}")
+    check("temperature", temperature, bool(np.isfinite(temperature) and temperature > 0), "finite and > 0")
+    check("sweeps", sweeps, sweeps >= 1, ">= 1")
     chunks = _chunks(lattice)
     block = block or chunks or size
-    if min(block) < 1 or (chunks is not None and any(b % c for b, c in zip(block, chunks, strict=True))):
-        raise ValueError(f"block must be whole chunks of {chunks} sites, got {block}")
+    whole = chunks is None or not any(b % c for b, c in zip(block, chunks, strict=True))
+    check("block", block, min(block) >= 1 and whole, f"whole chunks of {chunks} sites")
     return size, block
 
 

@@ -13,8 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from scatflow_processes.autocorrelation import average, integrated_time
+from scatflow_processes.bounds import check
 from scatflow_processes.ising import Sampler, chain, default_sweeps, energy_per_site, magnetization_per_site
 from scatflow_processes.ising_exact import torus
+from scatflow_processes.lattice import sides
 
 
 class Thermalization(NamedTuple):
@@ -72,14 +74,11 @@ def thermalization(
     >>> 0.5 <= found.energy_time < 10, found.burn_in, abs(found.energy_deviation) < 4
     (True, 60, True)
     """
-    if length < 8:
-        raise ValueError(f"length must be >= 8, got {length}")
+    check("length", length, length >= 8, ">= 8")
     states = itertools.islice(chain(size, temperature, seed, 0, sampler=sampler), length)
-    pairs = [(float(energy_per_site(state)), abs(float(magnetization_per_site(state))), state.shape) for state in states]
-    energy, magnetization = (np.array([pair[k] for pair in pairs]) for k in (0, 1))
+    energy, magnetization = np.array([(energy_per_site(state), abs(magnetization_per_site(state))) for state in states]).T
     mean, times = average(energy), (integrated_time(energy), integrated_time(magnetization))
-    n, m = pairs[0][2]
-    apart = mean.mean - torus(n, m, temperature).energy
+    apart = mean.mean - torus(*sides(size), temperature).energy
     deviation = apart / mean.error if mean.error > 0 else math.copysign(math.inf, apart) if apart else 0.0
     burn_in = default_sweeps(size, temperature, sampler)
     return Thermalization(*times, burn_in, burn_in / max(times), deviation)

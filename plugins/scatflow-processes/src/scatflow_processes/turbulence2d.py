@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scatflow.arrays import namespace
+from scatflow_processes.bounds import check
 from scatflow_processes.flow_kernels import Array, Grid, grid, velocity_of
 from scatflow_processes.flow_solver import advance, check_medium, keep
 from scatflow_processes.streams import realization_generator
@@ -166,8 +167,7 @@ def series(
     [0.078, 0.156]
     """
     for age in ages:
-        if not (math.isfinite(age) and age >= 0):
-            raise ValueError(f"age must be finite and >= 0 (units of T_e), got {age}")
+        check("age", age, math.isfinite(age) and age >= 0, "finite and >= 0 (units of T_e)")
     if any(later <= earlier for earlier, later in pairwise(ages)):
         raise ValueError(f"ages must increase, got {list(ages)}")
     scales = initial_scales(size, nu, box, k_peak, rms_speed)
@@ -295,11 +295,9 @@ def initial_scales(size: int, nu: float, box: float = 2 * math.pi, k_peak: float
 
 def _initial_power(size: int, box: float, k_peak: float, rms_speed: float) -> tuple[Grid, Field]:
     """Return the grid and the squared moduli of the initial vorticity's transform."""
-    if not (math.isfinite(rms_speed) and rms_speed > 0):
-        raise ValueError(f"rms_speed must be finite and > 0 (m/s), got {rms_speed}")
+    check("rms_speed", rms_speed, math.isfinite(rms_speed) and rms_speed > 0, "finite and > 0 (m/s)")
     # Twice the peak must be among the kept modes, else the spectrum would be cut where it matters.
-    if not 1 <= k_peak < size / 6:
-        raise ValueError(f"k_peak must lie in [1, size / 6) = [1, {size / 6:g}), got {k_peak}")
+    check("k_peak", k_peak, 1 <= k_peak < size / 6, f"in [1, size / 6) = [1, {size / 6:g})")
     tables = grid(size, float(box))
     shape = np.sqrt(tables.square) * (box / (2 * math.pi * k_peak))
     # A mode of vorticity has k^2 times the energy, and a shell of radius k about 2 pi k modes: k E(k).

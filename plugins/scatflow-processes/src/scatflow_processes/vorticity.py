@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow.arrays import namespace
+from scatflow_processes.bounds import check
 from scatflow_processes.flow_kernels import Array, Grid, grid, parseval, velocity_of
 
 Field = npt.NDArray[np.float64]
@@ -91,7 +92,7 @@ def transform(vorticity: npt.ArrayLike, box: float) -> tuple[Grid, Array]:
     Raises
     ------
     ValueError
-        If the field is not square with an even side >= 8, not finite, or ``box`` is not positive.
+        If the field is not real, not square with an even side >= 8, not finite, or ``box`` is not positive.
 
     Examples
     --------
@@ -101,6 +102,7 @@ def transform(vorticity: npt.ArrayLike, box: float) -> tuple[Grid, Array]:
     """
     field: Array = vorticity if hasattr(vorticity, "__array_namespace__") else np.asarray(vorticity)
     xp = namespace(field)
+    check("vorticity", field.dtype, xp.isdtype(field.dtype, ("bool", "integral", "real floating")), "real")
     if field.dtype not in (xp.float32, xp.float64):
         field = xp.astype(field, xp.float64)
     if field.ndim < 2 or field.shape[-2] != field.shape[-1]:

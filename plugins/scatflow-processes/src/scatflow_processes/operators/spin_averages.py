@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from scatflow.contract import Average, Cells, Operator, operator, param
 from scatflow.contract.estimate import Derive
-from scatflow.errors import ChunkError
+from scatflow.errors import ChunkError, ParameterError
 from scatflow.spec import ArraySpec, Coord, Cost, Place
+from scatflow_processes.flow_spectra import shell_sums
+from scatflow_processes.modes import shell_number
 from scatflow_processes.operators import spin_kernels as kernels
 from scatflow_processes.references import SWENDSEN_WANG
 from scatflow_processes.references_spins import CUMULANT, PAIR_CORRELATIONS, SECOND_MOMENT_LENGTH, TORUS
@@ -35,6 +38,11 @@ class _LatticeAverage(Average):
     Lattices are periodic: their coordinates declare it, or ``boundary="periodic"`` does. Under ``nan="mask"`` configurations with gaps
     are left out.
     """
+
+    def resolve(self, *specs: ArraySpec) -> Self:
+        """Return the operator bound to the lattice, which has neighbors."""
+        check_neighbors(self.name, specs[0])
+        return super().resolve(*specs)
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Refuse parts of a lattice."""
@@ -168,8 +176,9 @@ class SpinObservables(_LatticeAverage):
 class StructureFactor(_LatticeAverage):
     """Structure factor S(k): the spectrum per mode, averaged over shells of wavenumbers.
 
-    Dim ``shell``: 0 is the mean, shell s holds the wavenumbers within half of 2 pi / n of 2 pi s / n, n being the longer side;
-    coordinates ``wavenumber`` (mean of the shell, rad per site) and ``modes``. The sum of S(k) over all modes is the sum of x^2.
+    Dim ``shell``: 0 is the mean, shell s holds the wavenumbers within half of 2 pi / n of 2 pi s / n, n being the longer side, those
+    between two the outer one; coordinates ``wavenumber`` (mean of the shell, rad per site) and ``modes``. The sum of S(k) over all
+    modes is the sum of x^2.
 
     Examples
     --------
@@ -186,7 +195,7 @@ class StructureFactor(_LatticeAverage):
         modes = np.bincount(shell, minlength=count)[:count]
         mean = np.bincount(shell, wavenumber, minlength=count)[:count] / modes
         attrs = {"long_name": "shell of wavenumbers", "units": "1"}
-        result = _labelled(kept, "shell", np.arange(count), attrs, "structure factor", _squared(spec))
+        result = _labelled(kept, "shell", np.arange(count), attrs, "structure factor", squared_unit(spec))
         return result.with_coords({
             "wavenumber": Coord(("shell",), mean, {"units": "rad", "long_name": "wavenumber, rad per site"}),
             "modes": Coord(("shell",), modes, {"units": "1", "long_name": "modes of the shell"}),
@@ -204,9 +213,8 @@ class StructureFactor(_LatticeAverage):
         """Return the mean power of every shell."""
         order, ends = prepared["order"], prepared["ends"]
         modes = xp.astype(ends[1:] - ends[:-1], xp.float64)
-        power = xp.take(xp.reshape(kernels.power(xp, block), (*block.shape[:-2], order.shape[0])), order, axis=-1)
-        total = xp.cumulative_sum(power, axis=-1, include_initial=True)
-        return (xp.take(total, ends[1:], axis=-1) - xp.take(total, ends[:-1], axis=-1)) / modes
+        bounds = [int(ends[shell]) for shell in range(ends.shape[0])]
+        return shell_sums(xp, kernels.power(xp, block), 2, order, bounds) / modes
 
 
 @operator(
@@ -233,7 +241,7 @@ class PairCorrelation(_LatticeAverage):
     def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
         """Return the labels of the lags."""
         attrs = {"long_name": "distance in sites", "units": "1"}
-        return _labelled(kept, "lag", np.arange(min(spec.shape[-2:]) // 2 + 1), attrs, "pair correlation", _squared(spec))
+        return _labelled(kept, "lag", np.arange(min(spec.shape[-2:]) // 2 + 1), attrs, "pair correlation", squared_unit(spec))
 
     def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
         """Return the correlation at every lag."""
@@ -263,7 +271,13 @@ class EnergyHistogram(_LatticeAverage):
 
     bins: int = param(64, "Number of bins.", ge=1, le=4096)
     low: float = param(-2.0, "Lower edge of the first bin.")
-    high: float = param(2.0, "Upper edge of the last bin.")
+    high: float = param(2.0, "Upper edge of the last bin, above the lower edge of the first.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not (math.isfinite(self.low) and self.low < self.high < math.inf):
+            raise ParameterError(f"{self.name}.high", "must be above low, both finite", got=(self.low, self.high))
+        return self
 
     def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
         """Return the labels of the bins."""
@@ -313,7 +327,21 @@ class ClusterHistogram(_LatticeAverage):
         return xp.reshape(counts, (*block.shape[:-2], counts.shape[-1]))
 
 
-def _squared(spec: ArraySpec) -> str | None:
+def check_neighbors(name: str, spec: ArraySpec) -> None:
+    """Refuse lattices whose sites would be their own neighbors.
+
+    Raises
+    ------
+    ParameterError
+        If a side has a single site.
+    """
+    if min(spec.shape[-2:]) < 2:
+        raise ParameterError(
+            f"{name} input", "the lattice is too small", expected="at least 2 sites along each dim", got=spec.shape[-2:]
+        )
+
+
+def squared_unit(spec: ArraySpec) -> str | None:
     """Return the unit of products of values."""
     units = str(spec.attrs["units"]) if spec.attrs.get("units") else None
     return units if units in (None, "1") else f"({units})2"
@@ -327,4 +355,4 @@ def _octaves(shape: Sequence[int]) -> int:
 def _shells(sides: tuple[int, int]) -> tuple[Array, Array]:
     """Return the shell and the length of every wavenumber, flat, in the order of a Fourier transform."""
     k = np.hypot.outer(*(2 * np.pi * np.fft.fftfreq(side) for side in sides)).ravel()
-    return np.floor(k * (max(sides) / (2 * np.pi)) + 0.5).astype(np.int64), k
+    return shell_number(k, 2 * np.pi / max(sides)), k

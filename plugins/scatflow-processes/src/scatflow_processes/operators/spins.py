@@ -12,6 +12,7 @@ from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost
 from scatflow_processes.ising_exact import torus
 from scatflow_processes.operators import spin_kernels as kernels
+from scatflow_processes.operators.spin_averages import check_neighbors, squared_unit
 from scatflow_processes.references_spins import TORUS, WINDOWED_SUM
 
 Array = Any
@@ -35,12 +36,16 @@ class BondEnergy(Whole):
     -2.0
     """
 
+    def resolve(self, *specs: ArraySpec) -> Operator:
+        """Refuse lattices without bonds between two sites."""
+        check_neighbors(self.name, specs[0])
+        return self
+
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Return the labels without the lattice."""
         spec = specs[0]
-        units = str(spec.attrs["units"]) if spec.attrs.get("units") else None
         return spec.without(*spec.dims[-2:]).with_attrs(
-            long_name="bond energy per site", standard_name=None, units=units if units in (None, "1") else f"({units})2"
+            long_name="bond energy per site", standard_name=None, units=squared_unit(spec)
         )
 
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array:
@@ -85,11 +90,8 @@ class IsingNegLogProb(Whole):
 
     def resolve(self, *specs: ArraySpec) -> Operator:
         """Return the operator with temperature and kind of values taken from the attributes where they are not given."""
-        attrs, sides = specs[0].attrs, specs[0].shape[-2:]
-        if min(sides) < 2:
-            raise ParameterError(
-                f"{self.name} input", "the lattice is too small", expected="at least 2 sites along each dim", got=sides
-            )
+        attrs = specs[0].attrs
+        check_neighbors(self.name, specs[0])
         temperature = self.temperature if self.temperature is not None else attrs.get("temperature")
         if temperature is None:
             raise ParameterError(f"{self.name}.temperature", "not given, and not among the attributes of the data",

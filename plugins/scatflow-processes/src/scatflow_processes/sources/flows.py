@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -141,21 +142,7 @@ class ForcedTurbulence2D(Ensemble):
         return self
 
     def _run(self) -> flow_forced.Forced:
-        keys = (
-            "size",
-            "nu",
-            "drag",
-            "power",
-            "k_forcing",
-            "correlation_time",
-            "box",
-            "spin_up",
-            "spacing",
-            "snapshots",
-            "dt",
-            "dtype",
-        )
-        return flow_forced.Forced(**{key: getattr(self, key) for key in keys})
+        return flow_forced.Forced(**{item.name: getattr(self, item.name) for item in dataclasses.fields(flow_forced.Forced)})
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return the three variables of one run without data."""

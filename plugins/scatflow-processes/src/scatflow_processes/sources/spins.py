@@ -15,6 +15,7 @@ from scatflow_processes import heat_bath, ising, ising_likelihood, phi4
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE
 from scatflow_processes.references import SWENDSEN_WANG, WOLFF
 from scatflow_processes.references_spins import EMBEDDED_CLUSTERS, HYBRID_MONTE_CARLO
+from scatflow_processes.sources.axes import square_axes
 from scatflow_processes.sources.ensemble import Block, Ensemble
 from scatflow_processes.sources.exact import Exact, Numbers
 
@@ -64,7 +65,7 @@ class _IsingEnsemble(Ensemble):
             "temperature": self.temperature, "size": self.size, "sampler": self.sampler,
             "sweeps": self.sweeps or ising.default_sweeps(self.size, self.temperature, self.sampler),
         }  # fmt: skip
-        return ArraySpec(("y", "x"), (self.size, self.size), self.dtype, None, _lattice(self.size), attrs, name)
+        return ArraySpec(("y", "x"), (self.size, self.size), self.dtype, None, square_axes(self.size, None), attrs, name)
 
     def _labelled(self, spins: Block) -> Block:
         """Return spins or occupations."""
@@ -174,8 +175,7 @@ class Phi4(Ensemble):
 
     @model_validator(mode="after")
     def _normalizable(self) -> Self:
-        if self.lam == 0 and self.beta >= 0.5:
-            raise ValueError(f"beta must be below 1/2 where lam is 0 (the law is not normalizable), got {self.beta}")
+        phi4.check_normalizable(self.beta, self.lam)
         return self
 
     def labels(self) -> Mapping[str, ArraySpec]:
@@ -184,14 +184,10 @@ class Phi4(Ensemble):
             "units": "1", "long_name": "scalar field", "beta": self.beta, "lam": self.lam, "size": self.size,
             "sweeps": self.sweeps or phi4.default_sweeps(self.size, self.beta, self.lam),
         }  # fmt: skip
-        return {"phi4": ArraySpec(("y", "x"), (self.size, self.size), self.dtype, None, _lattice(self.size), attrs, "phi4")}
+        return {
+            "phi4": ArraySpec(("y", "x"), (self.size, self.size), self.dtype, None, square_axes(self.size, None), attrs, "phi4")
+        }
 
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
         """Draw configurations."""
         return {"phi4": phi4.ensemble(self.size, self.beta, self.lam, self.seed, indices, self.sweeps)}
-
-
-def _lattice(size: int) -> dict[str, Coord]:
-    """Return the coordinates of a square lattice on the torus."""
-    attrs = {"units": "1", "period": size, "long_name": "lattice index"}
-    return {dim: Coord((dim,), np.arange(size), {**attrs, "axis": dim.upper()}) for dim in ("y", "x")}
