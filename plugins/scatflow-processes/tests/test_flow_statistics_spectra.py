@@ -222,7 +222,7 @@ def test_shells_hold_every_mode_once() -> None:
     found = flow_spectra.shells((6, 7, 9), (0.5, 1.0, 0.7), 1.3)
     assert sorted(found.order.tolist()) == list(range(6 * 7 * 5))
     assert found.modes.sum() == 6 * 7 * 9
-    k = np.sqrt(sum(wave**2 for wave in flow_spectra.wave_numbers((6, 7, 9), (0.5, 1.0, 0.7)))).ravel()[found.order]
+    k = np.sqrt(sum(wave**2 for wave in flow_spectra.half_waves((6, 7, 9), (0.5, 1.0, 0.7)))).ravel()[found.order]
     for number, (low, high) in enumerate(zip(found.bounds[:-1], found.bounds[1:], strict=True)):
         assert ((k[low:high] >= (number - 0.5) * 1.3 - 1e-6) & (k[low:high] < (number + 0.5) * 1.3 + 1e-6)).all()
 
