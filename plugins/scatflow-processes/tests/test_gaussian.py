@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from scatflow import apply
-from scatflow.errors import ParameterError
+from scatflow.errors import DimensionError, ParameterError
 from scatflow.labels import axis_of
 from scatflow_processes import gaussian
 from scatflow_processes.modes import grid_band, shells, wave_numbers
-from scatflow_processes.operators.gaussian import GaussianNegLogProb
+from scatflow_processes.operators.filtering import GaussianFilter
+from scatflow_processes.operators.gaussian import GaussianModel, GaussianNegLogProb
 from scatflow_processes.sources.gaussian import GaussianField, SolenoidalField
 from scatflow_processes.spectra import NAMES, Spectrum, mode_power
 
@@ -243,6 +244,20 @@ def test_bad_powers(power: object, match: str) -> None:
     for use in (gaussian.entropy, lambda p: gaussian.shaped(np.zeros(2), p)):
         with pytest.raises(ValueError, match=match):
             use(power)
+
+
+def test_wave_numbers_need_one_unit() -> None:
+    """One field with y in m and x in km: its |k| would be off by 1000 along x, and the density with it."""
+    coords = {"y": ("y", np.arange(8.0), {"units": "m"}), "x": ("x", np.arange(8.0) / 1000, {"units": "km"})}
+    field = xr.DataArray(np.random.default_rng(0).standard_normal((8, 8)), dims=("y", "x"), coords=coords)
+    matern = {"spectrum": "matern", "length": 2.0, "dims": ("y", "x")}
+    score = GaussianNegLogProb(**matern)
+    for operator in (score, GaussianFilter(boundary="periodic", **matern), GaussianModel(estimate="isotropic", dims=("y", "x"))):
+        with pytest.raises(DimensionError, match=r"'y' and 'x'.*one unit of length.*'m' and 'km'"):
+            apply(operator, field)
+        apply(operator, field.assign_coords(x=("x", np.arange(8.0), {"units": "m"})))
+    with pytest.raises(ParameterError, match="segments"):
+        apply(score, field.drop_vars(["y", "x"]).assign_coords(segment=("x", np.repeat([0, 1], 4))))
 
 
 def test_bad_grids_and_calls() -> None:

@@ -153,6 +153,8 @@ def test_what_has_no_model() -> None:
         periodogram(np.arange(16.0), 1, "welch", segments=9)
     with pytest.raises(ValueError, match="estimate"):
         periodogram(np.arange(16.0), 1, "burg")
+    with pytest.raises(ValueError, match="noise must end with the grid"):
+        model_samples(np.arange(9.0), np.ones(8), 1)  # whose half spectrum is as long
     x = xr.DataArray(np.arange(16.0), dims="x")
     with pytest.raises(ParameterError, match="segments"):
         apply(GaussianModel(estimate="welch", segments=9), x)

@@ -95,7 +95,7 @@ def test_refusals() -> None:
     with pytest.raises(ParameterError, match="shorter than the series"):
         drawn(BlockShuffle, block=200)
     walls = DATA.assign_coords(segment=("time", np.repeat([0, 1], 100)))
-    for operator in (IAAFT, BlockShuffle, SignFlip, GaussianModel):
+    for operator in (IAAFT, BlockShuffle, SignFlip, GaussianModel, TimeReversal):
         with pytest.raises(ParameterError, match="segment"):
             drawn(operator, walls)
     with pytest.raises(ParameterError, match="iterations"):

@@ -107,7 +107,7 @@ def model_samples(x: npt.ArrayLike, noise: npt.ArrayLike, ndim: int, phase_only:
     Raises
     ------
     ValueError
-        As for :func:`periodogram`.
+        As for :func:`periodogram`, or the noise is of another grid.
 
     Examples
     --------
@@ -119,7 +119,10 @@ def model_samples(x: npt.ArrayLike, noise: npt.ArrayLike, ndim: int, phase_only:
     """
     field = check_field(x, ndim)
     tables = tables_of(field.shape[field.ndim - ndim :], spacing or (1.0,) * ndim, estimate, segments)
-    found: Reals = sampled(np, field, np.asarray(noise, dtype=np.float64), ndim, phase_only, tables)
+    drive, grid = np.asarray(noise, dtype=np.float64), field.shape[field.ndim - ndim :]
+    if drive.shape[-ndim:] != grid:
+        raise ValueError(f"noise must end with the grid of the fields {grid}, got {drive.shape}")
+    found: Reals = sampled(np, field, drive, ndim, phase_only, tables)
     return found
 
 
@@ -144,8 +147,9 @@ def check_field(x: npt.ArrayLike, ndim: int) -> Reals:
 def tables_of(grid: Sequence[int], spacing: Sequence[float], estimate: Estimate, segments: int) -> Mapping[str, Reals]:
     """Return the constants of an estimate for a grid: none for the periodogram.
 
-    ``isotropic``: for each mode of the half spectrum its shell (``shell``), and for each shell the share of every mode
-    (``order``, ``ends``, ``weight``). ``welch``: the window and, per axis n, the frequencies of segments on both sides of each of the field
+    ``isotropic``: for each mode of the half spectrum its shell (``shell``) and how many modes of the whole it stands for (``twice``);
+    the modes in order from the outermost shell inwards, where each shell ends there, and its modes of the whole (``order``, ``ends``,
+    ``counts``). ``welch``: the window and, per axis n, the frequencies of segments on both sides of each of the field
     (``below_n``, ``above_n``, ``share_n``).
     """
     if estimate == "periodogram":

@@ -10,9 +10,11 @@ import numpy as np
 
 from scatflow.contract import Operator, Ref, Whole, Window, Wire, operator, param, wire
 from scatflow.errors import ChunkError, ParameterError
+from scatflow.labels import axis_of
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_arrays.pencils import AxisFourier, AxisInverse, window_of
 from scatflow_processes.modes import Reals, shell_width, wave_numbers
+from scatflow_processes.operators.flow_vectors import length_unit
 from scatflow_processes.references_gaussian import RANDOM_FIELDS
 from scatflow_processes.spectra import power_at, shell_factors
 from scatflow_processes.spectral_parameters import Spectral
@@ -42,6 +44,11 @@ class GaussianFilter(Spectral, Window):
     >>> GaussianFilter().apply(np, np.array([1.0, 2.0]), amplitude=np.array([1.0, 0.0])).tolist()
     [1.5, 1.5]
     """
+
+    def resolve(self, *specs: ArraySpec) -> Operator:
+        """Refuse coordinates of different units, of which there is no ``|k|``."""
+        length_unit([axis_of(specs[0], dim, self.sampling) for dim in self.dims or ()], self.name)
+        return self
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Return the labels of the noise, which had a unit that the field has not."""
