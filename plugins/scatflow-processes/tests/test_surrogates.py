@@ -253,6 +253,30 @@ def test_a_killed_test_goes_on(tmp_path: Path) -> None:
         surrogate_test(statistic, data, SignFlip(dims=("time",)), n=20, ledger=tmp_path / "ledger", label="third")
 
 
+def test_a_ledger_tells_tests_apart(tmp_path: Path) -> None:
+    def tested(statistic: object, data: xr.DataArray = DATA) -> None:
+        surrogate_test(statistic, data, n=2, ledger=tmp_path / "ledger")
+
+    third = functools.partial(moment, order=3)
+    tested(third)
+    tested(functools.partial(moment, order=3))  # the same
+    for other in (functools.partial(moment, order=4), functools.partial(np.mean), moment):
+        with pytest.raises(ValueError, match="other statistic"):
+            tested(other)
+    with pytest.raises(ValueError, match="one lambda from another"):
+        tested(lambda x: x.mean())
+    for coord in (("time", np.arange(200) * 2.0), ("time", np.arange(200), {"units": "s"})):
+        with pytest.raises(ValueError, match="other data"):
+            tested(third, DATA.assign_coords(time=coord))
+    surrogate_test(lambda x: x.mean(), DATA, n=2, ledger=tmp_path / "mean", label="mean")
+    with pytest.raises(ValueError, match="the function has changed"):  # which would broadcast
+        surrogate_test(lambda x: x.mean("time"), DATA, n=2, ledger=tmp_path / "mean", label="mean")
+
+
+def moment(x: xr.DataArray, order: int = 3) -> xr.DataArray:
+    return (x**order).mean("time")
+
+
 def test_statistics_are_operators_or_functions_and_surrogates_may_be_a_source() -> None:
     from scatflow_processes.operators.returns import Leverage
 
