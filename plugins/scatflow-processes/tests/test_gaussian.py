@@ -234,6 +234,9 @@ def test_a_velocity_needs_two_dims_and_a_spectrum_of_energy() -> None:
         SolenoidalField(size=(64,))
     with pytest.raises(ParameterError, match=r"solenoidal_field\.spectrum"):
         SolenoidalField(spectrum="white")
+    for std in (1.0, None):
+        with pytest.raises(ValueError, match="no mode of the grid has power"):  # all but the mean have a Nyquist frequency
+            SolenoidalField(size=(2, 2), std=std).read({})
 
 
 @pytest.mark.parametrize(
