@@ -32,8 +32,10 @@ def test_mean_periodogram_of_200_samples(shape: tuple[int, ...]) -> None:
     ndim, x = len(shape), target(shape)
     samples = drawn(x, surrogates=200)
     ratio = periodogram(samples, ndim).mean(axis=0).ravel()[1:] / periodogram(x, ndim).ravel()[1:]
-    # Each is a mean of 200 exponential or chi-square values of unit mean, so the rms over modes is near 1 / sqrt(200).
-    assert math.sqrt(np.mean((ratio - 1) ** 2)) < 4 / math.sqrt(200)
+    # Each is a mean of 200 exponential values of unit mean (chi-square ones where X is real): off by 1 / sqrt(200) in the mean over modes,
+    # which in 127 independent ones, as many as the shortest signal has, is sharp to 6 %.
+    assert math.sqrt(np.mean((ratio - 1) ** 2)) * math.sqrt(200) == pytest.approx(1, abs=0.24)
+    assert np.abs(ratio - 1).max() < 6.5 * math.sqrt(2 / 200)
     assert abs(ratio.mean() - 1) < 4 * math.sqrt(2 / (200 * ratio.size))
     np.testing.assert_allclose(samples.mean(axis=tuple(range(1, ndim + 1))), x.mean(), rtol=1e-12)
 

@@ -139,12 +139,19 @@ def rank_p(observed: npt.ArrayLike, surrogates: npt.ArrayLike, alternative: Alte
     ndarray of float64, shape (...)
         NaN where a value is.
 
+    Raises
+    ------
+    ValueError
+        There is no surrogate, or its statistics have another shape.
+
     Examples
     --------
     >>> rank_p(2.5, [0.0, 1.0, 2.0, 3.0], "greater").item(), rank_p(9.0, [0.0, 1.0, 2.0, 3.0]).item()
     (0.4, 0.4)
     """
     value, others = np.asarray(observed, dtype=np.float64), np.asarray(surrogates, dtype=np.float64)
+    if others.ndim == 0 or len(others) == 0 or others.shape[1:] != value.shape:
+        raise ValueError(f"surrogates must be at least one, each with statistics of shape {value.shape}; got shape {others.shape}")
     n = others.shape[0]
     greater = (1 + (others >= value).sum(axis=0)) / (n + 1)
     less = (1 + (others <= value).sum(axis=0)) / (n + 1)
