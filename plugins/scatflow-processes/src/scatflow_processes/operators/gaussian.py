@@ -68,11 +68,11 @@ class GaussianModel(Drawing):
                                  got=self.segments)  # fmt: skip
         return super().resolve(*specs)
 
-    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> Mapping[str, Array]:
+    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> Mapping[str, Any]:
         """Build the tables of the estimate."""
         spacing = _spacing(block, at)
         tables = kernels.tables_of(block.shape, spacing, self.estimate, self.segments)
-        return {name: xp.asarray(table, device=device) for name, table in tables.items()}
+        return {name: table if name == "bounds" else xp.asarray(table, device=device) for name, table in tables.items()}
 
     def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> Array:
         """Return the samples of one block."""
