@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import scatflow as sf
 from scatflow.errors import DimensionError, ParameterError
 from scatflow_processes import flow_spectra
+from scatflow_processes.sources.gaussian import SolenoidalField
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +138,18 @@ def test_a_gaussian_field_gives_back_its_spectrum_within_errors() -> None:
     np.testing.assert_allclose(ratio.mean(), 1, atol=0.25)
     part = sf.ops.energy_spectrum(flow.chunk(realization=5), dims=("z", "y", "x"), over="realization")
     xr.testing.assert_allclose(part.compute(), found, rtol=1e-12)
+
+
+def test_the_source_of_velocities_gives_back_its_spectrum() -> None:
+    """Source and operator count shells by one rule, so whole shells hold E(k) dk on average."""
+    source = SolenoidalField(size=(32, 32), spectrum="kolmogorov", k_high=10.0, std=None, realizations=100, dtype="float64")
+    values = np.stack([source.read({}, name) for name in ("u", "v")], axis=1)
+    found = sf.ops.energy_spectrum(flow_of(values, (2 * np.pi,) * 2, realization=100), dims=("y", "x"), over="realization")
+    inside = found.isel(k=slice(1, 10))
+    score = (inside["mean"] - inside.k ** (-5 / 3)) / inside.se
+    assert float(abs(score).max()) < 4
+    assert float((inside.se / inside["mean"]).max()) < 0.1
+    np.testing.assert_allclose(found["mean"][12:], 0, atol=1e-30)
 
 
 def test_isotropy_relates_e11_and_e22() -> None:
