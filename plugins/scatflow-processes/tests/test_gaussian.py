@@ -276,6 +276,9 @@ def test_bad_grids_and_calls() -> None:
         gaussian.solenoidal_ensemble(np.ones((8, 8)), (1.0, 1.0), 0, [0])
     with pytest.raises(ValueError, match="spacing"):
         wave_numbers((8,), (0.0,))
+    for spacing in ((1.0,), (0.0, 1.0)):
+        with pytest.raises(ValueError, match="spacing must be > 0 for each of 2 dims"):
+            gaussian.solenoidal_ensemble(np.zeros((4, 4)), spacing, 0, [0])
     with pytest.raises(ValueError, match="1 to 3 dims"):
         wave_numbers((), ())
     with pytest.raises(ValueError, match="std"):

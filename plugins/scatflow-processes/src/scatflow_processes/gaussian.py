@@ -147,7 +147,7 @@ def solenoidal_ensemble(power: npt.ArrayLike, spacing: Sequence[float], seed: in
     Raises
     ------
     ValueError
-        As for :func:`shaped`, or the grid has one dim, or modes with a Nyquist frequency or k = 0 have power.
+        As for :func:`shaped` and :func:`scatflow_processes.modes.wave_numbers`, or the grid has one dim, or modes with a Nyquist frequency or k = 0 have power.
 
     Examples
     --------

@@ -25,12 +25,21 @@ def waves(shape: Sequence[int], spacing: Sequence[float], window: Sequence[tuple
     shape, spacing, window
         As for :func:`wave_numbers`.
 
+    Raises
+    ------
+    ValueError
+        As for :func:`wave_numbers`.
+
     Examples
     --------
     >>> import numpy as np
     >>> [along.round(12).tolist() for along in waves((2, 4), (np.pi / 2, np.pi / 2), [(0, 2), (0, 3)])]
     [[[0.0], [-2.0]], [[0.0, 1.0, -2.0]]]
     """
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        raise ValueError(f"a field has 1 to 3 dims of at least one sample, got shape {tuple(shape)}")
+    if len(spacing) != len(shape) or not all(0 < step < math.inf for step in spacing):
+        raise ValueError(f"spacing must be > 0 for each of {len(shape)} dims, got {tuple(spacing)}")
     found = []
     for axis, (n, step) in enumerate(zip(shape, spacing, strict=True)):
         low, high = (0, n) if window is None else window[axis]
@@ -67,10 +76,6 @@ def wave_numbers(shape: Sequence[int], spacing: Sequence[float], window: Sequenc
     >>> wave_numbers((4,), (np.pi / 2,)).round(12).tolist()
     [0.0, 1.0, 2.0, 1.0]
     """
-    if not 1 <= len(shape) <= 3 or min(shape) < 1:
-        raise ValueError(f"a field has 1 to 3 dims of at least one sample, got shape {tuple(shape)}")
-    if len(spacing) != len(shape) or not all(0 < step < math.inf for step in spacing):
-        raise ValueError(f"spacing must be > 0 for each of {len(shape)} dims, got {tuple(spacing)}")
     along = waves(shape, spacing, window)
     square = np.zeros(np.broadcast_shapes(*(wave.shape for wave in along)))
     for wave in along:
