@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from pathlib import Path
 
@@ -225,8 +224,9 @@ def test_gaps_spoil_what_stencils_reach_and_nothing_else() -> None:
     found = sf.ops.vorticity(flow, dims=("y", "x"), order=2)
     clean = sf.ops.vorticity(taylor_green(), dims=("y", "x"), order=2)
     reached = np.isnan(found)
-    assert reached[4:7, 6:9].any()
-    assert int(reached.sum()) <= 25
+    declared = np.zeros(reached.shape, dtype=bool)
+    declared[3:8, 5:10] = True  # one-sided differences reach as many samples as their order
+    np.testing.assert_array_equal(reached, declared)
     np.testing.assert_array_equal(found.where(~reached, 0), clean.where(~reached, 0))
 
 
@@ -263,8 +263,8 @@ def test_rotating_a_field_by_90_degrees_rotates_its_strain() -> None:
     # (x, y) -> (-y, x): u' = -v, v' = u at the rotated place.
     turn = [np.rot90(part, -1) for part in (-values[1], values[0])]
     turned = flow.copy(data=np.stack(turn))
-    for name, (component, image, sign) in itertools.product(("strain",), ((0, 2, 1), (2, 0, 1), (1, 1, -1))):
-        before, after = (getattr(sf.ops, name)(one, dims=("y", "x")) for one in (flow, turned))
+    before, after = (sf.ops.strain(one, dims=("y", "x")) for one in (flow, turned))
+    for component, image, sign in ((0, 2, 1), (2, 0, 1), (1, 1, -1)):
         np.testing.assert_allclose(after.sel(tensor=image), sign * np.rot90(before.sel(tensor=component), -1), atol=1e-12)
     before, after = (sf.ops.vorticity(one, dims=("y", "x")) for one in (flow, turned))
     np.testing.assert_allclose(after, np.rot90(before, -1), atol=1e-12)

@@ -234,7 +234,7 @@ def test_separations_are_two_per_octave_up_to_a_quarter() -> None:
     lags = part(found, "absolute_moment", "longitudinal").lag.values.tolist()
     assert lags == list(log_spaced(16)) == [1, 2, 3, 4, 6, 8, 11, 16]
     np.testing.assert_allclose(found.r_eta, found.r / 0.25)
-    assert flow_increments.power(np, np.array([3.0]), 8.0) == 3.0**8
+    assert flow_increments.power(np.array([3.0]), 8.0) == 3.0**8
 
 
 @pytest.mark.parametrize(
@@ -248,6 +248,7 @@ def test_separations_are_two_per_octave_up_to_a_quarter() -> None:
         ({"orders": (), "flatness": False}, ParameterError, "orders"),
         ({"edges": (1.0, 1.0)}, ParameterError, "edges.*increase"),
         ({"edges": (0.0, math.inf)}, ParameterError, "edges.*finite"),
+        ({"along": ()}, ParameterError, "along.*at least one"),
         ({"along": "t"}, ParameterError, r"along.*'t' is no spatial core dim"),
         ({"eta": -1.0}, ParameterError, "eta"),
         ({"boundary": "zero"}, ParameterError, "boundary"),

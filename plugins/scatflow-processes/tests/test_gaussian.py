@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from scatflow import apply
-from scatflow.errors import ParameterError
+from scatflow.errors import DimensionError, ParameterError
 from scatflow.labels import axis_of
 from scatflow_processes import gaussian
 from scatflow_processes.modes import grid_band, shells, wave_numbers
-from scatflow_processes.operators.gaussian import GaussianNegLogProb
+from scatflow_processes.operators.filtering import GaussianFilter
+from scatflow_processes.operators.gaussian import GaussianModel, GaussianNegLogProb
 from scatflow_processes.sources.gaussian import GaussianField, SolenoidalField
 from scatflow_processes.spectra import NAMES, Spectrum, mode_power
 
@@ -233,6 +234,9 @@ def test_a_velocity_needs_two_dims_and_a_spectrum_of_energy() -> None:
         SolenoidalField(size=(64,))
     with pytest.raises(ParameterError, match=r"solenoidal_field\.spectrum"):
         SolenoidalField(spectrum="white")
+    for std in (1.0, None):
+        with pytest.raises(ValueError, match="no mode of the grid has power"):  # all but the mean have a Nyquist frequency
+            SolenoidalField(size=(2, 2), std=std).read({})
 
 
 @pytest.mark.parametrize(
@@ -243,6 +247,20 @@ def test_bad_powers(power: object, match: str) -> None:
     for use in (gaussian.entropy, lambda p: gaussian.shaped(np.zeros(2), p)):
         with pytest.raises(ValueError, match=match):
             use(power)
+
+
+def test_wave_numbers_need_one_unit() -> None:
+    """One field with y in m and x in km: its |k| would be off by 1000 along x, and the density with it."""
+    coords = {"y": ("y", np.arange(8.0), {"units": "m"}), "x": ("x", np.arange(8.0) / 1000, {"units": "km"})}
+    field = xr.DataArray(np.random.default_rng(0).standard_normal((8, 8)), dims=("y", "x"), coords=coords)
+    matern = {"spectrum": "matern", "length": 2.0, "dims": ("y", "x")}
+    score = GaussianNegLogProb(**matern)
+    for operator in (score, GaussianFilter(boundary="periodic", **matern), GaussianModel(estimate="isotropic", dims=("y", "x"))):
+        with pytest.raises(DimensionError, match=r"'y' and 'x'.*one unit of length.*'m' and 'km'"):
+            apply(operator, field)
+        apply(operator, field.assign_coords(x=("x", np.arange(8.0), {"units": "m"})))
+    with pytest.raises(ParameterError, match="segments"):
+        apply(score, field.drop_vars(["y", "x"]).assign_coords(segment=("x", np.repeat([0, 1], 4))))
 
 
 def test_bad_grids_and_calls() -> None:
@@ -258,6 +276,9 @@ def test_bad_grids_and_calls() -> None:
         gaussian.solenoidal_ensemble(np.ones((8, 8)), (1.0, 1.0), 0, [0])
     with pytest.raises(ValueError, match="spacing"):
         wave_numbers((8,), (0.0,))
+    for spacing in ((1.0,), (0.0, 1.0)):
+        with pytest.raises(ValueError, match="spacing must be > 0 for each of 2 dims"):
+            gaussian.solenoidal_ensemble(np.zeros((4, 4)), spacing, 0, [0])
     with pytest.raises(ValueError, match="1 to 3 dims"):
         wave_numbers((), ())
     with pytest.raises(ValueError, match="std"):

@@ -14,6 +14,7 @@ from scatflow.errors import ParameterError
 from scatflow_processes.garch import BURN_IN, GarchFit, fit_garch, simulate_garch
 from scatflow_processes.operators.gaussian import GaussianModel
 from scatflow_processes.operators.surrogates import IAAFT, BlockShuffle, SignFlip, TimeReversal
+from scatflow_processes.sources.fractional import FractionalBrownian, MultifractalRandomWalk
 from scatflow_processes.sources.garch import Garch
 from scatflow_processes.surrogate_test import false_discovery, rank_p, surrogate_test
 
@@ -95,7 +96,7 @@ def test_refusals() -> None:
     with pytest.raises(ParameterError, match="shorter than the series"):
         drawn(BlockShuffle, block=200)
     walls = DATA.assign_coords(segment=("time", np.repeat([0, 1], 100)))
-    for operator in (IAAFT, BlockShuffle, SignFlip, GaussianModel):
+    for operator in (IAAFT, BlockShuffle, SignFlip, GaussianModel, TimeReversal):
         with pytest.raises(ParameterError, match="segment"):
             drawn(operator, walls)
     with pytest.raises(ParameterError, match="iterations"):
@@ -153,6 +154,8 @@ def test_models_without_variance() -> None:
         Garch(alpha=0.3, beta=0.8)
     with pytest.raises(ValueError, match="finite variance"):
         simulate_garch(GarchFit(0, 1, 0.5, 0.0, 0.5, np.zeros(0), 0.0), np.zeros(BURN_IN + 1))
+    with pytest.raises(ValueError, match="omega must be > 0, got -1"):
+        simulate_garch(GarchFit(0, -1.0, 0.1, 0.0, 0.5, np.zeros(0), 0.0), np.zeros(BURN_IN + 1))
     with pytest.raises(ValueError, match="innovations"):
         simulate_garch(GarchFit(0, 1, 0.1, 0.0, 0.5, np.zeros(0), 0.0), np.zeros(BURN_IN))
 
@@ -177,24 +180,6 @@ def second_order_ratios(x: xr.DataArray, count: int = 6) -> xr.DataArray:
     return xr.DataArray(found, dims="path")
 
 
-def fgn(rng: np.random.Generator, n: int, hurst: float) -> np.ndarray:
-    """Fractional Gaussian noise, exact, by circulant embedding."""
-    k = np.arange(n + 1.0)
-    gamma = 0.5 * ((k + 1) ** (2 * hurst) - 2 * k ** (2 * hurst) + np.abs(k - 1) ** (2 * hurst))
-    power = np.fft.fft(np.concatenate([gamma, gamma[-2:0:-1]])).real
-    w = rng.standard_normal(2 * n)
-    return np.fft.ifft(np.sqrt(np.maximum(power, 0)) * np.fft.fft(w)).real[:n]
-
-
-def mrw(rng: np.random.Generator, n: int, lam2: float, integral_scale: int) -> np.ndarray:
-    """Increments of a multifractal random walk: white noise times the exponential of a log-correlated Gaussian series."""
-    lag = np.minimum(np.arange(4 * n), 4 * n - np.arange(4 * n))
-    gamma = np.where(lag < integral_scale, lam2 * np.log(integral_scale / (lag + 1.0)), 0.0)
-    power = np.maximum(np.fft.fft(gamma).real, 0)
-    omega = np.fft.ifft(np.sqrt(power) * np.fft.fft(rng.standard_normal(4 * n))).real[:n]
-    return rng.standard_normal(n) * np.exp(omega)
-
-
 def test_p_is_uniform_on_gaussian_fields() -> None:
     """Circular Gaussian series and their random-phase surrogates are exchangeable: ranks are uniform."""
     n, trials = 19, 150
@@ -213,15 +198,21 @@ def test_p_is_uniform_on_gaussian_fields() -> None:
 
 
 def test_volatility_clustering_is_found_in_mrw_and_not_in_fgn() -> None:
-    rng = np.random.default_rng(1)
+    sources = {
+        "mrw": MultifractalRandomWalk(
+            size=4096, lam2=0.06, integral_scale=2048, input="increments", realizations=4, dtype="float64"
+        ),
+        "fgn": FractionalBrownian(size=4096, hurst=0.7, input="increments", realizations=4, dtype="float64"),
+    }
     found = {}
-    for name, x in (("mrw", mrw(rng, 4096, 0.06, 2048)), ("fgn", fgn(rng, 4096, 0.7))):
-        array = xr.DataArray(x - x.mean(), dims="time")
-        found[name] = surrogate_test(second_order_ratios, array, n=99, alternative="greater")
-    assert (found["mrw"].q < 0.05).sum() >= 5
-    assert float(found["mrw"].p.min()) == pytest.approx(0.01)
+    for name, source in sources.items():
+        series = [xr.DataArray(x - x.mean(), dims="time") for x in source.read({})]
+        tests = [surrogate_test(second_order_ratios, x, n=99, alternative="greater") for x in series]
+        found[name] = xr.concat(tests, "realization")
+    assert found["mrw"].sizes == {"realization": 4, "path": 7}
+    assert int((found["mrw"].q < 0.05).sum()) >= 20
+    np.testing.assert_allclose(found["mrw"].p.min("path"), 0.01)
     assert (found["fgn"].q > 0.05).all()
-    assert found["mrw"].sizes == {"path": 7}
 
 
 def test_a_killed_test_goes_on(tmp_path: Path) -> None:
@@ -253,6 +244,30 @@ def test_a_killed_test_goes_on(tmp_path: Path) -> None:
         surrogate_test(statistic, data, SignFlip(dims=("time",)), n=20, ledger=tmp_path / "ledger", label="third")
 
 
+def test_a_ledger_tells_tests_apart(tmp_path: Path) -> None:
+    def tested(statistic: object, data: xr.DataArray = DATA) -> None:
+        surrogate_test(statistic, data, n=2, ledger=tmp_path / "ledger")
+
+    third = functools.partial(moment, order=3)
+    tested(third)
+    tested(functools.partial(moment, order=3))  # the same
+    for other in (functools.partial(moment, order=4), functools.partial(np.mean), moment):
+        with pytest.raises(ValueError, match="other statistic"):
+            tested(other)
+    with pytest.raises(ValueError, match="one lambda from another"):
+        tested(lambda x: x.mean())
+    for coord in (("time", np.arange(200) * 2.0), ("time", np.arange(200), {"units": "s"})):
+        with pytest.raises(ValueError, match="other data"):
+            tested(third, DATA.assign_coords(time=coord))
+    surrogate_test(lambda x: x.mean(), DATA, n=2, ledger=tmp_path / "mean", label="mean")
+    with pytest.raises(ValueError, match="the function has changed"):  # which would broadcast
+        surrogate_test(lambda x: x.mean("time"), DATA, n=2, ledger=tmp_path / "mean", label="mean")
+
+
+def moment(x: xr.DataArray, order: int = 3) -> xr.DataArray:
+    return (x**order).mean("time")
+
+
 def test_statistics_are_operators_or_functions_and_surrogates_may_be_a_source() -> None:
     from scatflow_processes.operators.returns import Leverage
 
@@ -278,6 +293,9 @@ def test_ranks() -> None:
     assert rank_p(9.0, others, "greater") == pytest.approx(0.2)  # a tie counts
     p = rank_p([np.nan, 1.0], np.stack([others, np.where(others == 2, np.nan, others)], axis=1))
     assert np.isnan(p).all()
+    for bad in ([], 1.0, np.zeros((3, 1)), np.zeros(2), np.zeros((0, 2))):
+        with pytest.raises(ValueError, match=r"at least one.*shape \(2,\)"):
+            rank_p([1.0, 2.0], bad)
     np.testing.assert_allclose(false_discovery([0.01, np.nan, 0.04, 0.03]), [0.03, np.nan, 0.04, 0.04])
     assert np.isnan(false_discovery([np.nan])).all()
 

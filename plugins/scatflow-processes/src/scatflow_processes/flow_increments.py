@@ -21,13 +21,13 @@ def increments(xp: Any, field: Array, axis: int, lag: int) -> Array:
     return xp.roll(field, -lag, axis=axis) - field
 
 
-def power(xp: Any, modulus: Array, order: float) -> Array:
+def power(modulus: Array, order: float) -> Array:
     """Return a power of numbers that are not negative; whole orders by multiplication, which is several times faster.
 
     Examples
     --------
     >>> import numpy as np
-    >>> power(np, np.array([2.0]), 5.0), power(np, np.array([4.0]), 0.5)
+    >>> power(np.array([2.0]), 5.0), power(np.array([4.0]), 0.5)
     (array([32.]), array([2.]))
     """
     if order != int(order):
@@ -41,12 +41,12 @@ def power(xp: Any, modulus: Array, order: float) -> Array:
     return found
 
 
-def shares(xp: Any, below: Sequence[Array], total: Array) -> list[Array]:
+def shares(below: Sequence[Array], total: Array) -> list[Array]:
     """Return the shares of the bins between edges from those below each edge: one more bin than edges.
 
     Examples
     --------
-    >>> shares(None, [0.25, 0.75], 1.0)
+    >>> shares([0.25, 0.75], 1.0)
     [0.25, 0.5, 0.25]
     """
     ends = [*below, total]

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes import modes
+from scatflow_processes.modes import Reals
+
 Array = Any
-Vector = npt.NDArray[np.float64]
-#: Added before rounding to shells, so that wave numbers on their edges fall to one side whatever the rounding.
-_EDGE = 1e-9
 
 
 class Shells(NamedTuple):
@@ -30,40 +30,18 @@ class Shells(NamedTuple):
     bounds : tuple of int, length S + 1
         Where shells begin in ``order``.
     modes : ndarray of int64, shape (S,)
-        Modes of the whole spectrum in each shell.
+        Modes of the whole spectrum in each shell, up to that with the corner of the box.
+    width : float
+        In rad per unit of the steps.
     """
 
     order: npt.NDArray[np.int64]
     bounds: tuple[int, ...]
     modes: npt.NDArray[np.int64]
+    width: float
 
 
-def shell_width(shape: Sequence[int], steps: Sequence[float]) -> float:
-    """Return the default width of shells: the largest of the fundamental wave numbers, in rad per unit of the steps.
-
-    Every shell up to the corner of the box then holds modes, whatever its proportions.
-
-    Examples
-    --------
-    >>> shell_width((8, 16), (math.pi / 4, math.pi / 4))
-    1.0
-    """
-    return max(2 * math.pi / (n * abs(step)) for n, step in zip(shape, steps, strict=True))
-
-
-def shell_count(shape: Sequence[int], steps: Sequence[float], width: float) -> int:
-    """Return the number of shells up to the corner of the box.
-
-    Examples
-    --------
-    >>> shell_count((8, 8), (math.pi / 4, math.pi / 4), 1.0)  # sqrt(32) = 5.7 lies in shell 6
-    7
-    """
-    largest = math.hypot(*(2 * math.pi * (n // 2) / (n * abs(step)) for n, step in zip(shape, steps, strict=True)))
-    return math.floor(largest / width + 0.5 + _EDGE) + 1
-
-
-def wave_numbers(shape: Sequence[int], steps: Sequence[float], derivative: bool = False) -> list[Vector]:
+def half_waves(shape: Sequence[int], steps: Sequence[float], derivative: bool = False) -> list[Reals]:
     """Return the wave numbers of a half spectrum along each axis, which broadcast together.
 
     Parameters
@@ -87,20 +65,15 @@ def wave_numbers(shape: Sequence[int], steps: Sequence[float], derivative: bool 
     return found
 
 
-def multiplicity(n: int) -> Vector:
-    """Return how many modes of a whole line of ``n`` samples each of its half spectrum stands for.
-
-    Examples
-    --------
-    >>> multiplicity(4).tolist(), multiplicity(5).tolist()
-    ([1.0, 2.0, 1.0], [1.0, 2.0, 2.0])
-    """
-    index = np.arange(n // 2 + 1)
-    return np.where((index == 0) | (2 * index == n), 1.0, 2.0)
-
-
-def shells(shape: Sequence[int], steps: Sequence[float], width: float) -> Shells:
+def shells(shape: Sequence[int], steps: Sequence[float], width: float | None = None) -> Shells:
     """Sort the modes of a half spectrum into shells: shell n holds (n - 1/2) width <= abs(k) < (n + 1/2) width.
+
+    Parameters
+    ----------
+    shape, steps
+        As for :func:`half_waves`.
+    width : float, optional
+        In rad per unit of the steps; default that of :func:`scatflow_processes.modes.shell_width`.
 
     Examples
     --------
@@ -108,14 +81,16 @@ def shells(shape: Sequence[int], steps: Sequence[float], width: float) -> Shells
     >>> found.modes.tolist()  # 16 in all: the mean, four neighbors and four diagonal ones, ...
     [1, 8, 6, 1]
     """
-    square = sum(k * k for k in wave_numbers(shape, steps))
-    number = np.floor(np.sqrt(square) / width + (0.5 + _EDGE)).astype(np.int64).ravel()
+    spacing = [abs(step) for step in steps]
+    width = width or modes.shell_width(shape, spacing)
+    square = sum(k * k for k in half_waves(shape, steps))
+    number = modes.shell_number(np.sqrt(square), width).ravel()
     order = np.argsort(number, kind="stable")
-    count = shell_count(shape, steps, width)
+    count = int(modes.shell_number(modes.grid_band(shape, spacing)[1], width)) + 1
     bounds = np.searchsorted(number[order], np.arange(count + 1))
-    each = np.broadcast_to(multiplicity(shape[-1]), np.shape(square)).ravel()
-    modes = np.bincount(number, weights=each, minlength=count).astype(np.int64)
-    return Shells(order, tuple(bounds.tolist()), modes)
+    each = np.broadcast_to(modes.twins(shape[-1]), np.shape(square)).ravel()
+    held = np.bincount(number, weights=each, minlength=count).astype(np.int64)
+    return Shells(order, tuple(bounds.tolist()), held, width)
 
 
 def shell_sums(xp: Any, power: Array, ndim: int, order: Array, bounds: Sequence[int]) -> Array:
@@ -153,4 +128,4 @@ def line_spectrum(xp: Any, field: Array, axis: int, ndim: int) -> Array:
     n = line.shape[-1]
     power = square(xp, xp.fft.rfft(line, axis=-1, norm="forward"))
     mean = xp.mean(power, axis=tuple(range(power.ndim - ndim, power.ndim - 1)))
-    return mean * xp.asarray(multiplicity(n), device=getattr(field, "device", None))
+    return mean * xp.asarray(modes.twins(n), device=getattr(field, "device", None))

@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
+
 Reals = npt.NDArray[np.float64]
 #: Samples of a simulation that are dropped, in which the variance forgets where it began.
 BURN_IN = 500
@@ -127,7 +129,7 @@ def simulate_garch(fit: GarchFit, innovations: npt.ArrayLike) -> Reals:
     Raises
     ------
     ValueError
-        The variance of the model is not finite, or there are too few innovations.
+        The variance of the model is not finite or not positive, or there are too few innovations.
 
     Examples
     --------
@@ -139,6 +141,7 @@ def simulate_garch(fit: GarchFit, innovations: npt.ArrayLike) -> Reals:
     z = np.asarray(innovations, dtype=np.float64)
     if not fit.persistence < 1:
         raise ValueError(f"the model has no finite variance: alpha + gamma / 2 + beta must be < 1, got {fit.persistence:g}")
+    check("omega", fit.omega, fit.omega > 0, "> 0")
     if z.ndim == 0 or z.shape[-1] <= BURN_IN:
         raise ValueError(f"more than {BURN_IN} innovations are needed, got shape {z.shape}")
     shocks = np.empty_like(z)

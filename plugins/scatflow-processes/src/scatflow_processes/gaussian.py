@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow.arrays import normal
-from scatflow_processes.modes import Reals
+from scatflow_processes.modes import Reals, waves
 
 Support = Literal["full", "masked"]
 #: Largest difference between P(k) and P(-k), relative to the largest P, that rounding explains.
@@ -147,7 +147,7 @@ def solenoidal_ensemble(power: npt.ArrayLike, spacing: Sequence[float], seed: in
     Raises
     ------
     ValueError
-        As for :func:`shaped`, or the grid has one dim, or modes with a Nyquist frequency or k = 0 have power.
+        As for :func:`shaped` and :func:`scatflow_processes.modes.wave_numbers`, or the grid has one dim, or modes with a Nyquist frequency or k = 0 have power.
 
     Examples
     --------
@@ -162,17 +162,16 @@ def solenoidal_ensemble(power: npt.ArrayLike, spacing: Sequence[float], seed: in
         raise ValueError(f"a field without divergence has 2 or 3 dims, got {ndim}")
     if not np.array_equal(checked, without_nyquist(checked)) or checked[(0,) * ndim] != 0:
         raise ValueError("modes with a Nyquist frequency, and k = 0, must have no power: see without_nyquist")
-    k = [2 * np.pi * np.fft.fftfreq(n, step) for n, step in zip(checked.shape, spacing, strict=True)]
-    k[-1] = k[-1][: checked.shape[-1] // 2 + 1]
-    waves = np.meshgrid(*k, indexing="ij", sparse=True)
-    square = sum(wave**2 for wave in waves)
+    *whole, n = checked.shape
+    k = waves(checked.shape, spacing, [*((0, m) for m in whole), (0, n // 2 + 1)])
+    square = sum(wave**2 for wave in k)
     inverse = np.divide(1.0, square, out=np.zeros_like(square), where=square > 0)
-    half, axes = np.sqrt(checked[..., : checked.shape[-1] // 2 + 1] / (ndim - 1)), tuple(range(-ndim, 0))
+    half, axes = np.sqrt(checked[..., : n // 2 + 1] / (ndim - 1)), tuple(range(-ndim, 0))
     found = np.empty((len(realizations), ndim, *checked.shape))
     for row, index in enumerate(realizations):
         noise = np.fft.rfftn(white_noise((ndim, *checked.shape), seed, index), axes=axes)
-        along = sum(wave * part for wave, part in zip(waves, noise, strict=True)) * inverse
-        for component, wave in enumerate(waves):
+        along = sum(wave * part for wave, part in zip(k, noise, strict=True)) * inverse
+        for component, wave in enumerate(k):
             found[row, component] = np.fft.irfftn((noise[component] - wave * along) * half, s=checked.shape, axes=axes)
     return found
 

@@ -20,10 +20,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.modes import Reals, shells, twins
+from scatflow_processes import flow_spectra
+from scatflow_processes.modes import Reals, twins
 
 Array = Any
 Estimate = Literal["periodogram", "isotropic", "welch"]
+#: Constants of an estimate by name: arrays, and of shells their bounds as integers.
+Tables = Mapping[str, Any]
 ESTIMATES = ("periodogram", "isotropic", "welch")
 
 
@@ -107,7 +110,7 @@ def model_samples(x: npt.ArrayLike, noise: npt.ArrayLike, ndim: int, phase_only:
     Raises
     ------
     ValueError
-        As for :func:`periodogram`.
+        As for :func:`periodogram`, or the noise is of another grid.
 
     Examples
     --------
@@ -119,7 +122,10 @@ def model_samples(x: npt.ArrayLike, noise: npt.ArrayLike, ndim: int, phase_only:
     """
     field = check_field(x, ndim)
     tables = tables_of(field.shape[field.ndim - ndim :], spacing or (1.0,) * ndim, estimate, segments)
-    found: Reals = sampled(np, field, np.asarray(noise, dtype=np.float64), ndim, phase_only, tables)
+    drive, grid = np.asarray(noise, dtype=np.float64), field.shape[field.ndim - ndim :]
+    if drive.shape[-ndim:] != grid:
+        raise ValueError(f"noise must end with the grid of the fields {grid}, got {drive.shape}")
+    found: Reals = sampled(np, field, drive, ndim, phase_only, tables)
     return found
 
 
@@ -141,11 +147,12 @@ def check_field(x: npt.ArrayLike, ndim: int) -> Reals:
 # Kernels.
 
 
-def tables_of(grid: Sequence[int], spacing: Sequence[float], estimate: Estimate, segments: int) -> Mapping[str, Reals]:
+def tables_of(grid: Sequence[int], spacing: Sequence[float], estimate: Estimate, segments: int) -> Tables:
     """Return the constants of an estimate for a grid: none for the periodogram.
 
-    ``isotropic``: for each mode of the half spectrum its shell (``shell``), and for each shell the share of every mode
-    (``order``, ``ends``, ``weight``). ``welch``: the window and, per axis n, the frequencies of segments on both sides of each of the field
+    ``isotropic``, along two dims or more: for each mode of the half spectrum its shell (``shell``) and how many modes of the whole it
+    stands for (``twice``); the modes in order of shells, where these begin, and their modes of the whole (``order``, ``bounds``,
+    ``counts``). ``welch``: the window and, per axis n, the frequencies of segments on both sides of each of the field
     (``below_n``, ``above_n``, ``share_n``).
     """
     if estimate == "periodogram":
@@ -157,7 +164,7 @@ def tables_of(grid: Sequence[int], spacing: Sequence[float], estimate: Estimate,
     lengths = [n // segments for n in grid]
     if segments < 2 or min(lengths) < 2:
         raise ValueError(f"segments must be >= 2 and leave 2 samples or more of each dim, got {segments} of {tuple(grid)}")
-    tables: dict[str, Reals] = {}
+    tables: dict[str, Any] = {}
     for axis, (n, length) in enumerate(zip(grid, lengths, strict=True)):
         tables[f"window_{axis}"] = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
         modes = np.arange(n // 2 + 1 if axis == len(grid) - 1 else n) * (length / n)
@@ -167,17 +174,18 @@ def tables_of(grid: Sequence[int], spacing: Sequence[float], estimate: Estimate,
     return tables
 
 
-def _shell_tables(grid: Sequence[int], spacing: Sequence[float]) -> Mapping[str, Reals]:
-    """Return the tables of means over shells of the half spectrum: modes from high to low |k|, so that sums grow as spectra do."""
-    number, _, _ = shells(grid, spacing)
-    half = number[..., : grid[-1] // 2 + 1].ravel()
-    _, half = np.unique(half, return_inverse=True)
+def _shell_tables(grid: Sequence[int], spacing: Sequence[float]) -> Tables:
+    """Return the tables of means over shells of the half spectrum."""
+    if len(grid) == 1:
+        return {}  # a shell is one mode and its twin
+    found = flow_spectra.shells(grid, [abs(step) for step in spacing])
+    shell = np.empty_like(found.order)
+    shell[found.order] = np.repeat(np.arange(len(found.modes)), np.diff(found.bounds))
     twice = np.broadcast_to(twins(grid[-1]), (*grid[:-1], grid[-1] // 2 + 1)).copy()
-    twice.reshape(-1)[0] = 0.0  # the mean is no mode of a shell
-    counts = np.bincount(half, twice.ravel())
-    order = np.argsort(-half, kind="stable")
-    ends = np.cumsum(np.bincount(half)[::-1])[::-1] - 1
-    return {"shell": half, "order": order, "ends": ends, "twice": twice.ravel(), "counts": np.maximum(counts, 1.0)}
+    twice[(0,) * len(grid)] = 0.0  # the mean is no mode of a shell
+    counts = found.modes.astype(np.float64)
+    counts[0] = max(1.0, counts[0] - 1)
+    return {"shell": shell, "order": found.order, "bounds": found.bounds, "twice": twice, "counts": counts}
 
 
 def centered_spectrum(xp: Any, field: Array, ndim: int) -> tuple[Array, Array]:
@@ -187,7 +195,7 @@ def centered_spectrum(xp: Any, field: Array, ndim: int) -> tuple[Array, Array]:
     return xp.fft.rfftn(field - mean, axes=axes), mean
 
 
-def smoothed_power(xp: Any, field: Array, spectrum: Array, ndim: int, tables: Mapping[str, Array]) -> Array:
+def smoothed_power(xp: Any, field: Array, spectrum: Array, ndim: int, tables: Tables) -> Array:
     """Return the power of the modes of the half spectrum by the estimate whose tables these are."""
     grid = tuple(field.shape[field.ndim - ndim :])
     power = (xp.real(spectrum) ** 2 + xp.imag(spectrum) ** 2) / math.prod(grid)
@@ -207,22 +215,16 @@ def smoothed_power(xp: Any, field: Array, spectrum: Array, ndim: int, tables: Ma
     return found * (total / xp.where(held > 0, held, xp.ones_like(held)))
 
 
-def _over_shells(xp: Any, power: Array, ndim: int, tables: Mapping[str, Array]) -> Array:
+def _over_shells(xp: Any, power: Array, ndim: int, tables: Tables) -> Array:
     """Return the mean of the power over shells, for each mode; none at k = 0."""
-    shape = power.shape
-    flat = xp.reshape(power, (*shape[: len(shape) - ndim], math.prod(shape[len(shape) - ndim :]))) * xp.astype(
-        tables["twice"], power.dtype
-    )
-    sums = xp.cumulative_sum(_taken(xp, flat, tables["order"], -1), axis=-1)
-    upto = _taken(xp, sums, tables["ends"], -1)
-    beyond = xp.concat([upto[..., 1:], xp.zeros_like(upto[..., :1])], axis=-1)
-    means = (upto - beyond) / xp.astype(tables["counts"], power.dtype)
-    found = _taken(xp, means, tables["shell"], -1)
-    found[..., 0] = 0
-    return xp.reshape(found, shape)
+    wide = xp.astype(power, xp.float64) * tables["twice"]
+    means = flow_spectra.shell_sums(xp, wide, ndim, tables["order"], tables["bounds"]) / tables["counts"]
+    found = xp.astype(xp.reshape(_taken(xp, means, tables["shell"], -1), power.shape), power.dtype)
+    found[(..., *(0,) * ndim)] = 0
+    return found
 
 
-def _over_segments(xp: Any, field: Array, ndim: int, tables: Mapping[str, Array]) -> Array:
+def _over_segments(xp: Any, field: Array, ndim: int, tables: Tables) -> Array:
     """Return the mean squared modulus of windowed segments that overlap by half, all frequencies of each axis."""
     grid, axes = tuple(field.shape[field.ndim - ndim :]), tuple(range(-ndim, 0))
     lengths = [int(tables[f"window_{axis}"].shape[0]) for axis in range(ndim)]
@@ -249,7 +251,7 @@ def _taken(xp: Any, values: Array, index: Array, axis: int) -> Array:
     return xp.take(values, xp.astype(index, xp.int64), axis=axis)
 
 
-def sampled(xp: Any, field: Array, noise: Array, ndim: int, phase_only: bool, tables: Mapping[str, Array]) -> Array:
+def sampled(xp: Any, field: Array, noise: Array, ndim: int, phase_only: bool, tables: Tables) -> Array:
     """Return samples of the model of fields, driven by white noise that broadcasts against them."""
     axes, grid = tuple(range(-ndim, 0)), tuple(field.shape[field.ndim - ndim :])
     spectrum, mean = centered_spectrum(xp, field, ndim)

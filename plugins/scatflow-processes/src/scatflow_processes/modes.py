@@ -1,6 +1,7 @@
 """The modes of a periodic grid: their wave numbers, the shells in which spectra are summed, and which of them are one another's twins.
 
-Wave numbers are in rad per unit of the coordinates; grids have 1 to 3 dims, transforms are in FFT order.
+Wave numbers are in rad per unit of the coordinates; grids have 1 to 3 dims, transforms are in FFT order. What fields, flows and their
+models say about wave numbers and shells is said here.
 """
 
 from __future__ import annotations
@@ -12,10 +13,43 @@ import numpy as np
 import numpy.typing as npt
 
 Reals = npt.NDArray[np.float64]
+#: Added before rounding to shells, so that wave numbers on their edges fall to one side, the outer one, whatever the rounding.
+EDGE = 1e-9
 
 
-def wave_numbers(shape: Sequence[int], spacing: Sequence[float]) -> Reals:
-    """Return |k| of all modes of a periodic grid, in FFT order.
+def waves(shape: Sequence[int], spacing: Sequence[float], window: Sequence[tuple[int, int]] | None = None) -> list[Reals]:
+    """Return the wave numbers along each axis in FFT order, which broadcast together.
+
+    Parameters
+    ----------
+    shape, spacing, window
+        As for :func:`wave_numbers`.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`wave_numbers`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [along.round(12).tolist() for along in waves((2, 4), (np.pi / 2, np.pi / 2), [(0, 2), (0, 3)])]
+    [[[0.0], [-2.0]], [[0.0, 1.0, -2.0]]]
+    """
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        raise ValueError(f"a field has 1 to 3 dims of at least one sample, got shape {tuple(shape)}")
+    if len(spacing) != len(shape) or not all(0 < step < math.inf for step in spacing):
+        raise ValueError(f"spacing must be > 0 for each of {len(shape)} dims, got {tuple(spacing)}")
+    found = []
+    for axis, (n, step) in enumerate(zip(shape, spacing, strict=True)):
+        low, high = (0, n) if window is None else window[axis]
+        along = np.asarray(2 * np.pi * np.fft.fftfreq(n, step)[low:high], dtype=np.float64)
+        found.append(along.reshape([-1 if i == axis else 1 for i in range(len(shape))]))
+    return found
+
+
+def wave_numbers(shape: Sequence[int], spacing: Sequence[float], window: Sequence[tuple[int, int]] | None = None) -> Reals:
+    """Return |k| of the modes of a periodic grid, in FFT order.
 
     Parameters
     ----------
@@ -23,10 +57,12 @@ def wave_numbers(shape: Sequence[int], spacing: Sequence[float]) -> Reals:
         Samples along each of 1 to 3 dims.
     spacing : sequence of float
         Distance of samples along each, in units.
+    window : sequence of (int, int), optional
+        Ranges of FFT indices along each axis, of a part of the modes; default all.
 
     Returns
     -------
-    ndarray of float64, shape ``shape``
+    ndarray of float64, shape ``shape`` or that of the part
         In rad per unit.
 
     Raises
@@ -40,14 +76,10 @@ def wave_numbers(shape: Sequence[int], spacing: Sequence[float]) -> Reals:
     >>> wave_numbers((4,), (np.pi / 2,)).round(12).tolist()
     [0.0, 1.0, 2.0, 1.0]
     """
-    if not 1 <= len(shape) <= 3 or min(shape) < 1:
-        raise ValueError(f"a field has 1 to 3 dims of at least one sample, got shape {tuple(shape)}")
-    if len(spacing) != len(shape) or not all(0 < step < math.inf for step in spacing):
-        raise ValueError(f"spacing must be > 0 for each of {len(shape)} dims, got {tuple(spacing)}")
-    square = np.zeros(shape)
-    for axis, (n, step) in enumerate(zip(shape, spacing, strict=True)):
-        along = 2 * np.pi * np.fft.fftfreq(n, step)
-        square += along.reshape([n if i == axis else 1 for i in range(len(shape))]) ** 2
+    along = waves(shape, spacing, window)
+    square = np.zeros(np.broadcast_shapes(*(wave.shape for wave in along)))
+    for wave in along:
+        square += wave**2
     return np.sqrt(square, out=square)
 
 
@@ -81,19 +113,27 @@ def shells(shape: Sequence[int], spacing: Sequence[float]) -> tuple[npt.NDArray[
 
 
 def shell_width(shape: Sequence[int], spacing: Sequence[float]) -> float:
-    """Return the width of the shells of a grid: the lowest wave number along its shortest side, in rad per unit."""
+    """Return the width of the shells of a grid: the lowest wave number along its shortest side, in rad per unit.
+
+    Every shell up to the corner of the grid then holds modes, whatever its proportions.
+
+    Examples
+    --------
+    >>> shell_width((8, 16), (math.pi / 4, math.pi / 4))
+    1.0
+    """
     return max(2 * math.pi / (n * step) for n, step in zip(shape, spacing, strict=True))
 
 
-def shell_number(k: Reals, width: float) -> npt.NDArray[np.intp]:
+def shell_number(k: Reals | float, width: float) -> npt.NDArray[np.intp]:
     """Return the shells of wave numbers; those between two, to rounding, belong to the outer one."""
-    return np.floor(k / width + (0.5 + 1e-9)).astype(np.intp)
+    return np.asarray(np.floor(np.asarray(k) / width + (0.5 + EDGE)), dtype=np.intp)
 
 
 def whole_shells(shape: Sequence[int], spacing: Sequence[float]) -> int:
     """Return how many shells from the first reach no Nyquist frequency."""
     nyquist = min(math.pi / step for step in spacing)
-    return max(1, math.floor(nyquist / shell_width(shape, spacing) + 0.5 + 1e-9))
+    return max(1, math.floor(nyquist / shell_width(shape, spacing) + 0.5 + EDGE))
 
 
 def grid_band(shape: Sequence[int], spacing: Sequence[float]) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
 from scatflow_processes.modes import Reals, grid_band, planes, shell_number, shell_width, wave_numbers, whole_shells
 
 Given = Literal["shell", "mode"]
@@ -256,8 +257,8 @@ def shell_factors(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[fl
     >>> shell_factors(Spectrum(), (4,), (1.0,), std=2.0).tolist()
     [4.0, 4.0, 4.0, 4.0]
     """
-    if std is not None and not 0 < std < math.inf:
-        raise ValueError(f"std must be > 0 and finite, got {std}")
+    if std is not None:
+        check("std", std, 0 < std < math.inf, "> 0 and finite")
     width, samples = shell_width(shape, spacing), math.prod(shape)
     held = np.zeros(math.floor(grid_band(shape, spacing)[1] / width + 0.5) + 2)
     for k, weight in planes(shape, spacing):

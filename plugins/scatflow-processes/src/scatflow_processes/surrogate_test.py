@@ -5,6 +5,7 @@ Each surrogate's statistics are kept on disk as soon as they are known, so a kil
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -58,11 +59,11 @@ def surrogate_test(
     alternative : {"two-sided", "greater", "less"}
         Which values of the data's statistic count against chance.
     ledger : path, optional
-        Folder that keeps the statistics of every surrogate. A test that finds some there, of the same data, surrogates and statistic, computes
-        the others only; more surrogates may be asked for later.
+        Folder that keeps the statistics of every surrogate. A test that finds some there, of the same data (with its coordinates),
+        surrogates and statistic, computes the others only; more surrogates may be asked for later.
     label : str, optional
-        Name of a statistic that is a function, by which the ledger knows it; default where it is defined. A function that has changed
-        needs another label: nothing else tells.
+        Name of a statistic that is a function, by which the ledger knows it; default where it is defined, with its arguments if it is
+        a ``functools.partial``. A lambda needs one; a function that has changed needs another: nothing else tells.
 
     Returns
     -------
@@ -75,7 +76,8 @@ def surrogate_test(
     Raises
     ------
     ValueError
-        ``n`` or ``alternative`` is none, statistics of surrogates differ in labels, or the ledger is that of another test.
+        ``n`` or ``alternative`` is none, statistics of surrogates differ in dims or shape, the ledger is that of another test, or a lambda
+        has no label for it.
 
     References
     ----------
@@ -107,6 +109,9 @@ def surrogate_test(
             found = _of_surrogate(statistic, data, drawing, index, template)
             if kept is not None:
                 kept.write(index, found)
+        elif found.shape != observed.shape:
+            raise ValueError(f"ledger {ledger} has statistics of shape {found.shape}, that of the data has {observed.shape}: the function "
+                             "has changed; take another label and folder")  # fmt: skip
         values[index] = found
     p = rank_p(observed, values, alternative)
     import xarray as xr
@@ -134,12 +139,19 @@ def rank_p(observed: npt.ArrayLike, surrogates: npt.ArrayLike, alternative: Alte
     ndarray of float64, shape (...)
         NaN where a value is.
 
+    Raises
+    ------
+    ValueError
+        There is no surrogate, or its statistics have another shape.
+
     Examples
     --------
     >>> rank_p(2.5, [0.0, 1.0, 2.0, 3.0], "greater").item(), rank_p(9.0, [0.0, 1.0, 2.0, 3.0]).item()
     (0.4, 0.4)
     """
     value, others = np.asarray(observed, dtype=np.float64), np.asarray(surrogates, dtype=np.float64)
+    if others.ndim == 0 or len(others) == 0 or others.shape[1:] != value.shape:
+        raise ValueError(f"surrogates must be at least one, each with statistics of shape {value.shape}; got shape {others.shape}")
     n = others.shape[0]
     greater = (1 + (others >= value).sum(axis=0)) / (n + 1)
     less = (1 + (others <= value).sum(axis=0)) / (n + 1)
@@ -223,14 +235,25 @@ def _made(data: xr.DataArray, drawing: Drawing | Ensemble, index: int) -> npt.ND
 
 def _identity(statistic: Any, data: xr.DataArray, drawing: Drawing | Ensemble, label: str | None) -> str:
     """Return the text by which a ledger knows its test: all but the number of surrogates."""
-    if isinstance(statistic, Operator):
-        name = label or statistic.token()
-    else:
-        name = label or f"{getattr(statistic, '__module__', '')}:{getattr(statistic, '__qualname__', type(statistic).__qualname__)}"
     content = hashlib.blake2b(np.ascontiguousarray(data.values).tobytes(), digest_size=16)
     content.update(repr((data.dims, data.shape, str(data.dtype))).encode())
+    for key, coord in sorted(data.coords.items(), key=str):
+        content.update(repr((key, coord.dims, coord.values.tolist(), coord.attrs)).encode())
+    name = label or _name(statistic)
     one = drawing.replace(realizations=1) if isinstance(drawing, Source) else drawing.replace(surrogates=1, first=0)
     return canonical_json({"version": 1, "statistic": name, "data": content.hexdigest(), "surrogates": one.token()})
+
+
+def _name(statistic: Any) -> str:
+    """Return the text that tells a statistic from others."""
+    if isinstance(statistic, Operator):
+        return statistic.token()
+    if isinstance(statistic, functools.partial):
+        return f"{_name(statistic.func)}{(statistic.args, sorted(statistic.keywords.items()))!r}"
+    place = getattr(statistic, "__qualname__", type(statistic).__qualname__)
+    if place.endswith("<lambda>"):
+        raise ValueError("a ledger cannot tell one lambda from another; pass label=, or a function with a name")
+    return f"{getattr(statistic, '__module__', '')}:{place}"
 
 
 class _Ledger:

@@ -6,7 +6,7 @@ order and number of surrogates gives the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -21,6 +21,14 @@ from scatflow.spec import ArraySpec, Coord, Cost, Place
 Array = Any
 #: The new dim.
 DIM = "surrogate"
+
+
+def refuse_segments(name: str, spec: ArraySpec, core: Sequence[str]) -> None:
+    """Raise ParameterError where a coordinate ``segment`` cuts the core dims into what is not one signal."""
+    walls = spec.coords.get("segment")
+    if walls is not None and set(walls.dims) & set(core):
+        raise ParameterError(f"{name} input", "the series has segments, across which it is not one signal", got="coordinate segment",
+                             remedy="Select one segment, or drop the coordinate where the series is continuous.")  # fmt: skip
 
 
 class Drawing(Whole):
@@ -47,10 +55,7 @@ class Drawing(Whole):
             )
         if DIM in spec.dims:
             raise ParameterError(f"{self.name} input", f"it has a dim {DIM!r} already", remedy="Rename it.")
-        walls = spec.coords.get("segment")
-        if walls is not None and set(walls.dims) & set(core):
-            raise ParameterError(f"{self.name} input", "the series has segments, across which it is not one signal", got="coordinate segment",
-                                 remedy="Select one segment, or drop the coordinate where the series is continuous.")  # fmt: skip
+        refuse_segments(self.name, spec, core)
         if int(np.prod([spec.sizes[dim] for dim in core])) < 2:
             raise ParameterError(f"{self.name} input", "surrogates need at least two samples", got=dict(spec.sizes))
         return self.replace(places=tuple(batch.index(dim) for dim in self.shared or ()))

@@ -10,9 +10,11 @@ import numpy as np
 
 from scatflow.contract import Operator, Ref, Whole, Window, Wire, operator, param, wire
 from scatflow.errors import ChunkError, ParameterError
+from scatflow.labels import axis_of
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_arrays.pencils import AxisFourier, AxisInverse, window_of
-from scatflow_processes.modes import Reals, shell_width
+from scatflow_processes.modes import Reals, shell_width, wave_numbers
+from scatflow_processes.operators.flow_vectors import length_unit
 from scatflow_processes.references_gaussian import RANDOM_FIELDS
 from scatflow_processes.spectra import power_at, shell_factors
 from scatflow_processes.spectral_parameters import Spectral
@@ -42,6 +44,11 @@ class GaussianFilter(Spectral, Window):
     >>> GaussianFilter().apply(np, np.array([1.0, 2.0]), amplitude=np.array([1.0, 0.0])).tolist()
     [1.5, 1.5]
     """
+
+    def resolve(self, *specs: ArraySpec) -> Operator:
+        """Refuse coordinates of different units, of which there is no ``|k|``."""
+        length_unit([axis_of(specs[0], dim, self.sampling) for dim in self.dims or ()], self.name)
+        return self
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Return the labels of the noise, which had a unit that the field has not."""
@@ -145,8 +152,5 @@ class ShapedLines(Spectral, Whole):
 
 def part_amplitude(spectral: Spectral, shape: Any, spacing: Any, factors: Reals, window: list[tuple[int, int]]) -> Reals:
     """Return the root of the power of a part of the modes: ranges of FFT indices along every axis."""
-    square = np.zeros((1,) * len(window))
-    for axis, ((low, high), n, step) in enumerate(zip(window, shape, spacing, strict=True)):
-        along = 2 * np.pi * np.fft.fftfreq(n, step)[low:high]
-        square = square + along.reshape([-1 if i == axis else 1 for i in range(len(window))]) ** 2
-    return np.sqrt(power_at(spectral.named_spectrum(), np.sqrt(square), spacing, factors, shell_width(shape, spacing)))
+    k = wave_numbers(shape, spacing, window)
+    return np.sqrt(power_at(spectral.named_spectrum(), k, spacing, factors, shell_width(shape, spacing)))

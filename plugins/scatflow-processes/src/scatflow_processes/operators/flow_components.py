@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,9 +18,7 @@ Array = Any
 
 
 class _Vector(Pointwise):
-    """Stacks its inputs along the dim ``component``."""
-
-    usual: ClassVar[tuple[str, ...]] = ()
+    """Stacks its inputs along the dim ``component``, labelled by default as the inputs are named."""
 
     names: tuple[str, ...] | None = param(
         None, "Labels of the components; default u, v, w for what points along the last, second-last and third-last core dim."
@@ -28,7 +26,7 @@ class _Vector(Pointwise):
 
     def resolve(self, *specs: Any) -> Self:
         """Return the operator with its labels, of which every component needs one."""
-        found = self.names or type(self).usual
+        found = self.names or self.inputs
         if len(set(found)) != len(self.inputs):
             raise ParameterError(
                 f"{self.name}.names", "one label for each component, all different", expected=len(self.inputs), got=found
@@ -40,7 +38,7 @@ class _Vector(Pointwise):
         shared = super().output(*specs)
         assert isinstance(shared, ArraySpec)
         units = {unit_of(spec) if isinstance(spec, ArraySpec) else None for spec in specs}
-        coord = Coord((COMPONENT,), np.array(self.names or type(self).usual), {"long_name": "component"})
+        coord = Coord((COMPONENT,), np.array(self.names or self.inputs), {"long_name": "component"})
         unit = units.pop() if len(units) == 1 else None
         return shared.with_dim(COMPONENT, len(specs), {COMPONENT: coord}).with_attrs(units=unit, long_name=None, standard_name=None)
 
@@ -65,7 +63,7 @@ class _Vector(Pointwise):
     def examples(cls) -> Iterator[Operator]:
         """Yield default labels and others."""
         yield cls()
-        yield cls(names=("x", "y", "z")[: len(cls.usual)])
+        yield cls(names=("x", "y", "z")[: len(cls.inputs)])
 
 
 @operator(
@@ -103,8 +101,6 @@ class Vector2(_Vector):
            [2., 4.]])
     """
 
-    usual = ("u", "v")
-
 
 @operator(
     "vector3", version=1, signature="(),(),()->(component)", inputs=("u", "v", "w"), linear=True, differentiable=True, aliases=("stack", "to_dataarray", "vector"),
@@ -136,5 +132,3 @@ class Vector3(_Vector):
     >>> Vector3().apply(np, np.array([[1.0]]), np.array([[3.0]]), np.array([[5.0]]))
     array([[1., 3., 5.]])
     """
-
-    usual = ("u", "v", "w")

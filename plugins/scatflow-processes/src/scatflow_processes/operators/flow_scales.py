@@ -16,8 +16,9 @@ from scatflow.spec import ArraySpec, Coord, Cost, Place
 from scatflow_arrays.quantity import unit_of
 from scatflow_arrays.units import product
 from scatflow_processes import flow_spectra as kernels
-from scatflow_processes.operators.flow_spectra import Spectral
-from scatflow_processes.operators.flow_vectors import COMPONENT, VectorField, length_unit
+from scatflow_processes.modes import twins
+from scatflow_processes.operators.flow_spectra import OfFourier, box_of
+from scatflow_processes.operators.flow_vectors import VectorField, length_unit
 from scatflow_processes.references_flows import TURBULENT_FLOWS
 
 Array = Any
@@ -89,7 +90,7 @@ def _positive(xp: Any, value: Array) -> Array:
     equation=r"\eta = (\nu^3 / \varepsilon)^{1/4}, \quad \lambda = u' \sqrt{15 \nu / \varepsilon}, \quad "
     r"L_{11} = \frac{\pi}{2 u'^2} \int \frac{E(k)}{k} \, dk",
 )
-class FlowScales(VectorField, Spectral):
+class FlowScales(VectorField, OfFourier):
     r"""Scales of a velocity field in a periodic box, averaged over realizations with errors.
 
     .. math:: u'^2 = \tfrac1D \langle |u - \bar u|^2 \rangle, \quad \varepsilon = 2 \nu \langle S : S \rangle, \quad
@@ -159,7 +160,7 @@ class FlowScales(VectorField, Spectral):
         axes = ready.axes(spec)
         length_unit(axes, self.name, "the viscosity")
         nyquist = min(math.pi / abs(axis.step) for axis in axes)
-        return Spectral.resolve(ready.replace(k_max=ready.k_max or nyquist), spec)
+        return OfFourier.resolve(ready.replace(k_max=ready.k_max or nyquist), spec)
 
     def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
         """Return the labels of all scales along one dim, of which :meth:`published` makes a result each."""
@@ -181,15 +182,13 @@ class FlowScales(VectorField, Spectral):
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> dict[str, Any]:
         """Tabulate wave numbers, and the weights of modes in the integrals."""
-        assert at is not None, "the engine gives it"
-        roles = [role for role in at.core if role != COMPONENT]
-        shape, steps = tuple(at.size[role] for role in roles), tuple(at.step[role] for role in roles)
-        k = np.sqrt(sum(wave * wave for wave in kernels.wave_numbers(shape, steps)))
-        twice = kernels.multiplicity(shape[-1])
+        shape, steps = box_of(at)
+        k = np.sqrt(sum(wave * wave for wave in kernels.half_waves(shape, steps)))
+        twice = twins(shape[-1])
         inverse = np.where(k > 0, twice / np.where(k > 0, k, 1.0), 0.0)
         real = {"dtype": xp.float64, "device": device}
         return {
-            "wave": [xp.asarray(wave, **real) for wave in kernels.wave_numbers(shape, steps, derivative=True)],
+            "wave": [xp.asarray(wave, **real) for wave in kernels.half_waves(shape, steps, derivative=True)],
             "inverse": xp.asarray(inverse, **real),
             "moving": xp.asarray(np.where(k > 0, twice, 0.0), **real),
         }

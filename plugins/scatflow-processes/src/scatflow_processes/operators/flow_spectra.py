@@ -14,13 +14,14 @@ from scatflow.spec import ArraySpec, Coord, Cost, Place
 from scatflow_arrays.quantity import unit_of
 from scatflow_arrays.units import product
 from scatflow_processes import flow_spectra as kernels
+from scatflow_processes.modes import twins
 from scatflow_processes.operators.flow_vectors import COMPONENT, VectorField, WithComponents, check_periodic, length_unit
 from scatflow_processes.references_flows import TURBULENT_FLOWS
 
 Array = Any
 
 
-class Spectral(WithComponents, Average):
+class OfFourier(WithComponents, Average):
     """Base of averages of what is quadratic in Fourier coefficients of whole periodic fields.
 
     A field is one unit: errors come from the dims averaged with ``over``. Under ``nan="mask"`` fields with a gap are left out.
@@ -71,7 +72,14 @@ class Spectral(WithComponents, Average):
         )
 
 
-class _ByWaveNumber(Spectral):
+def box_of(at: Place | None) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return samples and signed steps along the spatial axes of a block."""
+    assert at is not None, "the engine gives it"
+    roles = [role for role in at.core if role != COMPONENT]
+    return tuple(at.size[role] for role in roles), tuple(at.step[role] for role in roles)
+
+
+class _ByWaveNumber(OfFourier):
     """Labels of spectra along a new dim ``k``."""
 
     width: float | None = param(
@@ -96,12 +104,10 @@ class _ByWaveNumber(Spectral):
             return (
                 2 * math.pi / (axis.size * abs(axis.step)),
                 axis.size // 2 + 1,
-                (kernels.multiplicity(axis.size) * count).astype(np.int64),
+                (twins(axis.size) * count).astype(np.int64),
             )
-        shape, steps = tuple(axis.size for axis in axes), tuple(axis.step for axis in axes)
-        width = self.width or kernels.shell_width(shape, steps)
-        found = kernels.shells(shape, steps, width)
-        return width, len(found.modes), found.modes
+        found = kernels.shells([axis.size for axis in axes], [axis.step for axis in axes], self.width)
+        return found.width, len(found.modes), found.modes
 
     def labelled(self, spec: ArraySpec, kept: ArraySpec, title: str, power: int, unit: str | None) -> ArraySpec:
         """Return the labels of a spectrum whose sum over ``k`` times ``dk`` has ``unit`` per length^power."""
@@ -131,18 +137,15 @@ class _ByWaveNumber(Spectral):
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> dict[str, Any]:
         """Sort the modes of a block's grid into shells, and tabulate wave numbers."""
-        assert at is not None, "the engine gives it"
-        roles = [role for role in at.core if role != COMPONENT]
-        shape, steps = tuple(at.size[role] for role in roles), tuple(at.step[role] for role in roles)
-        width = self.width or kernels.shell_width(shape, steps)
-        found = kernels.shells(shape, steps, width)
+        shape, steps = box_of(at)
+        found = kernels.shells(shape, steps, self.width)
         real = {"dtype": xp.float64, "device": device}
         return {
             "order": xp.asarray(found.order, device=device),
             "bounds": found.bounds,
-            "width": width,
-            "twice": xp.asarray(kernels.multiplicity(shape[-1]), **real),
-            "wave": [xp.asarray(k, **real) for k in kernels.wave_numbers(shape, steps, derivative=True)],
+            "width": found.width,
+            "twice": xp.asarray(twins(shape[-1]), **real),
+            "wave": [xp.asarray(k, **real) for k in kernels.half_waves(shape, steps, derivative=True)],
         }
 
     def shell_spectrum(self, xp: Any, power: Array, table: Mapping[str, Any]) -> Array:

@@ -11,10 +11,12 @@ import numpy as np
 
 from scatflow.contract import Operator, Whole, operator, param
 from scatflow.errors import ParameterError
+from scatflow.labels import axis_of
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_processes import gaussian_model as kernels
 from scatflow_processes.modes import twins
-from scatflow_processes.operators.drawing import Drawing
+from scatflow_processes.operators.drawing import Drawing, refuse_segments
+from scatflow_processes.operators.flow_vectors import length_unit
 from scatflow_processes.references_gaussian import CROSS_SPECTRA, RANDOM_FIELDS, SURROGATE_DATA, WELCH
 from scatflow_processes.spectral_parameters import Spectral
 
@@ -56,19 +58,21 @@ class GaussianModel(Drawing):
     copies: ClassVar[int] = 6
 
     def resolve(self, *specs: ArraySpec) -> Operator:
-        """Refuse segments of fewer than two samples."""
+        """Refuse segments of fewer than two samples, and shells of wave numbers in different units."""
         _, core = self._split(specs[0])
+        if self.estimate == "isotropic":
+            length_unit([axis_of(specs[0], dim, self.sampling) for dim in core], self.name)
         shortest = min(specs[0].sizes[dim] for dim in core)
         if self.estimate == "welch" and shortest < 2 * self.segments:
             raise ParameterError("gaussian_model.segments", "segments have at least 2 samples", expected=f"2 to {shortest // 2}",
                                  got=self.segments)  # fmt: skip
         return super().resolve(*specs)
 
-    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> Mapping[str, Array]:
+    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> Mapping[str, Any]:
         """Build the tables of the estimate."""
         spacing = _spacing(block, at)
         tables = kernels.tables_of(block.shape, spacing, self.estimate, self.segments)
-        return {name: xp.asarray(table, device=device) for name, table in tables.items()}
+        return {name: table if name == "bounds" else xp.asarray(table, device=device) for name, table in tables.items()}
 
     def apply(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> Array:
         """Return the samples of one block."""
@@ -97,7 +101,7 @@ class GaussianModel(Drawing):
 class GaussianNegLogProb(Spectral, Whole):
     """Minus the log-density per site of periodic fields under a stationary Gaussian law with a named spectrum, in nats, float64.
 
-    Wave numbers come from the coordinates. Modes without power leave no density: they are refused, or with ``support="masked"`` left out, d
+    Wave numbers come from the coordinates, which have one unit. Modes without power leave no density: they are refused, or with ``support="masked"`` left out, d
     being the number of the others. NaN give NaN.
 
     Examples
@@ -111,6 +115,12 @@ class GaussianNegLogProb(Spectral, Whole):
 
     mean: float = param(0.0, "Mean of the law.", ge=-1e12, le=1e12)
     support: Literal["full", "masked"] = param("full", "What modes without power mean.", choices=("full", "masked"))
+
+    def resolve(self, *specs: ArraySpec) -> Operator:
+        """Refuse segments, which are not one signal, and coordinates of different units, of which there is no ``|k|``."""
+        refuse_segments(self.name, specs[0], self.dims or ())
+        length_unit([axis_of(specs[0], dim, self.sampling) for dim in self.dims or ()], self.name)
+        return self
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Return the labels of the batch dims."""

@@ -148,6 +148,8 @@ class StructureFunctions(VectorField, Average):
     def _chosen_axes(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
         """Return the axes along which separations lie, which have one spacing."""
         names = [axis.dim for axis in axes]
+        if self.along == ():
+            raise ParameterError(f"{self.name}.along", "at least one spatial core dim", expected=names, got=self.along)
         for dim in self.along or ():
             if dim not in names:
                 raise ParameterError(
@@ -299,7 +301,7 @@ class StructureFunctions(VectorField, Average):
         if at.step.get(role, 1.0) < 0:  # the sample ahead lies behind in coordinate space
             delta = -delta
         modulus = xp.abs(delta)
-        planes = [kernels.power(xp, modulus, order) for order in self._moments()]
+        planes = [kernels.power(modulus, order) for order in self._moments()]
         found = [flat.means(xp, plane, valid=counted) for plane in planes]
         known = dict(zip(self._moments(), planes, strict=True))
         found += [flat.means(xp, xp.where(delta < 0, -known[order], known[order]), valid=counted) for order in self._signed(side)]
@@ -307,7 +309,7 @@ class StructureFunctions(VectorField, Average):
             below = [flat.means(xp, xp.astype(delta < edge, xp.float64), valid=counted) for edge in self.edges]
             weight = below[0][1]
             total = xp.ones_like(below[0][0])
-            found += [(share, weight) for share in kernels.shares(xp, [value for value, _ in below], total)]
+            found += [(share, weight) for share in kernels.shares([value for value, _ in below], total)]
         return found
 
     def _counted(

@@ -10,7 +10,7 @@ from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_processes import references_gaussian as publications
 from scatflow_processes import surrogates as kernels
-from scatflow_processes.operators.drawing import DIM, Drawing
+from scatflow_processes.operators.drawing import DIM, Drawing, refuse_segments
 
 Array = Any
 
@@ -164,7 +164,7 @@ class SignFlip(Drawing):
     equation=r"y(t) = x(n - 1 - t)",
 )
 class TimeReversal(Whole):
-    """The input from its last sample to its first, on the same coordinates.
+    """The input from its last sample to its first, on the same coordinates; a series with segments is refused.
 
     Examples
     --------
@@ -172,6 +172,11 @@ class TimeReversal(Whole):
     >>> TimeReversal().apply(np, np.array([1.0, 2.0, 3.0])).tolist()
     [3.0, 2.0, 1.0]
     """
+
+    def resolve(self, *specs: ArraySpec) -> Operator:
+        """Refuse segments: their labels would stay where they are while their samples move."""
+        refuse_segments(self.name, specs[0], self.dims or ())
+        return self
 
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array:
         """Return the reversed block."""

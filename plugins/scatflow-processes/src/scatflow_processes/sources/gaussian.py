@@ -148,13 +148,12 @@ class WhiteNoise(_Cells):
     def describe(self) -> ArraySpec:
         """Return the labelled array without data, slow dims cut into chunks."""
         spec = self._repeated(self.labels()["white_noise"])
-        lengths = list(self.size)
-        for axis, n in enumerate(self.size):
-            lengths[axis] = max(1, min(n, CHUNK // max(1, math.prod(self.size[axis + 1 :]))))
-        parts = [(step,) * (n // step) + ((n % step,) if n % step else ()) for n, step in zip(self.size, lengths, strict=True)]
-        each = max(1, CHUNK // math.prod(self.size))
-        repeats = (each,) * (self.realizations // each) + ((self.realizations % each,) if self.realizations % each else ())
-        return replace(spec, chunks=(repeats, *parts))
+        shape, chunks = (self.realizations, *self.size), []
+        for axis, n in enumerate(shape):
+            length = max(1, min(n, CHUNK // math.prod(shape[axis + 1 :])))
+            full, rest = divmod(n, length)
+            chunks.append((length,) * full + ((rest,) if rest else ()))
+        return replace(spec, chunks=tuple(chunks))
 
     def read(self, region: Region, variable: str | None = None) -> Block:
         """Return the numbers of ``region``, and no others."""
@@ -217,4 +216,6 @@ class SolenoidalField(_Grid):
     def _made_power(self) -> Reals:
         power = gaussian.without_nyquist(self.replace(std=None).power(self.size, self.spacing))
         power[(0,) * power.ndim] = 0.0
+        if not power.any():
+            raise no_power(self.named_spectrum(), self.size, self.spacing)
         return power if self.std is None else power * (self.std**2 / power.mean())
