@@ -94,7 +94,7 @@ def test_runs_cover_all_samples_once(days: list[list[int]]) -> None:
 
 
 def test_bad_slots() -> None:
-    for bad in ([], [-1, 0], [[0, 1]]):
+    for bad in ([], [-1, 0], [[0, 1]], [0.0, 0.5], [0.0, np.nan]):
         with pytest.raises(ValueError, match="integers >= 0"):
             runs_of(bad)
 
