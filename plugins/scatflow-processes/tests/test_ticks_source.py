@@ -219,6 +219,7 @@ def test_bad_ticks_are_named(tmp_path: Path) -> None:
     [
         ({"bid": "bid"}, "bid and ask belong together"),
         ({"bar": "volume"}, "need volume="),
+        ({"variable": "volume"}, "need volume="),  # numbers of ticks are no volumes
         ({"bar": "tick", "size": 2.5}, "whole number"),
         ({"bar": "tick", "size": 5.0, "asset": "name"}, "name one"),
         ({"assets": ("A",)}, "needs asset="),

@@ -87,8 +87,8 @@ class Bars(Source):
         clock_time(self.opening), clock_time(self.closing)
         if (self.bid is None) != (self.ask is None):
             raise ValueError("bid and ask belong together")
-        if self.bar == "volume" and self.volume is None:
-            raise ValueError("volume bars need volume=, the column of sizes")
+        if "volume" in (self.bar, self.variable) and self.volume is None:
+            raise ValueError("volume bars and the volume of bars need volume=, the column of sizes")
         if self.bar != "time" and self.asset is not None and len(self.assets or ()) != 1:
             raise ValueError(f"{self.bar} bars of several assets have no common time; name one: assets=(NAME,)")
         if self.assets is not None and self.asset is None:
