@@ -179,5 +179,7 @@ def test_bad_actions(columns: dict, match: str) -> None:
 def test_actions_that_are_ambiguous() -> None:
     with pytest.raises(ValueError, match="A has two actions at 2020-01-01"):
         checked_actions(days(1)[[0, 0]], ["A", "A"], splits=[2.0, 2.0])
+    with pytest.raises(ValueError, match=r"one date per asset, got shape \(1,\) for 2 assets"):
+        checked_actions(days(1), ["A", "B"], splits=[0.0])
     with pytest.raises(ValueError, match="NaT for A"):
         checked_actions(np.array(["NaT"], "datetime64[ns]"), ["A"], splits=[2.0])

@@ -132,6 +132,7 @@ def test_gaps_calendar_actions_and_jumps(tmp_path: Path, wide: "pd.DataFrame") -
         ("date,A\n2020-01-03,1\n2020-01-02,2\n", {}, "sorted"),
         ("date,A\n2020-01-02,1\n,2\n", {}, "1 NaT"),
         ("date,A\n2020-01-02,1\n03.01.2020,2\n", {}, r"ISO 8601, got '03.01.2020' in row 1"),
+        ("date,A\n2020-01-02,1\n9999-12-31,2\n", {}, "years 1678 to 2261, got 9999-12-31 00:00:00 in row 1"),
         ("date,A\n20200102,1\n20200103,2\n", {}, "got numbers such as 20200102"),
         ("date,A,B\n2020-01-02,1,1\n2020-01-03,2,x\n", {}, "numbers, got 'x' for B at 2020-01-03"),
         ("date,A,B\n2020-01-02,1,1\n2020-01-03,2,-1\n", {}, "got -1.0 for B at 2020-01-03"),
@@ -141,6 +142,7 @@ def test_gaps_calendar_actions_and_jumps(tmp_path: Path, wide: "pd.DataFrame") -
         ("date,asset,price\n2020-01-03,B,1\n2020-01-03,A,1\n2020-01-02,A,1\n", {"layout": "long"}, "dates of A must be sorted"),
         ("date,asset,price\n2020-01-03,B,1\n2020-01-03,B,1\n", {"layout": "long"}, "dates of B must be unique.*2020-01-03"),
         ("date,asset,price\n2020-01-03,,1\n", {"layout": "long"}, "'asset' must not be empty, first in row 0"),
+        ("date,A,B,A\n2020-01-02,1,1,1\n", {}, "several columns 'A'"),
         ("date,asset,price\n2020-01-03,A,0\n2020-01-04,A,1\n", {"layout": "long"}, "got 0.0 for A at 2020-01-03"),
     ],
 )
@@ -172,12 +174,49 @@ def test_files_that_are_no_tables(tmp_path: Path, wide: "pd.DataFrame") -> None:
     with pytest.raises(DataError, match=r"variable= one of \['close'\], got 'open'"):
         store.replace(date="day", variable="open").describe()
     np.testing.assert_allclose(store.replace(date="day").read({}), EXPECTED, atol=1e-13)
+    twice = tmp_path / "twice.zarr"
+    array.assign_coords(asset=list("AAB")).to_dataset().to_zarr(twice, zarr_format=2)
+    for assets in (None, ("B", "A")):  # which of the two is meant?
+        with pytest.raises(DataError, match="unique, got 'A' more than once"):
+            TableReturns(path=str(twice), date="day", assets=assets).describe()
     array.drop_vars("day").to_dataset().to_zarr(tmp_path / "q.zarr", zarr_format=2)
     with pytest.raises(DataError, match="must be moments, got numbers such as 0"):
         TableReturns(path=str(tmp_path / "q.zarr"), date="day").describe()
 
 
-@pytest.mark.parametrize("bad", [{"gaps": "fill"}, {"layout": "tall"}, {"jump_threshold": 0.0}, {"paths": "x"}])
+def test_stores_of_one_asset_and_of_any_format(tmp_path: Path, wide: "pd.DataFrame") -> None:
+    array = xr.DataArray(wide.to_numpy(), dims=("date", "asset"), coords={"date": DATES, "asset": list("ABC")}, name="close")
+    array.sel(asset="B").to_dataset().to_zarr(tmp_path / "b.zarr", zarr_format=2)
+    one = TableReturns(path=str(tmp_path / "b.zarr"))
+    assert one.describe().attrs["asset"] == "B"
+    np.testing.assert_array_equal(one.read({}), one.replace(assets=("B",)).read({}))
+    array.sel(asset="B", drop=True).to_dataset().to_zarr(tmp_path / "close.zarr", zarr_format=2)
+    assert TableReturns(path=str(tmp_path / "close.zarr")).describe().attrs["asset"] == "close"
+    for zarr_format in (2, 3):
+        path = tmp_path / f"{zarr_format}.zarr"
+        names = array.assign_coords(asset=np.array(list("ABC"), dtype=object))  # format 3 has no type for texts of one length
+        names.to_dataset().to_zarr(path, zarr_format=zarr_format, consolidated=False)
+        np.testing.assert_allclose(TableReturns(path=str(path)).read({}), EXPECTED, atol=1e-13)
+
+
+def test_names_of_a_csv_table_are_texts(tmp_path: Path) -> None:
+    """A split of 0005 must meet the prices of 0005, in wide tables and in long ones."""
+    (tmp_path / "wide.csv").write_text("date,0005\n2020-01-02,8\n2020-01-03,4\n")
+    (tmp_path / "long.csv").write_text("date,asset,price\n2020-01-02,0005,8\n2020-01-03,0005,4\n")
+    (tmp_path / "actions.csv").write_text("date,asset,split\n2020-01-03,0005,2\n")
+    for layout in ("wide", "long"):
+        source = TableReturns(path=str(tmp_path / f"{layout}.csv"), layout=layout, actions=str(tmp_path / "actions.csv"))
+        attrs = source.describe().attrs
+        assert (attrs["asset"], attrs["actions_applied"]) == ("0005", 1)
+        np.testing.assert_allclose(source.read({}), 0, atol=1e-15)
+    (tmp_path / "actions.csv").write_text("date,asset,split\n2020-01-03,0005,two\n")
+    with pytest.raises(DataError, match="splits must be numbers, got 'two' for 0005 at 2020-01-03"):
+        source.describe()
+
+
+@pytest.mark.parametrize(
+    "bad", [{"assets": ()}, {"assets": ("A", "A")}, {"gaps": "fill"}, {"layout": "tall"}, {"jump_threshold": 0.0}, {"paths": "x"}]
+)
 def test_bad_parameters(bad: dict) -> None:
     with pytest.raises(ParameterError, match=f"returns.{next(iter(bad))}"):
         TableReturns(path="p.csv", **bad)
@@ -202,6 +241,10 @@ def test_dates_written_otherwise_and_with_time_zones(tmp_path: Path) -> None:
     assert str(spec.coords["time"].values[0])[:10] == "2020-01-03"
     (tmp_path / "q.csv").write_text("date,A\n20200102,1\n20200103,2\n")
     assert TableReturns(path=str(tmp_path / "q.csv"), date_format="%Y%m%d").describe().shape == (1,)
+    # Text of a year with summer time has two distances from UTC.
+    (tmp_path / "r.csv").write_text("date,A\n2020-01-02 00:00:00-05:00,1\n2020-07-01T00:00:00-0400,2\n2020-07-02T23:30:00.5Z,3\n")
+    table = wide_prices(pd.read_csv(tmp_path / "r.csv"))
+    assert [str(date)[:21] for date in table.dates] == ["2020-01-02T00:00:00.0", "2020-07-01T00:00:00.0", "2020-07-02T23:30:00.5"]
     frame = pd.DataFrame({"A": [1.0, 2.0]}, index=pd.date_range("2020-01-02", periods=2, tz="Asia/Tokyo", name="date"))
     assert str(wide_prices(frame).dates[0])[:10] == "2020-01-02"  # the day of the exchange, not that of Greenwich
 
@@ -275,20 +318,17 @@ def test_markets(source: Source, n: int, first: str, last: str) -> None:
 
 
 def test_leverage_of_the_market_and_what_the_mean_does_to_it() -> None:
-    """The often quoted -29, -22, -20, -26, -20 are those of log-returns with their mean; the mean alone makes the difference.
+    """The mean alone makes the difference between the often quoted numbers (``test_stylized_facts``) and those of demeaned returns.
 
     With drift m, <r r'^2> is that of demeaned returns plus m <r^2> to first order, so L(tau) is larger by m / <r^2>.
     """
     pytest.importorskip("arch")
     lags = [1, 2, 3, 4, 5]
     returns, levels = SP500().read({}), np.exp(SP500(input="path").read({}))
-    kept = leverage(returns, lags, demean=False)
-    assert kept.round().tolist() == [-29, -22, -20, -26, -20]
-    assert leverage(returns, [1], "std", demean=False).round(2) == -0.35
-    removed = leverage(returns, lags)
-    assert removed.round().tolist() == [-30, -23, -21, -27, -21]
-    np.testing.assert_allclose(kept - removed, returns.mean() / (returns**2).mean(), atol=0.15)
-    simple = levels[1:] / levels[:-1] - 1  # the kind of return moves it less evenly, and to other numbers
+    drift = returns.mean() / (returns**2).mean()
+    assert drift.round(2) == 0.98
+    np.testing.assert_allclose(leverage(returns, lags, demean=False) - leverage(returns, lags), drift, atol=0.15)
+    simple = levels[1:] / levels[:-1] - 1
     assert leverage(simple, lags).round().tolist() == [-30, -24, -20, -27, -21]
     assert leverage(simple, lags, demean=False).round().tolist() == [-29, -22, -19, -25, -20]
 
@@ -306,6 +346,8 @@ def test_stocks() -> None:
     some = source.replace(assets=("SP500", "KO"))
     np.testing.assert_array_equal(some.read({"time": slice(5, 9)}), values[[20, 9], 5:9])
     assert some.fingerprint() != source.fingerprint()
+    with pytest.raises(ParameterError, match="once each"):
+        source.replace(assets=("KO", "KO"))
     with pytest.raises(ParameterError, match=r"AAPL.*got 'APPL'.*Did you mean 'AAPL'"):
         source.replace(assets=("APPL",)).describe()
 

@@ -40,6 +40,7 @@ DAYS = np.array(["2020-01-02", "2020-01-03", "2020-01-06"], dtype="datetime64[D]
         (np.array(["2020-01-02", "NaT", "2020-01-06"], dtype="datetime64[D]"), [1.0, 2.0, 3.0], "missing"),
         (DAYS, [1.0, 0.0, 3.0], "prices.*2020-01-03"),
         (DAYS, [1.0, 2.0, np.nan], "prices.*2020-01-06"),
+        (DAYS, [1.0, np.nan, 3.0], "first broken at 2020-01-03; drop the day or bridge the gap"),
         (DAYS, [1.0, 2.0], "equally long"),
         (DAYS[:1], [1.0], "at least 2"),
     ],

@@ -94,7 +94,7 @@ def test_runs_cover_all_samples_once(days: list[list[int]]) -> None:
 
 
 def test_bad_slots() -> None:
-    for bad in ([], [-1, 0], [[0, 1]]):
+    for bad in ([], [-1, 0], [[0, 1]], [0.0, 0.5], [0.0, np.nan]):
         with pytest.raises(ValueError, match="integers >= 0"):
             runs_of(bad)
 
@@ -114,7 +114,11 @@ def poisson_prices(rng: np.random.Generator, rho: float, rate: float, seconds: i
 
 
 def test_asynchronous_trades_hide_correlation_at_short_lengths(rng: np.random.Generator) -> None:
-    """Previous-tick sampling at Poisson times with rate a: correlation rho (1 - (1 - exp(-a h)) / (a h)) at length h."""
+    """Previous ticks seen in every second with probability p = 1 - q: the exact correlation at a length of h seconds.
+
+    A move of second s enters both returns where both names are seen in [s, h]; one before the bar only where neither was seen
+    since. So cov = rho (sum_(j=1..h) (1 - q^j)^2 + (1 - q^h)^2 q^2 / (1 - q^2)), and the variance is h.
+    """
     rho, rate = 0.8, 0.1
     bars = poisson_prices(rng, rho, rate, 400_000, 2.0)
     overlap = trading_overlap(bars.ticks)
@@ -123,11 +127,12 @@ def test_asynchronous_trades_hide_correlation_at_short_lengths(rng: np.random.Ge
     lengths = np.array([1, 5, 25, 100])
     curve = epps_curve(bars.returns, lengths)
     found = curve.correlation[:, 0, 1]
-    ah = rate * 2.0 * lengths
-    expected = rho * (1 - (1 - np.exp(-ah)) / ah)
-    # The formula is that of continuous time; standard errors are (1 - rho^2) / sqrt(n).
+    q = 1 - rate
+    inside = np.array([((1 - q ** np.arange(1, h + 1)) ** 2).sum() for h in 2 * lengths])
+    before = (1 - q ** (2 * lengths)) ** 2 * q**2 / (1 - q**2)
+    expected = rho * (inside + before) / (2 * lengths)
     errors = (1 - expected**2) / np.sqrt(200_000 / lengths)
-    assert (np.abs(found - expected) < 4 * errors + 0.02).all()
+    assert (np.abs(found - expected) < 4 * errors).all()
     assert (np.diff(found) > 0).all()
     np.testing.assert_allclose(np.diagonal(curve.correlation, axis1=1, axis2=2), 1, atol=1e-12)
 
@@ -151,6 +156,12 @@ def test_no_longer_bar_crosses_a_wall_and_gaps_are_left_out(rng: np.random.Gener
 def test_bad_requests() -> None:
     x = np.ones((2, 8))
     assert np.isnan(epps_curve(x, [1]).correlation).all()  # nothing moves
+    for seed in range(20):  # the second moves, but not where the first is known; whatever the rounding of its mean
+        y = np.random.default_rng(seed).standard_normal((2, 60)) * 1e-3
+        y[0, :40], y[1, 40:] = np.nan, 0.0
+        correlation = epps_curve(y, [1]).correlation[0]
+        assert np.isnan(correlation[0, 1])
+        np.testing.assert_allclose(np.diagonal(correlation), 1.0)
     for lengths in ([], [0], [1.5]):
         with pytest.raises(ValueError, match="integers >= 1"):
             epps_curve(x, lengths)

@@ -201,8 +201,13 @@ def test_bad_ticks_are_named(tmp_path: Path) -> None:
     (tmp_path / "e.parquet").write_text("PAR")
     with pytest.raises(DataError, match="cannot be read as parquet"):
         Bars(path=str(tmp_path / "e.parquet")).describe()
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="does not exist") as caught:
         Bars(path=str(tmp_path / "f.parquet")).fingerprint()
+    assert caught.value.code == "StoreMissing"
+    far = pa.array(np.array(["1600-01-01", "2024-01-01"], "datetime64[us]"), pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({"time": far, "price": [1.0, 2.0]}), tmp_path / "h.parquet")
+    with pytest.raises(DataError, match="out of bounds"):
+        Bars(path=str(tmp_path / "h.parquet")).describe()
     holes = pa.array([FIRST, None], pa.timestamp("ns", "UTC"))
     pq.write_table(pa.table({"time": holes, "price": [1.0, 2.0]}), tmp_path / "g.parquet")
     with pytest.raises(DataError, match="must not be empty, 1 are"):
@@ -214,9 +219,11 @@ def test_bad_ticks_are_named(tmp_path: Path) -> None:
     [
         ({"bid": "bid"}, "bid and ask belong together"),
         ({"bar": "volume"}, "need volume="),
+        ({"variable": "volume"}, "need volume="),  # numbers of ticks are no volumes
         ({"bar": "tick", "size": 2.5}, "whole number"),
         ({"bar": "tick", "size": 5.0, "asset": "name"}, "name one"),
         ({"assets": ("A",)}, "needs asset="),
+        ({"asset": "name", "assets": ("A", "A")}, "bars.assets.*once each"),
         ({"size": 0.0}, "bars.size"),
         ({"timezone": "Mars"}, "IANA"),
         ({"opening": "9:30"}, "HH:MM"),

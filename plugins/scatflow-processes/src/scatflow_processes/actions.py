@@ -64,7 +64,7 @@ def checked_actions(
     ------
     ValueError
         If none is given, a split or factor is not finite and > 0, a dividend not finite and >= 0, a date is missing, or an
-        asset has two rows for one date.
+        asset has two rows for one date, or shapes differ.
 
     Examples
     --------
@@ -75,17 +75,22 @@ def checked_actions(
     names = tuple(map(str, assets))
     if splits is None and factors is None and dividends is None:
         raise ValueError("actions need splits, factors or dividends")
+    if when.shape != (len(names),):
+        raise ValueError(f"actions must have one date per asset, got shape {when.shape} for {len(names)} assets")
     columns = [_column(given, neutral, when.size) for given, neutral in ((splits, 1.0), (factors, 1.0), (dividends, 0.0))]
     if np.isnat(when).any():
         raise ValueError(f"dates of actions must not be missing, got NaT for {names[int(np.argmax(np.isnat(when)))]}")
+    for what, column, rule, sound in (
+        ("split", columns[0], "> 0", columns[0] > 0),
+        ("factor", columns[1], "> 0", columns[1] > 0),
+        ("dividend", columns[2], ">= 0", columns[2] >= 0),
+    ):
+        wrong = ~(np.isfinite(column) & sound)
+        if wrong.any():
+            k = int(np.argmax(wrong))
+            raise ValueError(f"{what} must be finite and {rule}, got {column[k]} for {names[k]} at {day(when[k])}")
     seen: set[tuple[str, np.datetime64]] = set()
-    for k, key in enumerate(zip(names, when, strict=True)):
-        for what, column, least in zip(("split", "factor", "dividend"), columns, (None, None, 0.0), strict=True):
-            value = column[k]
-            if not (np.isfinite(value) and (value > 0 if least is None else value >= least)):
-                raise ValueError(
-                    f"{what} must be finite and {'> 0' if least is None else '>= 0'}, got {value} for {key[0]} at {day(key[1])}"
-                )
+    for key in zip(names, when, strict=True):
         if key in seen:
             raise ValueError(f"{key[0]} has two actions at {day(key[1])}; put them in one row")
         seen.add(key)

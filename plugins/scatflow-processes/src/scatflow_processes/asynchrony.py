@@ -129,6 +129,7 @@ def _correlations(x: Matrix) -> tuple[Matrix, npt.NDArray[np.int64]]:
     sums, squares = filled @ weight.T, (filled * filled) @ weight.T
     covariance = filled @ filled.T / known - sums * sums.T / known**2
     variance = squares / known - (sums / known) ** 2
-    enough = (count > 1) & (variance > 0) & (variance.T > 0)
+    moves = variance > np.finfo(np.float64).eps * squares  # the rounding of both sums: less is no move
+    enough = (count > 1) & moves & moves.T
     scale = np.sqrt(np.where(enough, variance * variance.T, 1.0))
     return np.where(enough, covariance / scale, np.nan), count.astype(np.int64)

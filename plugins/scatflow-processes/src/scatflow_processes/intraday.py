@@ -39,9 +39,10 @@ def runs_of(slots: npt.ArrayLike, walls: Sequence[int] = ()) -> tuple[Run, ...]:
     >>> runs_of([0, 1, 0, 1, 0, 1, 0])
     ((0, 2, 0, 3), (6, 1, 0, 1))
     """
-    slot = np.asarray(slots, dtype=np.int64)
-    if slot.ndim != 1 or not slot.size or slot.min() < 0:
-        raise ValueError(f"slots must be a list of integers >= 0, got shape {slot.shape}")
+    given = np.asarray(slots)
+    if given.ndim != 1 or not given.size or not ((given >= 0) & (given % 1 == 0)).all():
+        raise ValueError(f"slots must be a list of integers >= 0, got shape {given.shape}")
+    slot = given.astype(np.int64)
     steps = np.diff(slot)
     inner = np.ones(steps.size, dtype=bool)
     inner[np.asarray(walls, dtype=np.int64) - 1] = False

@@ -129,10 +129,11 @@ def log_returns(dates: npt.ArrayLike, prices: npt.ArrayLike) -> ReturnSeries:
     if np.asarray(dates).shape != values.shape or values.ndim != 1 or values.size < 2:
         raise ValueError(f"dates and prices must be 1-D, equally long, at least 2; got {np.shape(dates)}, {values.shape}")
     table = checked_prices(dates, ("the series",), values[None])
-    result = price_returns(table, "error")
-    if not result.valid.all():
-        where = table.dates[int(np.argmin(np.isfinite(values)))]
+    missing = np.isnan(values)
+    if missing.any():
+        where = table.dates[int(np.argmax(missing))]
         raise ValueError(f"prices must be finite and > 0, first broken at {day(where)}; drop the day or bridge the gap")
+    result = price_returns(table)
     return ReturnSeries(result.dates, result.values[0])
 
 

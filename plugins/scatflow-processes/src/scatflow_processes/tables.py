@@ -7,7 +7,8 @@ checked where its meaning is known, in ``prices``, ``actions`` and ``sessions``.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow_processes.actions import Actions, checked_actions
-from scatflow_processes.prices import Dates, Prices, checked_dates, checked_prices, day
+from scatflow_processes.prices import Dates, Matrix, Prices, checked_dates, checked_prices, day
 
 Layout = Literal["wide", "long"]
 Frame = Any
@@ -27,6 +28,12 @@ _READERS = {
     (".zarr",): ("zarr", "scatflow"),
     (".nc", ".nc4", ".h5", ".hdf5"): ("h5netcdf", "scatflow[io]"),
 }
+
+#: A moment in text with its distance from UTC: the moment is the first group.
+_OFFSET = r"^(.*\d\d:\d\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+
+#: Whole years that nanoseconds since 1970 reach, in 64 bits; beyond them moments would wrap around.
+_YEARS = (1678, 2261)
 
 
 def kind_of(path: str) -> str:
@@ -90,13 +97,20 @@ def stamp(path: str) -> tuple[tuple[str, int, int], ...]:
     return tuple((item.relative_to(root.parent).as_posix(), stat.st_size, stat.st_mtime_ns) for item, stat in found)
 
 
-def read_frame(path: str) -> Frame:
+def read_frame(path: str, names: str | None = None) -> Frame:
     """Return a csv or parquet table as a pandas DataFrame; a parquet table's own index becomes a column where it has a name.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    names : str, optional
+        Column whose cells are texts even in a csv file where they look like numbers: 0005 stays as it is written.
 
     Raises
     ------
     ValueError
-        If the file does not exist, is no such table, or cannot be read.
+        If the file does not exist, is no such table, cannot be read, or has two columns of one name.
     ModuleNotFoundError
         If a package is missing.
     """
@@ -106,10 +120,18 @@ def read_frame(path: str) -> Frame:
         raise ValueError(f"a csv or parquet table is needed, got {path!r}")
     pandas = require("pandas", f"reading {path!r}", "scatflow-processes[finance]")
     try:
-        frame = pandas.read_csv(path) if kind == "pandas" else pandas.read_parquet(path)
+        frame = _csv(pandas, path, names) if kind == "pandas" else pandas.read_parquet(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"file {path!r} cannot be read as a table: {type(error).__name__}: {error}") from error
     return frame.reset_index() if frame.index.name is not None else frame
+
+
+def _csv(pandas: Any, path: str, names: str | None) -> Frame:
+    header = pandas.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+    twice = header[header.duplicated() & (header != "")]
+    if twice.size:  # which pandas would quietly number
+        raise ValueError(f"there are several columns {twice.iloc[0]!r}")
+    return pandas.read_csv(path, dtype=None if names is None else {names: str})
 
 
 def wide_prices(frame: Frame, date: str = "date", assets: Sequence[str] | None = None, date_format: str | None = None) -> Prices:
@@ -148,8 +170,11 @@ def wide_prices(frame: Frame, date: str = "date", assets: Sequence[str] | None =
     when = checked_dates(frame_dates(frame[date], "the table", date_format), "the table")
     columns = frame.drop(columns=date).rename(columns=str)
     names = list(columns) if assets is None else list(assets)
-    found = {name: _column(columns, name) for name in names}
-    return checked_prices(when, names, [_numbers(found[name], lambda k, name=name: (name, when[k])) for name in names])
+
+    def values(name: str) -> Matrix:
+        return _numbers(_column(columns, name), "prices", lambda k: (name, when[k]))
+
+    return checked_prices(when, names, [values(name) for name in names])
 
 
 def long_prices(
@@ -192,7 +217,7 @@ def long_prices(
     """
     frame = _flat(frame, date)
     when, labels = frame_dates(frame[date], "the table", date_format), _texts(_column(frame, asset), asset)
-    values = _numbers(_column(frame, price), lambda k: (labels[k], when[k]))
+    values = _numbers(_column(frame, price), "prices", lambda k: (labels[k], when[k]))
     first = dict.fromkeys(labels.tolist()) if assets is None else dict.fromkeys(assets)
     rows = {name: np.flatnonzero(labels == name) for name in first} if len(first) < 8 else _groups(labels, list(first))
     for name, index in rows.items():
@@ -229,7 +254,10 @@ def stored_prices(path: str, variable: str | None, date: str, asset: str, assets
     import xarray as xr
 
     try:
-        opened = xr.open_zarr(path, chunks=None) if kind == "zarr" else xr.open_dataset(path, chunks=None)
+        if kind == "zarr":
+            opened = xr.open_zarr(path, chunks=None, consolidated=None if Path(path, ".zmetadata").exists() else False)
+        else:
+            opened = xr.open_dataset(path, chunks=None)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"file {path!r} cannot be opened: {type(error).__name__}: {error}") from error
     with opened as dataset:
@@ -241,11 +269,13 @@ def stored_prices(path: str, variable: str | None, date: str, asset: str, assets
         if set(array.dims) not in ({date}, {date, asset}):
             raise ValueError(f"{chosen!r} must have the dims {date!r} and, for several assets, {asset!r}; got {array.dims}")
         if array.ndim == 1:
-            array = array.expand_dims({asset: [chosen]})
+            array = array.expand_dims(asset if asset in array.coords else {asset: [chosen]})
         known = [str(name) for name in array[asset].values.tolist()]
         for name in assets or ():
             if name not in known:
                 raise ValueError(f"{path!r} has no asset {name!r}; assets: {', '.join(known[:10])}")
+            if known.count(name) > 1:
+                raise ValueError(f"names of assets must be unique, got {name!r} more than once")
         picked = [known.index(name) for name in assets or known]
         values = array.transpose(asset, date).isel({asset: picked})
         return checked_prices(values[date].values, [known[k] for k in picked], values.values)
@@ -268,7 +298,9 @@ def frame_actions(frame: Frame, date: str = "date", asset: str = "asset", date_f
     frame = _flat(frame, date)
     when, names = frame_dates(frame[date], "actions", date_format), _texts(_column(frame, asset), asset)
     columns = {
-        f"{key}s": _numbers(frame[key], lambda k: (names[k], when[k])) for key in ("split", "factor", "dividend") if key in frame
+        f"{key}s": _numbers(_column(frame, key), f"{key}s", lambda k: (names[k], when[k]))
+        for key in ("split", "factor", "dividend")
+        if key in frame
     }
     return checked_actions(when, names.tolist(), **columns)
 
@@ -282,13 +314,16 @@ def frame_dates(column: Any, subject: str, date_format: str | None = None, utc: 
     Raises
     ------
     ValueError
-        If something in it is no date; the text names the row.
+        If something in it is no date, or one beyond nanoseconds since 1970 in 64 bits; the text names the row.
     """
     pandas = require("pandas", "reading dates", "scatflow-processes[finance]")
     if not pandas.api.types.is_datetime64_any_dtype(column.dtype):
         if pandas.api.types.is_numeric_dtype(column.dtype) and date_format is None:
             raise ValueError(f"dates of {subject} must be moments or text, got numbers such as {column.iloc[0]}; date_format=")
-        parsed = pandas.to_datetime(column.astype("str"), format=date_format or "ISO8601", errors="coerce", utc=utc)
+        texts = column.astype("str")
+        if date_format is None and not utc and len(texts) and re.search(_OFFSET, texts.iloc[0]):
+            texts = texts.str.replace(_OFFSET, r"\1", regex=True)  # a year with summer time has two distances in one column
+        parsed = pandas.to_datetime(texts, format=date_format or "ISO8601", errors="coerce", utc=utc)
         wrong = (parsed.isna() & column.notna()).to_numpy()
         if wrong.any():
             row = int(np.argmax(wrong))
@@ -298,6 +333,12 @@ def frame_dates(column: Any, subject: str, date_format: str | None = None, utc: 
         column = parsed
     if column.dt.tz is not None:
         column = (column.dt.tz_convert("UTC") if utc else column).dt.tz_localize(None)
+    outside = ((column.dt.year < _YEARS[0]) | (column.dt.year > _YEARS[1])).to_numpy()
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise ValueError(
+            f"dates of {subject} must lie in the years {_YEARS[0]} to {_YEARS[1]}, got {column.iloc[row]} in row {row}"
+        )
     dates: Dates = column.to_numpy(dtype="datetime64[ns]")
     return dates
 
@@ -322,19 +363,18 @@ def _column(frame: Frame, name: str) -> Any:
 def _texts(column: Any, name: str) -> npt.NDArray[Any]:
     if column.isna().any():
         raise ValueError(f"column {name!r} must not be empty, first in row {int(np.argmax(column.isna().to_numpy()))}")
-    return column.astype("str").to_numpy(dtype=object).astype(str)  # type: ignore[no-any-return]
+    texts: npt.NDArray[Any] = column.astype("str").to_numpy(dtype=object).astype(str)
+    return texts
 
 
-def _numbers(column: Any, where: Any) -> npt.NDArray[np.float64]:
-    """Return a column as float64, empty cells as NaN; something that is no number is refused with its asset and date."""
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
-        return column.to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
-    pandas = require("pandas", "reading prices", "scatflow-processes[finance]")
+def _numbers(column: Any, what: str, where: Callable[[int], tuple[str, np.datetime64]]) -> Matrix:
+    """Return a column as float64, empty cells as NaN; what is no number is refused with the asset and date of its row."""
+    pandas = require("pandas", f"reading {what}", "scatflow-processes[finance]")
     numbers = pandas.to_numeric(column, errors="coerce")
     wrong = (numbers.isna() & column.notna()).to_numpy()
     if wrong.any():
         row = int(np.argmax(wrong))
         name, date = where(row)
-        raise ValueError(f"prices must be numbers, got {column.iloc[row]!r} for {name} at {day(date)}")
-    values: npt.NDArray[np.float64] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        raise ValueError(f"{what} must be numbers, got {column.iloc[row]!r} for {name} at {day(date)}")
+    values: Matrix = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     return values

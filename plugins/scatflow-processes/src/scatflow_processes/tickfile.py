@@ -90,7 +90,7 @@ class TickFile:
         if column.type.tz is None:
             time_zone(self.timezone)
             column = compute.assume_timezone(column, self.timezone, ambiguous="earliest", nonexistent="earliest")
-        whole = column.cast(pyarrow.timestamp("ns", "UTC"), safe=False)
+        whole = column.cast(pyarrow.timestamp("ns", "UTC"))  # years beyond 1677 to 2262 are refused
         times: Moments = whole.cast(pyarrow.int64()).to_numpy(zero_copy_only=False)
         return times
 

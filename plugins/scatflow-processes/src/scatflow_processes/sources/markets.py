@@ -6,17 +6,16 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from scatflow.contract import Source, digest, param, source
 from scatflow.errors import ParameterError, near
 from scatflow.spec import ArraySpec
 from scatflow_processes import markets
-from scatflow_processes.prices import Returns, price_returns
+from scatflow_processes.prices import Dates, Matrix, Returns, price_returns
 from scatflow_processes.references import ARCH_DATA
 from scatflow_processes.references_returns import SKFOLIO_DATA
 from scatflow_processes.sources.ensemble import Region
-from scatflow_processes.sources.panel import cut, panel_spec, session_axis
+from scatflow_processes.sources.panel import Assets, cut, panel_spec, session_axis
 
 
 class _Market(Source):
@@ -34,16 +33,15 @@ class _Market(Source):
         attrs = {"units": "1", "long_name": f"{what}, {market.title}", "input": self.input}
         return ArraySpec(("time",), dates.shape, "float64", ((dates.size,),), {"time": session_axis(dates)}, attrs, self.name)
 
-    def read(self, region: Region, variable: str | None = None) -> npt.NDArray[np.float64]:
+    def read(self, region: Region, variable: str | None = None) -> Matrix:
         """Return the values of ``region``, shape (time,)."""
         return self._series()[1][region.get("time", slice(None))].copy()
 
     def fingerprint(self, region: Region | None = None) -> str:
         """Return a digest of the data themselves, which another version of the package may revise."""
-        dates, values = self._series()
-        return digest([*self.identity(), dates.astype(np.int64).tobytes().hex(), values.tobytes().hex()])
+        return _state(self, *self._series())
 
-    def _series(self) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.float64]]:
+    def _series(self) -> tuple[Dates, Matrix]:
         return _market(self.name, self.input)
 
 
@@ -107,7 +105,7 @@ class SP500Stocks(Source):
     through all 33 years: no sample of the market of 1990. Needs the extra ``scatflow-processes[finance]``.
     """
 
-    assets: tuple[str, ...] | None = param(None, "Assets to take, in this order; default all 21.")
+    assets: Assets = param(None, "Assets to take, in this order; default all 21.")
 
     def describe(self) -> ArraySpec:
         """Return the labelled array; names and dates come from the package that carries the data."""
@@ -120,7 +118,7 @@ class SP500Stocks(Source):
     def fingerprint(self, region: Region | None = None) -> str:
         """Return a digest of the data themselves, which another version of the package may revise."""
         returns = self._returns()
-        return digest([*self.identity(), returns.dates.astype(np.int64).tobytes().hex(), returns.values.tobytes().hex()])
+        return _state(self, returns.dates, returns.values)
 
     def _returns(self) -> Returns:
         whole = _stocks()
@@ -134,8 +132,12 @@ class SP500Stocks(Source):
         return Returns(whole.dates, self.assets, whole.values[rows], whole.valid[rows])
 
 
+def _state(source: Source, dates: Dates, values: Matrix) -> str:
+    return digest([*source.identity(), dates.astype(np.int64).tobytes().hex(), values.tobytes().hex()])
+
+
 @lru_cache(maxsize=8)
-def _market(name: str, input: str) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.float64]]:
+def _market(name: str, input: str) -> tuple[Dates, Matrix]:
     """Return dates and values of a market, read once per process; arrays that nobody may change."""
     if input == "path":
         dates, levels = markets.market_levels(name)

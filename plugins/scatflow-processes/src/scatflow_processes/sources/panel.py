@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator
 
 from scatflow.spec import ArraySpec, Coord
 from scatflow_processes.prices import Dates, Returns
 
 #: Samples per chunk of assets, 32 MiB of float64: operators along time need it whole, batches are cut.
 _SAMPLES_PER_CHUNK = 1 << 22
+
+
+def _each_once(assets: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if assets is not None and len(set(assets)) != max(1, len(assets)):
+        raise ValueError("assets are named once each, and at least one")
+    return assets
+
+
+#: A parameter that says which assets are taken, in this order; None takes all.
+Assets = Annotated[tuple[str, ...] | None, AfterValidator(_each_once)]
 
 
 def session_axis(dates: Dates, step: str = "trading_day") -> Coord:
@@ -43,8 +54,9 @@ def panel_spec(returns: Returns, attrs: Mapping[str, Any], step: str = "trading_
         valid = returns.valid if many else returns.valid[0]
         coords["valid"] = Coord(dims, valid, {"long_name": "the session and the one before had a price"})
     n = returns.dates.size
-    full, rest = divmod(len(returns.assets), max(1, _SAMPLES_PER_CHUNK // n))
-    rows = (max(1, _SAMPLES_PER_CHUNK // n),) * full + ((rest,) if rest else ())
+    per_chunk = max(1, _SAMPLES_PER_CHUNK // n)
+    full, rest = divmod(len(returns.assets), per_chunk)
+    rows = (per_chunk,) * full + ((rest,) if rest else ())
     labels = {"units": "1", "long_name": "log-return", "input": "increments", **({} if many else {"asset": returns.assets[0]})}
     shape, chunks = ((len(returns.assets), n), (rows, (n,))) if many else ((n,), ((n,),))
     return ArraySpec(dims, shape, "float64", chunks, coords, {**labels, **attrs}, "returns")

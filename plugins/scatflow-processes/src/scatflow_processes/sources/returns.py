@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from scatflow.contract import Source, digest, param, source
-from scatflow.errors import DataError
 from scatflow.spec import ArraySpec
 from scatflow_processes.actions import adjust_prices
 from scatflow_processes.prices import Gaps, Jump, Prices, Returns, checked_dates, jumps, on_sessions, price_returns
 from scatflow_processes.sources.ensemble import Region
-from scatflow_processes.sources.panel import cut, panel_spec
+from scatflow_processes.sources.files import invalid, states
+from scatflow_processes.sources.panel import Assets, cut, panel_spec
 from scatflow_processes.tables import (
     Layout,
     frame_actions,
@@ -19,7 +19,6 @@ from scatflow_processes.tables import (
     kind_of,
     long_prices,
     read_frame,
-    stamp,
     stored_prices,
     wide_prices,
 )
@@ -65,7 +64,7 @@ class TableReturns(Source):
     asset: str = param("asset", "Column of names in long tables; of zarr and netCDF the dim.")
     price: str = param("price", "Column of prices in long tables.")
     variable: str | None = param(None, "Variable of zarr and netCDF; may be left out where there is one.")
-    assets: tuple[str, ...] | None = param(None, "Assets to take, in this order; default all.")
+    assets: Assets = param(None, "Assets to take, in this order; default all.")
     date_format: str | None = param(None, "Format of dates in text, as strptime takes it; default ISO 8601.")
     gaps: Gaps = param(
         "error", "Sessions without a price: refuse, drop the date for all, bridge (0, then the whole change), or mask (NaN).",
@@ -92,20 +91,17 @@ class TableReturns(Source):
 
     def fingerprint(self, region: Region | None = None) -> str:
         """Return a digest of the parameters and of size and modification time of every file."""
-        return digest([*self.identity(), self._stamps()])
-
-    def _stamps(self) -> tuple[Any, ...]:
-        try:
-            return tuple(stamp(path) for path in (self.path, self.calendar, self.actions) if path is not None)
-        except ValueError as error:
-            raise DataError(f"{self.name} {self.path!r}", str(error), code="StoreMissing") from error
+        return digest([*self.identity(), self._states()])
 
     def _table(self) -> _Table:
-        return _returns(self, self._stamps())
+        return _returns(self, self._states())
+
+    def _states(self) -> tuple[Any, ...]:
+        return states(self, self.path, self.calendar, self.actions)
 
 
 @lru_cache(maxsize=4)
-def _returns(source: TableReturns, stamps: tuple[Any, ...]) -> _Table:
+def _returns(source: TableReturns, state: tuple[Any, ...]) -> _Table:
     """Return a table's returns: read once per process, parameters and state of the files; arrays that nobody may change."""
     try:
         prices = _prices(source)
@@ -118,12 +114,12 @@ def _returns(source: TableReturns, stamps: tuple[Any, ...]) -> _Table:
             )
         applied = rows = 0
         if source.actions is not None:
-            actions = frame_actions(read_frame(source.actions), source.date, source.asset, source.date_format)
+            actions = frame_actions(read_frame(source.actions, source.asset), source.date, source.asset, source.date_format)
             prices, applied = adjust_prices(prices, actions)
             rows = len(actions.assets)
         returns = price_returns(prices, source.gaps)
     except ValueError as error:
-        raise DataError(f"{source.name} {source.path!r}", str(error), code="TableInvalid") from error
+        raise invalid(source, source.path, error) from error
     for array in (returns.dates, returns.values, returns.valid):
         array.setflags(write=False)
     return _Table(returns, jumps(returns, source.jump_threshold), applied, rows - applied)
@@ -133,7 +129,7 @@ def _prices(source: TableReturns) -> Prices:
     """Return the prices of the file, whatever its kind."""
     if kind_of(source.path) not in ("pandas", "pyarrow"):
         return stored_prices(source.path, source.variable, source.date, source.asset, source.assets)
-    frame = read_frame(source.path)
     if source.layout == "wide":
-        return wide_prices(frame, source.date, source.assets, source.date_format)
+        return wide_prices(read_frame(source.path), source.date, source.assets, source.date_format)
+    frame = read_frame(source.path, source.asset)
     return long_prices(frame, source.date, source.asset, source.price, source.assets, source.date_format)

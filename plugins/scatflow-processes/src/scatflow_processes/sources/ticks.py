@@ -11,14 +11,15 @@ import numpy.typing as npt
 from pydantic import model_validator
 
 from scatflow.contract import Source, digest, param, source
-from scatflow.errors import DataError
 from scatflow.spec import ArraySpec, Coord
 from scatflow_processes.bars import Bars as BarTable
 from scatflow_processes.bars import Clock, Collector, Grid, Surveyor, Ticks, check_order, check_size, time_grid
 from scatflow_processes.references_returns import INTRADAY_PERIODICITY
 from scatflow_processes.sessions import Sessions, clock_time, daily_sessions, session_of, table_sessions, time_zone
 from scatflow_processes.sources.ensemble import Region
-from scatflow_processes.tables import frame_dates, read_frame, stamp
+from scatflow_processes.sources.files import invalid, states
+from scatflow_processes.sources.panel import Assets
+from scatflow_processes.tables import frame_dates, read_frame
 from scatflow_processes.tickfile import BATCH_ROWS, TickFile, asset_names, pieces, span
 
 Variable = Literal["returns", "price", "ticks", "volume", "overnight"]
@@ -69,7 +70,7 @@ class Bars(Source):
     ask: str | None = param(None, "Column of asks.")
     volume: str | None = param(None, "Column of sizes of trades.")
     asset: str | None = param(None, "Column of names; time bars only.")
-    assets: tuple[str, ...] | None = param(None, "Assets to take, in this order; default all.")
+    assets: Assets = param(None, "Assets to take, in this order; default all.")
     opening: str = param("00:00", "Time of day at which sessions open, on the clocks of ``timezone``.")
     closing: str = param("24:00", "Time of day at which they close; of the next day where it is not after the opening.")
     timezone: str = param("UTC", "Time zone of the market, an IANA name.")
@@ -86,8 +87,8 @@ class Bars(Source):
         clock_time(self.opening), clock_time(self.closing)
         if (self.bid is None) != (self.ask is None):
             raise ValueError("bid and ask belong together")
-        if self.bar == "volume" and self.volume is None:
-            raise ValueError("volume bars need volume=, the column of sizes")
+        if "volume" in (self.bar, self.variable) and self.volume is None:
+            raise ValueError("volume bars and the volume of bars need volume=, the column of sizes")
         if self.bar != "time" and self.asset is not None and len(self.assets or ()) != 1:
             raise ValueError(f"{self.bar} bars of several assets have no common time; name one: assets=(NAME,)")
         if self.assets is not None and self.asset is None:
@@ -137,28 +138,22 @@ class Bars(Source):
 
     def fingerprint(self, region: Region | None = None) -> str:
         """Return a digest of the parameters and of size and modification time of the files."""
-        return digest([*self.identity(), self._stamps()])
+        return digest([*self.identity(), self._states()])
 
     def file(self) -> TickFile:
         """Return what is read from where."""
         price = (self.price,) if self.bid is None or self.ask is None else (self.bid, self.ask)
         return TickFile(self.path, self.time, price, self.volume, self.asset, self.timezone, self.invalid)
 
-    def _stamps(self) -> tuple[Any, ...]:
-        try:
-            return tuple(stamp(path) for path in (self.path, self.sessions) if path is not None)
-        except ValueError as error:
-            raise self._wrong(error) from error
-
-    def _wrong(self, error: ValueError) -> DataError:
-        return DataError(f"{self.name} {self.path!r}", str(error), code="TableInvalid")
+    def _states(self) -> tuple[Any, ...]:
+        return states(self, self.path, self.sessions)
 
     def _surveyed(self) -> _Survey:
-        plain = self.replace(variable="returns")  # which variable is wanted changes no bar
+        plain, state = self.replace(variable="returns"), self._states()  # which variable is wanted changes no bar
         try:
-            return _survey(plain, self._stamps())
+            return _survey(plain, state)
         except ValueError as error:
-            raise error if isinstance(error, DataError) else self._wrong(error) from error
+            raise invalid(self, self.path, error) from error
 
     def _bars(self, start: int, stop: int) -> BarTable:
         """Return the bars of the sessions from ``start`` to before ``stop``, from their row groups alone."""
@@ -175,7 +170,7 @@ class Bars(Source):
                     if before < ticks.times.size:
                         break
             except ValueError as error:
-                raise self._wrong(error) from error
+                raise invalid(self, self.path, error) from error
         return collector.bars()
 
 
@@ -192,7 +187,7 @@ def _chunks(counts: npt.NDArray[np.int64], assets: int) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=8)
-def _survey(source: Bars, stamps: tuple[Any, ...]) -> _Survey:
+def _survey(source: Bars, state: tuple[Any, ...]) -> _Survey:
     """Read a file's moments once per process, parameters and state of the files; holds bars, no ticks."""
     file = source.file()
     assets = asset_names(file)
