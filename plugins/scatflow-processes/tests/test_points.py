@@ -241,6 +241,8 @@ def test_bad_tables(table: dict, grid: dict, marks: list | None, match: str) -> 
         (lambda: points.bernoulli_neg_log_prob([[0, 2]], 0.5), "1 other values"),
         (lambda: points.bernoulli_neg_log_prob([[0, math.nan]], 0.5), "1 other values"),
         (lambda: points.conditional_neg_log_prob([[0, 1]], [[0.5, 1.5]]), "intensity"),
+        (lambda: points.conditional_neg_log_prob(np.zeros((2, 3)), np.full((5, 2, 3), 0.5)), "intensity .* shape of x"),
+        (lambda: points.blocks_floor(1.0, 1.0, 0, 4), "block"),
         (lambda: points.blocks_neg_log_prob(np.zeros((3, 4)), 1.0, 1.0, 2), "multiples"),
         (lambda: points.blocks_entropy(0.0, 1.0, 2), "alpha"),
         (lambda: points.blocks_entropy(1.0, -1.0, 2), "beta"),

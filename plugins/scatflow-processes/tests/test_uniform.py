@@ -76,6 +76,8 @@ def test_distribution_functions_at_their_ends() -> None:
         ends = marginal_cdf([-1e9, 1e9], 3, measure)
         assert ends.tolist() == [0.0, 1.0]
         assert limit_cdf([-1e9, 1e9], measure).tolist() == [0.0, 1.0]
+        for radius in (1e-200, 1e200):  # whose squares are no numbers
+            np.testing.assert_allclose(marginal_cdf(radius, 5, measure, radius), marginal_cdf(1.0, 5, measure), rtol=1e-12)
 
 
 def test_source_has_labelled_dims_of_any_shape() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
 from scatflow_processes.strokes import draw
 
 Array = npt.NDArray[np.float64]
@@ -114,8 +115,9 @@ def digit(generator: np.random.Generator, label: int, size: int = 28, deformatio
     ---#----
     --------
     """
-    if not 0 <= deformation <= MAX_DEFORMATION or not 0 <= jitter <= 1 or size < 1:
-        raise ValueError(f"deformation must be in [0, 3], jitter in [0, 1], size >= 1, got {deformation}, {jitter} and {size}")
+    check("deformation", deformation, 0 <= deformation <= MAX_DEFORMATION, f"in [0, {MAX_DEFORMATION:g}] pixels")
+    check("jitter", jitter, 0 <= jitter <= 1, "in [0, 1]")
+    check("size", size, size >= 1, ">= 1 pixel")
     middle, half = sum(_THICKNESS) / 2, (_THICKNESS[1] - _THICKNESS[0]) / 2
     thickness = middle + jitter * half * generator.uniform(-1, 1)
     matrix, shift = _affine(generator, jitter)

@@ -61,8 +61,6 @@ def increments(
     >>> increments(32, lam2=0.02, integral_scale=16, seed=1, realizations=[3]).shape
     (1, 32, 32)
     """
-    check("size", size, 2 <= size <= MAX_SIZE, f"in [2, {MAX_SIZE}] samples")
-    check("integral_scale", integral_scale, 1 <= integral_scale <= size, f"in [1, size] = [1, {size}] samples")
     check("mean", repr(mean), mean in MEANS, f"one of {', '.join(MEANS)}")
     covariance = torus_covariance(size, lam2, integral_scale)
     scale, offset = torus_roots(covariance), -MEANS[mean] * float(covariance[0, 0])
@@ -106,11 +104,12 @@ def path(field: npt.ArrayLike, hurst: float) -> Vector:
     """
     check("hurst", hurst, 0 < hurst < 1, "in (0, 1)")
     values = np.asarray(field, dtype=np.float64)
+    square = values.ndim >= 2 and values.shape[-2] == values.shape[-1] >= 2
+    check("field", values.shape, square, "square along its last two dims")
     n = values.shape[-1]
-    check("field", values.shape, values.ndim >= 2 and values.shape[-2] == n >= 2, "square along its last two dims")
-    square = np.fft.fftfreq(n)[:, None] ** 2 + np.fft.rfftfreq(n) ** 2
-    square[0, 0] = 1.0
-    scale = square ** (-(hurst + 1) / 2)
+    squared = np.fft.fftfreq(n)[:, None] ** 2 + np.fft.rfftfreq(n) ** 2
+    squared[0, 0] = 1.0
+    scale = squared ** (-(hurst + 1) / 2)
     scale[0, 0] = 0.0
     twice = np.full(n // 2 + 1, 2.0)
     twice[[0] if n % 2 else [0, -1]] = 1.0
@@ -175,6 +174,8 @@ def torus_covariance(size: int, lam2: float, integral_scale: float) -> Vector:
     >>> torus_covariance(8, 0.1, 4)[0].round(3).tolist()
     [0.139, 0.069, 0.029, 0.0, 0.0, 0.0, 0.029, 0.069]
     """
+    check("size", size, 2 <= size <= MAX_SIZE, f"in [2, {MAX_SIZE}] samples")
+    check("integral_scale", integral_scale, 1 <= integral_scale <= size, f"in [1, size] = [1, {size}] samples")
     near = np.fft.fftfreq(size, 1 / size)
     images = (-size, 0, size) if integral_scale - 1 > size / 2 else (0,)
     total = np.zeros((size, size))

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
+
 Array = npt.NDArray[np.float64]
 #: Samples per pixel along each side.
 SUPERSAMPLING = 4
@@ -51,7 +53,7 @@ def draw(lines: Sequence[npt.ArrayLike], size: int, width: float, periodic: bool
     Raises
     ------
     ValueError
-        If a line has fewer than two points or points that are not finite, the width is out of range, or a piece of
+        If ``size`` is not positive, a line has fewer than two points or points that are not finite, the width is out of range, or a piece of
         a periodic line is too long.
 
     Examples
@@ -60,8 +62,8 @@ def draw(lines: Sequence[npt.ArrayLike], size: int, width: float, periodic: bool
     >>> round(float(image.mean()), 3), round(0.5 * 0.1 + np.pi * 0.05**2, 3)
     (0.058, 0.058)
     """
-    if not 0 < width <= 0.5:
-        raise ValueError(f"width must be in (0, 1/2], got {width}")
+    check("size", size, size >= 1, ">= 1 pixel")
+    check("width", width, 0 < width <= 0.5, "in (0, 1/2]")
     start, stop = _segments(lines)
     if periodic and (np.abs(stop - start) > 0.25).any():
         raise ValueError("pieces of periodic lines must be shorter than 1/4 of the image; add points between")

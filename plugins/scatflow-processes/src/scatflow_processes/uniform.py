@@ -143,7 +143,7 @@ def marginal_cdf(t: npt.ArrayLike, size: int, measure: Measure, radius: float = 
     _check(measure, radius)
     values = np.asarray(t, dtype=np.float64)
     if measure == "sphere":
-        within = betainc(0.5, (size - 1) / 2, np.minimum(values**2 / (size * radius**2), 1.0))
+        within = betainc(0.5, (size - 1) / 2, np.minimum((values / radius) ** 2 / size, 1.0))
     else:
         share = np.clip(np.abs(values) / (size * radius), 0.0, 1.0)
         with np.errstate(divide="ignore"):  # all of the mass lies within share 1
