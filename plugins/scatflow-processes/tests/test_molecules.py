@@ -164,7 +164,7 @@ def test_dirac_is_in_the_pixel_of_the_nucleus() -> None:
         (lambda: molecules.density([(0.0, 0.0, 0.0)], [1], PLANE), r"shape \(n, 2\)"),
         (lambda: molecules.density([(0.0, 0.0)], [1, 1], PLANE), "n charges"),
         (lambda: molecules.density([(0.0, 0.0)], [119], PLANE), "1 to 118"),
-        (lambda: molecules.density([(0.0, 0.0)], [1], PLANE, "outer"), "channels are"),
+        (lambda: molecules.density([(0.0, 0.0)], [1], PLANE, "outer"), "channel must be one of"),
         (lambda: molecules.density([(0.0, 0.0)], [26], PLANE, "core"), "core and valence are known"),
         (lambda: molecules.density([(0.0, 0.0)], [8], PLANE, "core"), "no core profile"),
         (

@@ -36,7 +36,7 @@ def test_painted_area_is_the_area(seed: int, vertices: int, size: int) -> None:
 
 def test_coverage_against_dense_sampling() -> None:
     """Each pixel, not only their sum."""
-    corners, fine = random_corners(3) + 0.0, 64
+    corners, fine = random_corners(3), 64
     image = polygons.paint(corners, 16)
     u = shapes.centers(16 * fine)
     inside = np.zeros((16 * fine, 16 * fine), dtype=bool)
@@ -82,7 +82,7 @@ def test_periodic_shapes_go_round() -> None:
     for make in (shapes.disc, shapes.polygon, shapes.star):
         middle = make(32, center=(0.5, 0.5), periodic=True)
         np.testing.assert_allclose(make(32, center=(0.0, 0.25), periodic=True), np.roll(middle, (-16, -8), (0, 1)), atol=1e-12)
-        assert make(32, center=(0.0, 0.25)).sum() == pytest.approx(middle.sum() / 2, rel=2e-2 if make is not shapes.disc else 1e-9)
+        assert make(32, center=(0.0, 0.25)).sum() == pytest.approx(middle.sum() / 2, rel=1e-12)
     assert shapes.disc(32, radius=0.5, periodic=True).mean() == pytest.approx(math.pi / 4, rel=1e-9)
 
 

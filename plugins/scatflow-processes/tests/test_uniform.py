@@ -1,6 +1,7 @@
 """Uniform measures: norms, exact marginals and moments, and how fast they approach their limits."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_source_has_labelled_dims_of_any_shape() -> None:
     ("call", "match"),
     [
         (lambda: sample(1, "sphere", 0, [0]), "size"),
-        (lambda: sample(4, "cube", 0, [0]), "measure"),  # type: ignore[arg-type]
+        (lambda: sample(4, "cube", 0, [0]), "measure"),
         (lambda: sample(4, "sphere", 0, [0], radius=0.0), "radius"),
         (lambda: marginal_cdf(0.0, 1, "sphere"), "size"),
         (lambda: cross_moment(-1, 0, 4, "sphere"), "p and q"),
@@ -110,6 +111,6 @@ def test_source_has_labelled_dims_of_any_shape() -> None:
         (lambda: UniformMeasure(radius=-1.0), "uniform_measure.radius"),
     ],
 )
-def test_bad_parameters(call: object, match: str) -> None:
+def test_bad_parameters(call: Callable[[], object], match: str) -> None:
     with pytest.raises((ParameterError, ValueError), match=match):
-        call()  # type: ignore[operator]
+        call()

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
+from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector
-from scatflow_processes.fractional import MAX_SIZE
+from scatflow_processes.fractional import check_size
 from scatflow_processes.streams import realization_generator
 
 Jumps = Literal["normal", "laplace", "sign", "one"]
@@ -72,7 +72,7 @@ def poisson_increments(size: int, rate: float, seed: int, realizations: Iterable
     >>> poisson_increments(5, 0.5, seed=3, realizations=[0], jumps="one").tolist()
     [[0.0, 1.0, 0.0, 3.0, 0.0]]
     """
-    check("size", size, 1 <= size <= MAX_SIZE, f"in [1, {MAX_SIZE}] samples")
+    check_size(size)
     _check_poisson(rate, jumps)
     rngs = [realization_generator(seed, realization) for realization in realizations]
     out = np.empty((len(rngs), size))
@@ -164,7 +164,7 @@ def stable_increments(size: int, alpha: float, seed: int, realizations: Iterable
     >>> stable_increments(1000, 1.5, seed=1, realizations=[0, 1]).shape
     (2, 1000)
     """
-    check("size", size, 1 <= size <= MAX_SIZE, f"in [1, {MAX_SIZE}] samples")
+    check_size(size)
     _check_stable(alpha, beta)
     rngs = [realization_generator(seed, realization) for realization in realizations]
     out = np.empty((len(rngs), size))
@@ -269,7 +269,7 @@ def _odd_product(order: int) -> float:
 
 def _check_poisson(rate: float, jumps: str) -> None:
     check("rate", rate, 0 < rate <= 1e6, "in (0, 1e6] jumps per sample")
-    check("jumps", repr(jumps), jumps in JUMPS, f"one of {', '.join(JUMPS)}")
+    check_choice("jumps", jumps, JUMPS)
 
 
 def _check_stable(alpha: float, beta: float) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
+from scatflow_processes.bounds import check, check_choice
 
 Array = npt.NDArray[np.float64]
 #: Angstrom per bohr.
@@ -201,8 +201,7 @@ def electrons(charge: int, channel: str) -> int:
     >>> electrons(16, "core"), electrons(16, "valence"), electrons(16, "atomic")
     (10, 6, 16)
     """
-    if channel not in CHANNELS:
-        raise ValueError(f"channels are {', '.join(CHANNELS)}, got {channel!r}")
+    check_choice("channel", channel, CHANNELS)
     if channel in ("atomic", "dirac"):
         return charge
     if charge not in ELEMENTS:

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
+from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector
+from scatflow_processes.fractional import check_hurst
 from scatflow_processes.gaussian_torus import filtered, torus_roots
-from scatflow_processes.multifractal import MEANS, Convention, log_covariance
+from scatflow_processes.multifractal import MEANS, Convention, check_lam2, log_covariance
 from scatflow_processes.streams import realization_generator
 
 MAX_SIZE = 8192  # samples along a side: about 3.5 GB while a field is made
@@ -61,7 +62,7 @@ def increments(
     >>> increments(32, lam2=0.02, integral_scale=16, seed=1, realizations=[3]).shape
     (1, 32, 32)
     """
-    check("mean", repr(mean), mean in MEANS, f"one of {', '.join(MEANS)}")
+    check_choice("mean", mean, MEANS)
     covariance = torus_covariance(size, lam2, integral_scale)
     scale, offset = torus_roots(covariance), -MEANS[mean] * float(covariance[0, 0])
     rngs = [realization_generator(seed, realization) for realization in realizations]
@@ -102,7 +103,7 @@ def path(field: npt.ArrayLike, hurst: float) -> Vector:
     >>> bool(np.allclose(path(wave, 0.5), wave * path(wave, 0.5)[0, 0]))
     True
     """
-    check("hurst", hurst, 0 < hurst < 1, "in (0, 1)")
+    check_hurst(hurst)
     values = np.asarray(field, dtype=np.float64)
     square = values.ndim >= 2 and values.shape[-2] == values.shape[-1] >= 2
     check("field", values.shape, square, "square along its last two dims")
@@ -145,8 +146,8 @@ def zeta(q: npt.ArrayLike, lam2: float, hurst: float) -> Vector:
     >>> zeta([1, 2, 3], 0.04, 0.3).round(4).tolist()
     [0.32, 0.6, 0.84]
     """
-    check("lam2", lam2, 0 <= lam2 < 0.25, "in [0, 0.25)")
-    check("hurst", hurst, 0 < hurst < 1, "in (0, 1)")
+    check_lam2(lam2)
+    check_hurst(hurst)
     orders = np.asarray(q, dtype=np.float64)
     return np.where(orders > -1, orders * hurst - lam2 * orders * (orders - 2) / 2, np.nan)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
+from scatflow_processes.bounds import check, check_choice
 
 Array = npt.NDArray[np.float64]
 
@@ -355,8 +355,7 @@ def _check_harmonic(f0: float, partials: int, resonance: Resonance, modulation: 
 
 
 def _check_chirp(start: float, stop: float, duration: float, law: str) -> None:
-    if law not in ("exponential", "linear"):
-        raise ValueError(f"law must be exponential or linear, got {law!r}")
+    check_choice("law", law, ("exponential", "linear"))
     if not (start > 0 and stop > 0 and start != stop and duration > 0):
         raise ValueError(f"start and stop must be > 0 and different, duration > 0, got {start}, {stop} and {duration}")
 

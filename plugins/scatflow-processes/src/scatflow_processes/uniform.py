@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
+from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector
 from scatflow_processes.streams import realization_generator
 
@@ -273,5 +273,5 @@ def _signed(values: Vector, within: Vector, measure: Measure) -> Vector:
 
 
 def _check(measure: str, radius: float) -> None:
-    check("measure", repr(measure), measure in MEASURES, f"one of {', '.join(MEASURES)}")
+    check_choice("measure", measure, MEASURES)
     check("radius", radius, 0 < radius < math.inf, "finite and > 0")

@@ -10,9 +10,10 @@ import numpy as np
 from pydantic import model_validator
 
 from scatflow.contract import param, source
-from scatflow.spec import ArraySpec, Coord
+from scatflow.spec import ArraySpec
 from scatflow_processes import random_sounds, sounds
 from scatflow_processes.references_shapes import DEEP_SPECTRUM, JOINT_SCATTERING, RANDOM_NOISE
+from scatflow_processes.sources.axes import time_coord
 from scatflow_processes.sources.ensemble import Block, Ensemble
 from scatflow_processes.streams import realization_generator
 
@@ -22,9 +23,8 @@ _TOP = 1e6
 
 def sound_spec(size: int, rate: float, dtype: str, attrs: Mapping[str, Any], name: str) -> ArraySpec:
     """Return the labels of a sound, without data: time in s, the sampling rate among the attributes."""
-    time = Coord(("time",), np.arange(size) / rate, {"units": "s", "axis": "T", "long_name": "time"})
     labels = {"units": "1", "long_name": name.replace("_", " "), "sampling_rate": rate, **attrs}
-    return ArraySpec(("time",), (size,), dtype, None, {"time": time}, labels, name)
+    return ArraySpec(("time",), (size,), dtype, None, {"time": time_coord(sounds.times(size, rate))}, labels, name)
 
 
 class Sound(Ensemble):

@@ -13,8 +13,8 @@ from pydantic import model_validator
 from scatflow.contract import Source, digest, param, source
 from scatflow.errors import DataError
 from scatflow.spec import ArraySpec, Coord
-from scatflow_processes.raster import Window, rasterize
-from scatflow_processes.sources.ensemble import Region
+from scatflow_processes.raster import Window, checked_window, rasterize
+from scatflow_processes.sources.ensemble import Region, named_variable
 
 if TYPE_CHECKING:
     import pandas
@@ -55,9 +55,10 @@ class PointTable(Source):
         for name in ("start", "stop", "cells"):
             if len(getattr(self, name)) != len(self.dims):
                 raise ValueError(f"{name} needs one number per dim {self.dims}, got {getattr(self, name)}")
+        if len(set(self.dims)) < len(self.dims):
+            raise ValueError(f"dims must differ from each other, got {self.dims}")
         for dim, window in self._grid().items():
-            if not window.start < window.stop or window.cells < 1:
-                raise ValueError(f"the window along {dim} needs start < stop and cells >= 1, got {window}")
+            checked_window(dim, window)
         return self
 
     def describe(self) -> ArraySpec:
@@ -71,6 +72,7 @@ class PointTable(Source):
     def read(self, region: Region, variable: str | None = None) -> npt.NDArray[Any]:
         """Return counts or marks of ``region``."""
         field, _ = self._field()
+        named_variable(self, [str(field.name)], variable)
         return np.array(field.values[tuple(region.get(dim, slice(None)) for dim in self.dims)], dtype=self.dtype)
 
     def fingerprint(self, region: Region | None = None) -> str:
