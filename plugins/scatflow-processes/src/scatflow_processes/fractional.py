@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from scatflow_processes.bounds import check
 from scatflow_processes.circulant import Vector, circle, roots, shaped, white
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.streams import stacked
 
 MAX_SIZE = 1 << 24  # samples of one realization: about 1.5 GB while it is made, twiddles of the transform included
 _TOGETHER = 1 << 18  # lags whose covariance is computed at once
@@ -134,11 +134,7 @@ def noise(size: int, hurst: float, seed: int, realizations: Iterable[int]) -> Ve
     (2, 100)
     """
     scale = noise_roots(size, hurst)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
-        out[row] = shaped(scale, white(scale, rng), size)
-    return out
+    return stacked(lambda rng: shaped(scale, white(scale, rng), size), (size,), seed, realizations)
 
 
 def brownian(size: int, hurst: float, seed: int, realizations: Iterable[int]) -> Vector:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector
 from scatflow_processes.fractional import check_size
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.streams import stacked
 
 Jumps = Literal["normal", "laplace", "sign", "one"]
 
@@ -74,11 +74,7 @@ def poisson_increments(size: int, rate: float, seed: int, realizations: Iterable
     """
     check_size(size)
     _check_poisson(rate, jumps)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
-        out[row] = _SUMS[jumps](rng, rng.poisson(rate, size))
-    return out
+    return stacked(lambda rng: _SUMS[jumps](rng, rng.poisson(rate, size)), (size,), seed, realizations)
 
 
 def poisson_cumulant(order: int, duration: float, rate: float, jumps: Jumps = "normal") -> float:
@@ -166,13 +162,13 @@ def stable_increments(size: int, alpha: float, seed: int, realizations: Iterable
     """
     check_size(size)
     _check_stable(alpha, beta)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
+
+    def draw(rng: np.random.Generator) -> Vector:
         # The open interval: random() may be 0, where the angle is -pi / 2 and its cosine rounds to about 0.
         angle = math.pi * (rng.random(size) - 0.5 + 2.0**-54)
-        out[row] = _stable(angle, rng.standard_exponential(size), alpha, beta)
-    return out
+        return _stable(angle, rng.standard_exponential(size), alpha, beta)
+
+    return stacked(draw, (size,), seed, realizations)
 
 
 def stable_characteristic(t: npt.ArrayLike, alpha: float, beta: float = 0.0) -> npt.NDArray[np.complex128]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector, circle, roots, shaped, white
 from scatflow_processes.fractional import check_hurst, check_size, noise_roots
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.streams import stacked
 
 Convention = Literal["variance", "amplitude", "none"]
 #: Minus the mean of w over its variance: E exp(2w) = 1, E exp(w) = 1, or E w = 0.
@@ -161,16 +161,16 @@ def increments(
     kernel = kernel if skew.strength else kernel[:0]
     scale = noise_roots(size + kernel.size, hurst)
     offset = -MEANS[mean] * log_variance(lam2, integral_scale, hurst, skew)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
+
+    def draw(rng: np.random.Generator) -> Vector:
         noise = shaped(scale, white(scale, rng), size + kernel.size)
         w = shaped(volatility, white(volatility, rng), size)
         if kernel.size:
             w -= _after(noise, kernel)
         w += offset
-        np.multiply(np.exp(w, out=w), noise[kernel.size :], out=out[row])
-    return out
+        return np.multiply(np.exp(w, out=w), noise[kernel.size :], out=w)
+
+    return stacked(draw, (size,), seed, realizations)
 
 
 def log_variance(lam2: float, integral_scale: float, hurst: float = 0.5, skew: Skew = PLAIN) -> float:

@@ -16,7 +16,7 @@ from scatflow_processes.circulant import Vector
 from scatflow_processes.fractional import check_hurst
 from scatflow_processes.gaussian_torus import filtered, torus_roots
 from scatflow_processes.multifractal import MEANS, Convention, check_lam2, log_covariance
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.streams import stacked
 
 MAX_SIZE = 8192  # samples along a side: about 3.5 GB while a field is made
 
@@ -65,14 +65,14 @@ def increments(
     check_choice("mean", mean, MEANS)
     covariance = torus_covariance(size, lam2, integral_scale)
     scale, offset = torus_roots(covariance), -MEANS[mean] * float(covariance[0, 0])
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size, size))
-    for row, rng in enumerate(rngs):
+
+    def draw(rng: np.random.Generator) -> Vector:
         noise = rng.standard_normal((size, size))
         w = filtered(rng.standard_normal((size, size)), scale)
         w += offset
-        np.multiply(np.exp(w, out=w), noise, out=out[row])
-    return out
+        return np.multiply(np.exp(w, out=w), noise, out=w)
+
+    return stacked(draw, (size, size), seed, realizations)
 
 
 def path(field: npt.ArrayLike, hurst: float) -> Vector:

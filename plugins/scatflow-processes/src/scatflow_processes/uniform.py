@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.streams import stacked
 
 Measure = Literal["sphere", "l1_sphere", "simplex"]
 MEASURES: tuple[Measure, ...] = ("sphere", "l1_sphere", "simplex")
@@ -61,11 +61,7 @@ def sample(size: int, measure: Measure, seed: int, realizations: Iterable[int], 
     """
     check("size", size, 2 <= size <= MAX_SIZE, f"in [2, {MAX_SIZE}] coordinates")
     _check(measure, radius)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
-        out[row] = drawn((size,), measure, rng, radius)
-    return out
+    return stacked(lambda rng: drawn((size,), measure, rng, radius), (size,), seed, realizations)
 
 
 def drawn(shape: tuple[int, ...], measure: Measure, rng: np.random.Generator, radius: float = 1.0) -> Vector:

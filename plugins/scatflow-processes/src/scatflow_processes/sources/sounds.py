@@ -46,12 +46,11 @@ class Sound(Ensemble):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one sound without data."""
-        name = type(self).name
-        return {name: sound_spec(self.size, self.sampling_rate, self.dtype, self.attributes(), name)}
+        return {self.name: sound_spec(self.size, self.sampling_rate, self.dtype, self.attributes(), self.name)}
 
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
         """Make sounds."""
-        return {type(self).name: np.stack([self.sound(realization_generator(self.seed, index)) for index in indices])}
+        return {self.name: np.stack([self.sound(realization_generator(self.seed, index)) for index in indices])}
 
 
 class _Timed(Sound):
