@@ -264,6 +264,10 @@ def test_the_largest_size() -> None:
         (lambda: multifractal.increments(10, 0.1, 5, 0, [0], hurst=1.0), "hurst"),
         (lambda: multifractal.increments(10, 0.1, 5, 0, [0], mean="zero"), "mean"),
         (lambda: multifractal.increments(1000, 0.1, 500, 0, [0], skew=Skew(10, exponent=0.1)), "lower the skew"),
+        (
+            lambda: multifractal.increments(1 << 24, 0.1, 100, 0, [0], skew=Skew(0.1)),
+            "at most 16777116 samples where skew reaches over 100",
+        ),
         (lambda: multifractal.zeta(1, 0.3), "lam2"),
         (lambda: multifractal.leverage([1], 0.1, 5, PLAIN, "zero"), "mean must be one of variance, amplitude, none, got 'zero'"),
         (lambda: multifractal.leverage([0.5], 0.1, 5, PLAIN), "lags"),

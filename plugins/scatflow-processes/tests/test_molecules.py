@@ -273,6 +273,8 @@ def test_errors_of_files(path: str, tmp_path: Path) -> None:
     expect(bare, StoreError, 'has no tables of atoms.*profile="gaussian"')
     expect(bare, DataError, r"molecule 0 .* has an element without profile.*got 92", tables=path)
     assert three(bare, profile="gaussian").describe().coords["electrons"].values.tolist() == [92]
+    np.savez(tmp_path / "hole.npz", R=np.zeros((2, 1, 2)), Z=np.array([[1], [-6]]))
+    expect(str(tmp_path / "hole.npz"), DataError, "molecule 1 .* negative charge.*got -6", channels=("dirac",))
     np.savez(tmp_path / "tall.npz", R=np.array([[(0.0, 0.0, 0.0), (0.0, 0.0, 0.5)]]), Z=np.ones((1, 2), dtype=int))
     expect(str(tmp_path / "tall.npz"), DataError, r"molecule 0 .* is not planar.*three numbers", profile="gaussian")
     np.savez(tmp_path / "lost.npz", R=np.array([[(np.nan, 0.0)]]), Z=np.ones((1, 1), dtype=int))

@@ -237,6 +237,7 @@ def test_bad_table_sources(catalogue: str, change: dict, match: str) -> None:
         ({"x": [0.5]}, {"x": (0, 1, 2)}, [1.0, 2.0], "one length"),
         ({"x": [0.5]}, {"x": (0, 1, 2)}, [math.inf], "marks"),
         ({"x": [[0.5]]}, {"x": (0, 1, 2)}, None, "one column"),
+        ({"x": [0.5]}, {"x": (0, 1, 2)}, [[1.0]], "marks must be one column"),
         ({"x": [0.5]}, {}, None, "at least one dim"),
     ],
 )

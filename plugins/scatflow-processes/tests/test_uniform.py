@@ -108,6 +108,8 @@ def test_source_has_labelled_dims_of_any_shape() -> None:
         (lambda: UniformMeasure(dims=("y", "realization")), "differ"),
         (lambda: UniformMeasure(steps=(1.0,)), "steps"),
         (lambda: UniformMeasure(steps=(1.0, 0.0)), "steps"),
+        (lambda: UniformMeasure(radius=1e31), 'needs dtype="float64"'),
+        (lambda: UniformMeasure(radius=1e-300), 'needs dtype="float64"'),
         (lambda: UniformMeasure(radius=-1.0), "uniform_measure.radius"),
     ],
 )

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scatflow_processes.bounds import check
 from scatflow_processes.polygons import paint
 from scatflow_processes.shapes import centers, star_shaped
-from scatflow_processes.strokes import SUPERSAMPLING, bands, draw
+from scatflow_processes.strokes import SUPERSAMPLING, bands, draw, parabola
 
 Array = npt.NDArray[np.float64]
 #: Of the polynomials; levels of 0.3 to 0.7 keep the sum in [0, 1], because Chebyshev polynomials are within [-1, 1].
@@ -135,12 +135,11 @@ def strokes(generator: np.random.Generator, size: int, count: int = 5, width: fl
     (32, 32)
     """
     check("count", count, count >= 1, ">= 1")
-    t = np.linspace(0.0, 1.0, 17)[:, None]
     lines = []
     for _ in range(count):
         start = generator.random(2)
         middle, stop = start + generator.uniform(-0.5, 0.5, (2, 2))
-        lines.append((1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * stop)
+        lines.append(parabola(start, middle, stop))
     return draw(lines, size, width, periodic)
 
 

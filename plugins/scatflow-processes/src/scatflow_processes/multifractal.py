@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector, circle, roots, shaped, white
-from scatflow_processes.fractional import check_hurst, check_size, noise_roots
+from scatflow_processes.fractional import MAX_SIZE, check_hurst, check_size, noise_roots
 from scatflow_processes.streams import stacked
 
 Convention = Literal["variance", "amplitude", "none"]
@@ -157,9 +157,10 @@ def increments(
     check_size(size)
     check("integral_scale", integral_scale, 1 <= integral_scale <= size, f"in [1, size] = [1, {size}] samples")
     check_choice("mean", mean, MEANS)
-    volatility, kernel = _log_roots(size, lam2, integral_scale), skew.kernel(integral_scale)
-    kernel = kernel if skew.strength else kernel[:0]
-    scale = noise_roots(size + kernel.size, hurst)
+    kernel = skew.kernel(integral_scale) if skew.strength else np.empty(0)
+    most = MAX_SIZE - kernel.size
+    check("size", size, size <= most, f"at most {most} samples where skew reaches over {kernel.size}")
+    volatility, scale = _log_roots(size, lam2, integral_scale), noise_roots(size + kernel.size, hurst)
     offset = -MEANS[mean] * log_variance(lam2, integral_scale, hurst, skew)
 
     def draw(rng: np.random.Generator) -> Vector:

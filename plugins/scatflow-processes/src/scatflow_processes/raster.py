@@ -100,6 +100,7 @@ def rasterize(
     weights = None if marks is None else np.asarray(marks, dtype=np.float64)
     if weights is not None:
         lengths["marks"] = weights.size
+        check("marks", f"shape {weights.shape}", weights.ndim == 1, "one column")
         check("marks", f"{np.count_nonzero(~np.isfinite(weights))} others", bool(np.isfinite(weights).all()), "finite numbers")
     check("columns", lengths, len(set(lengths.values())) == 1, "of one length")
     places = {dim: _places(columns[dim], window) for dim, window in windows.items()}

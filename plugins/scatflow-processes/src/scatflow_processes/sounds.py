@@ -145,6 +145,17 @@ def harmonic_lines(
     return Lines(frequency, np.abs(weight), np.angle(weight))
 
 
+def highest_line(f0: float, partials: int, modulation: float, depth: float) -> float:
+    """Return the frequency of the last of the :func:`harmonic_lines`, in Hz.
+
+    Examples
+    --------
+    >>> highest_line(100.0, 2, modulation=5.0, depth=0.5), highest_line(100.0, 2, modulation=5.0, depth=0.0)
+    (205.0, 200.0)
+    """
+    return partials * f0 + (modulation if depth else 0.0)
+
+
 def harmonic_am(
     size: int,
     rate: float,
@@ -203,7 +214,7 @@ def harmonic_am(
     _check_harmonic(f0, partials, resonance, modulation, depth)
     check("decay", decay, decay > 0, "> 0 s")
     check("delay", delay, math.isfinite(delay), "finite")
-    highest = partials * f0 + (modulation if depth else 0.0)
+    highest = highest_line(f0, partials, modulation, depth)
     if not highest < rate / 2:
         raise ValueError(f"the highest line, {highest:g} Hz, must lie below rate / 2 = {rate / 2:g} Hz; take fewer partials")
     t, sound = times(size, rate), np.zeros(size)

@@ -28,6 +28,27 @@ def bands(size: int) -> Iterator[slice]:
     return (slice(start, min(start + rows, size)) for start in range(0, size, rows))
 
 
+def parabola(start: npt.ArrayLike, pull: npt.ArrayLike, stop: npt.ArrayLike) -> Array:
+    """Return the arc of a parabola as a line: from ``start`` towards ``pull``, to ``stop`` as if coming from there.
+
+    Parameters
+    ----------
+    start, pull, stop : array_like of float, shape (2,)
+        Points (y, x).
+
+    Returns
+    -------
+    ndarray of float64, shape (17, 2)
+
+    Examples
+    --------
+    >>> parabola((0, 0), (0, 1), (1, 1))[8].tolist()
+    [0.25, 0.75]
+    """
+    t = np.linspace(0.0, 1.0, 17)[:, None]
+    return np.asarray((1 - t) ** 2 * np.asarray(start) + 2 * t * (1 - t) * np.asarray(pull) + t**2 * np.asarray(stop))
+
+
 def draw(lines: Sequence[npt.ArrayLike], size: int, width: float, periodic: bool = False) -> Array:
     """Return the image of the union of lines: the share of each pixel that lies within ``width / 2`` of one.
 

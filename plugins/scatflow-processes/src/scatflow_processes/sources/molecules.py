@@ -139,6 +139,11 @@ class Molecules(Source):
             raise DataError(f"molecules {self.path!r}", "positions and integer charges do not fit together",
                             expected="shapes (molecule, atom, 2 or 3) and (molecule, atom)",
                             got=f"{where.shape} and {charge.shape} of {charge.dtype}")  # fmt: skip
+        if (charge < 0).any():
+            first = int(np.argmax((charge < 0).any(axis=1)))
+            raise DataError(
+                f"molecule {first} of {self.path!r}", "has a negative charge", expected=">= 0", got=int(charge[first].min())
+            )
         where = where * _UNITS[self.units]
         axes = len(self.size)
         if where.shape[-1] == 3 and axes == 2:

@@ -96,7 +96,7 @@ class HarmonicAM(_Timed):
     def _fits(self) -> Self:
         if self.modulation >= self.f0:
             raise ValueError(f"modulation must be below f0 = {self.f0:g} Hz, got {self.modulation:g}")
-        highest = self.partials * self.f0 + (self.modulation if self.depth else 0.0)
+        highest = sounds.highest_line(self.f0, self.partials, self.modulation, self.depth)
         if not highest < self.sampling_rate / 2:
             raise ValueError(f"the highest line, {highest:g} Hz, must lie below half the sampling rate; take fewer partials")
         return self
