@@ -112,6 +112,23 @@ def test_quarter_turns_and_reflections() -> None:
     np.testing.assert_allclose(flipped, whole[:, ::-1], atol=1e-5 * whole.max())
 
 
+@pytest.mark.parametrize("angle", [17.0, 45.0, 160.0])
+def test_moments_turn_with_the_molecule(angle: float) -> None:
+    """Second moments about the origin, where the pixels are no symmetry of the turn: to 1e-3 of their sum."""
+    grid = Grid((80, 80), (8.0, 8.0))
+    c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    turn = np.array([[c, -s], [s, c]])
+
+    def moments(where: np.ndarray) -> np.ndarray:
+        found = molecules.density(where, CHARGES, grid) * grid.cell
+        y, x = np.meshgrid(grid.centers(0), grid.centers(1), indexing="ij")
+        return np.array([[(found * x * x).sum(), (found * x * y).sum()], [(found * x * y).sum(), (found * y * y).sum()]])
+
+    plain = moments(WATER)
+    np.testing.assert_allclose(moments(WATER @ turn.T), turn @ plain @ turn.T, atol=1e-3 * np.trace(plain))
+    assert abs(plain[0, 0] - plain[1, 1]) > 0.1 * np.trace(plain)
+
+
 @pytest.mark.parametrize("axes", [2, 3])
 def test_gaussian_atoms(axes: int) -> None:
     """Means over pixels of a Gaussian are differences of error functions."""
