@@ -191,9 +191,10 @@ def test_down_is_up_reversed() -> None:
         (lambda: digits.digit(np.random.default_rng(0), 3, deformation=3.5), "deformation"),
         (lambda: digits.digit(np.random.default_rng(0), 3, jitter=1.5), "jitter"),
         (lambda: textures.texture(np.random.default_rng(0), 10), "0 to 9"),
-        (lambda: textures.texture(np.random.default_rng(0), 0, wavelength=3.0), "wavelength >= 4"),
+        (lambda: textures.texture(np.random.default_rng(0), 0, wavelength=3.0), "wavelength must be finite and >= 4"),
         (lambda: textures.texture(np.random.default_rng(0), 0, dimming=1.0), "dimming"),
         (lambda: sound_classes.class_sound(np.random.default_rng(0), -1), "0 to 7"),
+        (lambda: sound_classes.class_sound(np.random.default_rng(0), 0, noise=np.inf), "noise"),
         (lambda: sound_classes.class_sound(np.random.default_rng(0), 0, rate=4000.0), "rate must be >= 8000"),
     ],
 )

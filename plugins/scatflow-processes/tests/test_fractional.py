@@ -1,6 +1,7 @@
 """Fractional and multifractal walks: the law of what is drawn, exactly where it can be, and scaling exponents."""
 
 import math
+from collections.abc import Callable
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -146,10 +147,16 @@ def test_exponents_in_two_dimensions() -> None:
 def test_log_volatility_in_the_plane_has_its_covariance(integral_scale: float) -> None:
     size = 16
     covariance = multifractal_field.torus_covariance(size, 0.1, integral_scale)
-    assert np.fft.fft2(covariance).real.min() > 0.01
     units = np.eye(size * size).reshape(-1, size, size)
     drawn = filtered(units, torus_roots(covariance)).reshape(size * size, -1)
     np.testing.assert_allclose((drawn.T @ drawn)[0].reshape(size, size), covariance, atol=1e-12)
+
+
+def test_log_covariance_in_the_plane_is_a_covariance() -> None:
+    for integral_scale in [*np.linspace(2, 6, 80), *np.geomspace(6, 128, 30)]:
+        for sides in (1, 2):
+            covariance = multifractal_field.torus_covariance(sides * math.ceil(integral_scale), 0.1, integral_scale)
+            assert np.fft.rfft2(covariance).real.min() > 0.1 * 0.1
 
 
 @pytest.mark.parametrize("mean", ["variance", "amplitude", "none"])
@@ -255,21 +262,29 @@ def test_the_largest_size() -> None:
         (lambda: multifractal.increments(10, 0.1, 11, 0, [0]), "integral_scale.*size"),
         (lambda: multifractal.increments(10, 0.1, 0.5, 0, [0]), "integral_scale"),
         (lambda: multifractal.increments(10, 0.1, 5, 0, [0], hurst=1.0), "hurst"),
-        (lambda: multifractal.increments(10, 0.1, 5, 0, [0], mean="zero"), "mean"),  # type: ignore[arg-type]
+        (lambda: multifractal.increments(10, 0.1, 5, 0, [0], mean="zero"), "mean"),
         (lambda: multifractal.increments(1000, 0.1, 500, 0, [0], skew=Skew(10, exponent=0.1)), "lower the skew"),
+        (
+            lambda: multifractal.increments(1 << 24, 0.1, 100, 0, [0], skew=Skew(0.1)),
+            "at most 16777116 samples where skew reaches over 100",
+        ),
         (lambda: multifractal.zeta(1, 0.3), "lam2"),
+        (lambda: multifractal.leverage([1], 0.1, 5, PLAIN, "zero"), "mean must be one of variance, amplitude, none, got 'zero'"),
         (lambda: multifractal.leverage([0.5], 0.1, 5, PLAIN), "lags"),
         (lambda: Skew(11), "strength"),
         (lambda: Skew(1, decay=-1), "decay"),
         (lambda: Skew(1, exponent=math.nan), "exponent"),
         (lambda: multifractal_field.increments(8, 0.1, 9, 0, [0]), "integral_scale"),
         (lambda: multifractal_field.increments(1, 0.1, 1, 0, [0]), "size"),
+        (lambda: multifractal_field.torus_covariance(4, 0.1, 100.0), "integral_scale"),
+        (lambda: multifractal_field.torus_covariance(0, 0.1, 1.0), "size"),
         (lambda: multifractal_field.path(np.ones((4, 5)), 0.5), "square"),
+        (lambda: multifractal_field.path(1.0, 0.5), "square"),
         (lambda: multifractal_field.path(np.ones((4, 4)), 1.0), "hurst"),
         (lambda: circulant.roots([1.0, 0.9, -0.9]), "eigenvalue"),
         (lambda: circulant.roots([1.0]), "half"),
     ],
 )
-def test_bad_parameters(call: object, match: str) -> None:
+def test_bad_parameters(call: Callable[[], object], match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        call()  # type: ignore[operator]
+        call()

@@ -112,6 +112,23 @@ def test_quarter_turns_and_reflections() -> None:
     np.testing.assert_allclose(flipped, whole[:, ::-1], atol=1e-5 * whole.max())
 
 
+@pytest.mark.parametrize("angle", [17.0, 45.0, 160.0])
+def test_moments_turn_with_the_molecule(angle: float) -> None:
+    """Second moments about the origin, where the pixels are no symmetry of the turn: to 1e-3 of their sum."""
+    grid = Grid((80, 80), (8.0, 8.0))
+    c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    turn = np.array([[c, -s], [s, c]])
+
+    def moments(where: np.ndarray) -> np.ndarray:
+        found = molecules.density(where, CHARGES, grid) * grid.cell
+        y, x = np.meshgrid(grid.centers(0), grid.centers(1), indexing="ij")
+        return np.array([[(found * x * x).sum(), (found * x * y).sum()], [(found * x * y).sum(), (found * y * y).sum()]])
+
+    plain = moments(WATER)
+    np.testing.assert_allclose(moments(WATER @ turn.T), turn @ plain @ turn.T, atol=1e-3 * np.trace(plain))
+    assert abs(plain[0, 0] - plain[1, 1]) > 0.1 * np.trace(plain)
+
+
 @pytest.mark.parametrize("axes", [2, 3])
 def test_gaussian_atoms(axes: int) -> None:
     """Means over pixels of a Gaussian are differences of error functions."""
@@ -164,7 +181,7 @@ def test_dirac_is_in_the_pixel_of_the_nucleus() -> None:
         (lambda: molecules.density([(0.0, 0.0, 0.0)], [1], PLANE), r"shape \(n, 2\)"),
         (lambda: molecules.density([(0.0, 0.0)], [1, 1], PLANE), "n charges"),
         (lambda: molecules.density([(0.0, 0.0)], [119], PLANE), "1 to 118"),
-        (lambda: molecules.density([(0.0, 0.0)], [1], PLANE, "outer"), "channels are"),
+        (lambda: molecules.density([(0.0, 0.0)], [1], PLANE, "outer"), "channel must be one of"),
         (lambda: molecules.density([(0.0, 0.0)], [26], PLANE, "core"), "core and valence are known"),
         (lambda: molecules.density([(0.0, 0.0)], [8], PLANE, "core"), "no core profile"),
         (
@@ -172,6 +189,14 @@ def test_dirac_is_in_the_pixel_of_the_nucleus() -> None:
             r"profiles of \[1, 8\]",
         ),
         (lambda: molecules.density([(0.0, 0.0)], [1], PLANE, radius=0.0), "radius must be > 0"),
+        (
+            lambda: molecules.density([(0.0, 0.0)], [1], Grid((8, 8), (8.0, 8.0)), radius=0.01),
+            "no density of charge 1 within radius = 0.01",
+        ),
+        (lambda: molecules.density([(0.0, 0.0)], [1.7], PLANE), r"charges must be whole numbers, got \[1.7\]"),
+        (lambda: molecules.density([(0.0, 0.0)], [math.nan], PLANE), "whole numbers"),
+        (lambda: molecules.density([(0.0, 0.0)], [1], Grid((8, 8), (8.0, math.nan))), "sides > 0"),
+        (lambda: molecules.density([(0.0, 0.0)], [1], Grid((8, 8), (8.0, 8.0, 8.0))), "2 or 3 axes"),
         (lambda: molecules.density([(0.0,)], [1], Grid((8,), (8.0,))), "2 or 3 axes"),
         (lambda: molecules.density([(0.0, 0.0)], [1], Grid((8, 8), (8.0, 0.0))), "sides > 0"),
     ],
@@ -265,6 +290,8 @@ def test_errors_of_files(path: str, tmp_path: Path) -> None:
     expect(bare, StoreError, 'has no tables of atoms.*profile="gaussian"')
     expect(bare, DataError, r"molecule 0 .* has an element without profile.*got 92", tables=path)
     assert three(bare, profile="gaussian").describe().coords["electrons"].values.tolist() == [92]
+    np.savez(tmp_path / "hole.npz", R=np.zeros((2, 1, 2)), Z=np.array([[1], [-6]]))
+    expect(str(tmp_path / "hole.npz"), DataError, "molecule 1 .* negative charge.*got -6", channels=("dirac",))
     np.savez(tmp_path / "tall.npz", R=np.array([[(0.0, 0.0, 0.0), (0.0, 0.0, 0.5)]]), Z=np.ones((1, 2), dtype=int))
     expect(str(tmp_path / "tall.npz"), DataError, r"molecule 0 .* is not planar.*three numbers", profile="gaussian")
     np.savez(tmp_path / "lost.npz", R=np.array([[(np.nan, 0.0)]]), Z=np.ones((1, 1), dtype=int))

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import dask
@@ -82,6 +83,14 @@ def test_conditional_of_a_constant_intensity_is_bernoulli() -> None:
     np.testing.assert_allclose(points.conditional_neg_log_prob(x, 0.3), points.bernoulli_neg_log_prob(x, 0.3), rtol=1e-12)
     assert points.conditional_neg_log_prob([[1, 0]], [[0.0, 0.5]]) == math.inf
     assert points.conditional_neg_log_prob([[1, 0]], [[1.0, 0.5]]) == pytest.approx(math.log(2) / 2)
+
+
+@pytest.mark.parametrize(("correlation", "weight"), [("gaussian", math.exp(-32)), ("exponential", math.exp(-8))])
+def test_images_weigh_little_at_the_longest_correlation(correlation: gaussian_torus.Correlation, weight: float) -> None:
+    side, length = 64, 8.0
+    rho = gaussian_torus.correlation_on_torus((side, side), length, correlation)
+    alone = math.exp(-1 / (2 * length**2)) if correlation == "gaussian" else math.exp(-1 / length)
+    assert abs(rho[0, 1] - alone) < max(5 * weight, 1e-15)
 
 
 @pytest.mark.parametrize(("law", "size"), LAWS, ids=names)
@@ -182,6 +191,9 @@ def test_a_table_is_a_source(catalogue: str) -> None:
     assert (spec.dims, spec.shape, spec.dtype) == (("y", "x"), (2, 4), "float32")
     assert (spec.attrs["units"], spec.attrs["points"], axis_of(spec, "x").unit) == ("kg", 3, "m")
     assert axis_of(spec, "y").periodic and not axis_of(counts.describe(), "y").periodic
+    np.testing.assert_array_equal(counts.read({}, "counts"), counts.read({}))
+    with pytest.raises(ParameterError, match="no such variable"):
+        counts.read({}, "marks")
     before = counts.fingerprint()
     with open(catalogue, "a") as file:
         file.write("1.5,10,1\n")
@@ -202,6 +214,8 @@ def test_a_table_is_a_source(catalogue: str) -> None:
         ({"cells": (2,)}, "one number per dim"),
         ({"stop": (0.0, 4.0)}, "start < stop"),
         ({"cells": (0, 4)}, "cells"),
+        ({"stop": (math.inf, 4.0)}, "finite start < stop"),
+        ({"dims": ("x", "x")}, "differ from each other"),
     ],
 )
 def test_bad_table_sources(catalogue: str, change: dict, match: str) -> None:
@@ -223,6 +237,7 @@ def test_bad_table_sources(catalogue: str, change: dict, match: str) -> None:
         ({"x": [0.5]}, {"x": (0, 1, 2)}, [1.0, 2.0], "one length"),
         ({"x": [0.5]}, {"x": (0, 1, 2)}, [math.inf], "marks"),
         ({"x": [[0.5]]}, {"x": (0, 1, 2)}, None, "one column"),
+        ({"x": [0.5]}, {"x": (0, 1, 2)}, [[1.0]], "marks must be one column"),
         ({"x": [0.5]}, {}, None, "at least one dim"),
     ],
 )
@@ -241,6 +256,8 @@ def test_bad_tables(table: dict, grid: dict, marks: list | None, match: str) -> 
         (lambda: points.bernoulli_neg_log_prob([[0, 2]], 0.5), "1 other values"),
         (lambda: points.bernoulli_neg_log_prob([[0, math.nan]], 0.5), "1 other values"),
         (lambda: points.conditional_neg_log_prob([[0, 1]], [[0.5, 1.5]]), "intensity"),
+        (lambda: points.conditional_neg_log_prob(np.zeros((2, 3)), np.full((5, 2, 3), 0.5)), "intensity .* shape of x"),
+        (lambda: points.blocks_floor(1.0, 1.0, 0, 4), "block"),
         (lambda: points.blocks_neg_log_prob(np.zeros((3, 4)), 1.0, 1.0, 2), "multiples"),
         (lambda: points.blocks_entropy(0.0, 1.0, 2), "alpha"),
         (lambda: points.blocks_entropy(1.0, -1.0, 2), "beta"),
@@ -249,7 +266,7 @@ def test_bad_tables(table: dict, grid: dict, marks: list | None, match: str) -> 
         (lambda: TwoLevel(0.5, 0.2, 0.5), "low"),
         (lambda: TwoLevel(0.0, 0.2, 0.5), "low"),
         (lambda: TwoLevel(0.1, 0.2, 1.0), "fraction"),
-        (lambda: TwoLevel(0.1, 0.2, 0.5, 4.0, "matern"), "correlation"),  # type: ignore[arg-type]
+        (lambda: TwoLevel(0.1, 0.2, 0.5, 4.0, "matern"), "correlation"),
         (lambda: Lognormal(1.0), "mean"),
         (lambda: Lognormal(0.2, 0.0), "sigma"),
         (lambda: Lognormal(0.2, 0.5, math.nan), "correlation_length"),
@@ -261,6 +278,6 @@ def test_bad_tables(table: dict, grid: dict, marks: list | None, match: str) -> 
         (lambda: cox.ensemble(Blocks(1.0, 1.0, 1), (8, 0), 0, [0]), "shape"),
     ],
 )
-def test_bad_parameters(call: object, match: str) -> None:
+def test_bad_parameters(call: Callable[[], object], match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        call()  # type: ignore[operator]
+        call()

@@ -5,12 +5,15 @@ Images lie in the unit square as those of ``scatflow_processes.shapes``; each is
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
 from scatflow_processes.polygons import paint
 from scatflow_processes.shapes import centers, star_shaped
-from scatflow_processes.strokes import SUPERSAMPLING, bands, draw
+from scatflow_processes.strokes import SUPERSAMPLING, bands, draw, parabola
 
 Array = npt.NDArray[np.float64]
 #: Of the polynomials; levels of 0.3 to 0.7 keep the sum in [0, 1], because Chebyshev polynomials are within [-1, 1].
@@ -47,8 +50,8 @@ def random_polygon(generator: np.random.Generator, vertices: int, radius: float)
     >>> random_polygon(np.random.default_rng(0), 5, 0.2).shape
     (5, 2)
     """
-    if vertices < 3 or not radius > 0:
-        raise ValueError(f"a polygon has >= 3 corners and a radius > 0, got {vertices} and {radius}")
+    check("vertices", vertices, vertices >= 3, ">= 3")
+    check("radius", radius, 0 < radius < math.inf, "finite and > 0")
     center = generator.random(2)
     angles = 2 * np.pi * (generator.random() + (np.arange(vertices) + generator.uniform(-0.2, 0.2, vertices)) / vertices)
     return star_shaped((center[0], center[1]), angles, radius * generator.uniform(0.5, 1.0, vertices))
@@ -90,8 +93,8 @@ def polygons(
     >>> bool(0 <= image.min() < image.max() <= 1)
     True
     """
-    if count < 1 or not 0 < radius <= 0.5:
-        raise ValueError(f"count must be >= 1 and radius in (0, 1/2], got {count} and {radius}")
+    check("count", count, count >= 1, ">= 1")
+    check("radius", radius, 0 < radius <= 0.5, "in (0, 1/2]")
     image = np.zeros((size, size))
     for _ in range(count):
         corners = random_polygon(generator, vertices, radius)
@@ -131,14 +134,12 @@ def strokes(generator: np.random.Generator, size: int, count: int = 5, width: fl
     >>> strokes(np.random.default_rng(1), 32, count=2).shape
     (32, 32)
     """
-    if count < 1:
-        raise ValueError(f"count must be >= 1, got {count}")
-    t = np.linspace(0.0, 1.0, 17)[:, None]
+    check("count", count, count >= 1, ">= 1")
     lines = []
     for _ in range(count):
         start = generator.random(2)
         middle, stop = start + generator.uniform(-0.5, 0.5, (2, 2))
-        lines.append((1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * stop)
+        lines.append(parabola(start, middle, stop))
     return draw(lines, size, width, periodic)
 
 
@@ -177,8 +178,8 @@ def piecewise_smooth(generator: np.random.Generator, size: int, regions: int = 8
     >>> len(np.unique(image.round(9))) < 32 * 32 // 2
     True
     """
-    if regions < 1 or not 0 <= order <= 8:
-        raise ValueError(f"regions must be >= 1 and order in 0..8, got {regions} and {order}")
+    check("regions", regions, regions >= 1, ">= 1")
+    check("order", order, 0 <= order <= 8, "in 0..8")
     points, levels = generator.random((regions, 2)), generator.uniform(0.3, 0.7, regions)
     weights = generator.uniform(-1, 1, (regions, order + 1, order + 1)) * (
         np.add.outer(range(order + 1), range(order + 1)) <= order

@@ -48,10 +48,37 @@ def roots(half: npt.ArrayLike) -> Vector:
     if row.ndim != 1 or row.size < 2:
         raise ValueError(f"half must be one row of at least 2 covariances, got shape {row.shape}")
     # The transform of an even sequence is the cosine transform of its half: a quarter of the memory.
-    values = dct(row, type=1)
+    return eigenvalue_roots(dct(row, type=1), "sequence")
+
+
+def eigenvalue_roots(values: Vector, what: str) -> Vector:
+    """Return the square roots of the eigenvalues of a covariance, those within rounding (1e-12 of the largest) below 0 as 0.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        The eigenvalues; overwritten.
+    what : str
+        What has the covariance, for the error: a sequence, a field.
+
+    Returns
+    -------
+    ndarray of float64, shape of ``values``
+
+    Raises
+    ------
+    ValueError
+        If an eigenvalue is negative beyond rounding, or not a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> eigenvalue_roots(np.array([4.0, -1e-13]), "sequence").tolist()
+    [2.0, 0.0]
+    """
     lowest, largest = float(values.min()), float(values.max())
     if not lowest >= -_ROUNDING * largest:
-        raise ValueError(f"the covariance is not that of a sequence: eigenvalue {lowest:.6g} < 0, the largest is {largest:.6g}")
+        raise ValueError(f"the covariance is not that of a {what}: eigenvalue {lowest:.6g} < 0, the largest is {largest:.6g}")
     return np.asarray(np.sqrt(np.maximum(values, 0.0, out=values), out=values))
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.strokes import draw
+from scatflow_processes.bounds import check
+from scatflow_processes.strokes import draw, parabola
 
 Array = npt.NDArray[np.float64]
 #: Largest displacement that leaves digits of 28 to 32 pixels legible, in pixels.
@@ -24,12 +25,6 @@ _WAVES, _CYCLES = 3, 1.2
 def _arc(center: tuple[float, float], radii: tuple[float, float], start: float, stop: float) -> Array:
     angles: Array = np.radians(np.linspace(start, stop, 25))
     return np.stack([center[0] + radii[0] * np.sin(angles), center[1] + radii[1] * np.cos(angles)], axis=1)
-
-
-def _curve(start: tuple[float, float], pull: tuple[float, float], stop: tuple[float, float]) -> Array:
-    t: Array = np.linspace(0.0, 1.0, 17)
-    first, middle, last = (1 - t) ** 2, 2 * t * (1 - t), t**2
-    return np.stack([first * a + middle * b + last * c for a, b, c in zip(start, pull, stop, strict=True)], axis=1)
 
 
 def template(label: int) -> list[Array]:
@@ -64,10 +59,10 @@ def template(label: int) -> list[Array]:
         3: [_arc((0.3, 0.47), (0.18, 0.21), 205, 450), _arc((0.68, 0.47), (0.2, 0.24), 270, 515)],
         4: [[(0.12, 0.55), (0.62, 0.22), (0.62, 0.8)], [(0.36, 0.62), (0.88, 0.62)]],
         5: [np.concatenate([[(0.12, 0.74), (0.12, 0.34)], _arc((0.65, 0.46), (0.23, 0.26), 235, 505)])],
-        6: [_arc((0.67, 0.5), (0.21, 0.22), 0, 360), _curve((0.12, 0.64), (0.28, 0.29), (0.67, 0.28))],
+        6: [_arc((0.67, 0.5), (0.21, 0.22), 0, 360), parabola((0.12, 0.64), (0.28, 0.29), (0.67, 0.28))],
         7: [[(0.12, 0.24), (0.12, 0.76), (0.88, 0.4)]],
         8: [_arc((0.31, 0.5), (0.19, 0.18), 0, 360), _arc((0.69, 0.5), (0.19, 0.23), 0, 360)],
-        9: [_arc((0.33, 0.49), (0.21, 0.21), 0, 360), _curve((0.33, 0.7), (0.7, 0.71), (0.88, 0.52))],
+        9: [_arc((0.33, 0.49), (0.21, 0.21), 0, 360), parabola((0.33, 0.7), (0.7, 0.71), (0.88, 0.52))],
     }
     return [np.asarray(stroke, dtype=np.float64) for stroke in strokes[label]]
 
@@ -114,8 +109,9 @@ def digit(generator: np.random.Generator, label: int, size: int = 28, deformatio
     ---#----
     --------
     """
-    if not 0 <= deformation <= MAX_DEFORMATION or not 0 <= jitter <= 1 or size < 1:
-        raise ValueError(f"deformation must be in [0, 3], jitter in [0, 1], size >= 1, got {deformation}, {jitter} and {size}")
+    check("deformation", deformation, 0 <= deformation <= MAX_DEFORMATION, f"in [0, {MAX_DEFORMATION:g}] pixels")
+    check("jitter", jitter, 0 <= jitter <= 1, "in [0, 1]")
+    check("size", size, size >= 1, ">= 1 pixel")
     middle, half = sum(_THICKNESS) / 2, (_THICKNESS[1] - _THICKNESS[0]) / 2
     thickness = middle + jitter * half * generator.uniform(-1, 1)
     matrix, shift = _affine(generator, jitter)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from scatflow_processes.bounds import check
 from scatflow_processes.circulant import Vector, circle, roots, shaped, white
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.streams import stacked
 
 MAX_SIZE = 1 << 24  # samples of one realization: about 1.5 GB while it is made, twiddles of the transform included
 _TOGETHER = 1 << 18  # lags whose covariance is computed at once
@@ -53,7 +53,7 @@ def noise_autocovariance(lags: npt.ArrayLike, hurst: float) -> Vector:
     >>> round(float(noise_autocovariance(1, 0.75)), 6)
     0.414214
     """
-    _check_hurst(hurst)
+    check_hurst(hurst)
     k = np.abs(np.asarray(lags, dtype=np.float64))
     twice = 2 * hurst
     far = np.maximum(k, _SERIES_FROM)
@@ -96,7 +96,7 @@ def noise_roots(size: int, hurst: float) -> Vector:
     >>> noise_roots(5, 0.5).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    check("size", size, 1 <= size <= MAX_SIZE, f"in [1, {MAX_SIZE}] samples")
+    check_size(size)
     row = np.empty(circle(size) + 1)
     for start in range(0, row.size, _TOGETHER):  # the series needs ten times the memory of its result
         part = slice(start, min(start + _TOGETHER, row.size))
@@ -134,11 +134,7 @@ def noise(size: int, hurst: float, seed: int, realizations: Iterable[int]) -> Ve
     (2, 100)
     """
     scale = noise_roots(size, hurst)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
-        out[row] = shaped(scale, white(scale, rng), size)
-    return out
+    return stacked(lambda rng: shaped(scale, white(scale, rng), size), (size,), seed, realizations)
 
 
 def brownian(size: int, hurst: float, seed: int, realizations: Iterable[int]) -> Vector:
@@ -196,10 +192,16 @@ def brownian_zeta(q: npt.ArrayLike, hurst: float) -> Vector:
     >>> brownian_zeta([1, 2], 0.25).tolist()
     [0.25, 0.5]
     """
-    _check_hurst(hurst)
+    check_hurst(hurst)
     orders = np.asarray(q, dtype=np.float64)
     return np.where(orders > -1, orders * hurst, np.nan)
 
 
-def _check_hurst(hurst: float) -> None:
+def check_hurst(hurst: float) -> None:
+    """Raise ValueError unless the Hurst exponent is in (0, 1)."""
     check("hurst", hurst, 0 < hurst < 1, "in (0, 1)")
+
+
+def check_size(size: int) -> None:
+    """Raise ValueError unless a series of so many samples can be made."""
+    check("size", size, 1 <= size <= MAX_SIZE, f"in [1, {MAX_SIZE}] samples")

@@ -8,13 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
-from scatflow_processes.circulant import Vector
+from scatflow_processes.bounds import check, check_choice
+from scatflow_processes.circulant import Vector, eigenvalue_roots
 
 Correlation = Literal["gaussian", "exponential"]
 CORRELATIONS: tuple[Correlation, ...] = ("gaussian", "exponential")
 Shape = tuple[int, int]
-_ROUNDING = 1e-12  # of the largest eigenvalue
 
 
 def gaussian_field(shape: Shape, length: float, correlation: Correlation, rng: np.random.Generator) -> Vector:
@@ -64,7 +63,7 @@ def correlation_on_torus(shape: Shape, length: float, correlation: Correlation) 
     -------
     ndarray of float64, shape ``shape``
         1 at the origin. Images a side away add to the correlation, so that it stays one on the torus; at the origin
-        they weigh less than exp(-32) or 4 exp(-8).
+        they weigh less than 5 exp(-32) or 5 exp(-8) before it is scaled to 1 there.
 
     Raises
     ------
@@ -116,11 +115,7 @@ def torus_roots(covariance: Vector) -> Vector:
     """
     from scipy.fft import rfft2
 
-    values = np.asarray(rfft2(covariance).real)
-    lowest, largest = float(values.min()), float(values.max())
-    if not lowest >= -_ROUNDING * largest:
-        raise ValueError(f"the covariance is not that of a field: eigenvalue {lowest:.6g} < 0, the largest is {largest:.6g}")
-    return np.asarray(np.sqrt(np.maximum(values, 0.0)))
+    return eigenvalue_roots(np.array(rfft2(covariance).real), "field")
 
 
 def filtered(field: npt.NDArray[Any], scale: Vector) -> Vector:
@@ -154,7 +149,7 @@ def filtered(field: npt.NDArray[Any], scale: Vector) -> Vector:
 def check_correlation(length: float, correlation: str) -> None:
     """Raise ValueError unless the length is finite and > 0 and the correlation known."""
     check("correlation_length", length, 0 < length < math.inf, "finite and > 0 cells")
-    check("correlation", repr(correlation), correlation in CORRELATIONS, f"one of {', '.join(CORRELATIONS)}")
+    check_choice("correlation", correlation, CORRELATIONS)
 
 
 def check_length(length: float, shape: Shape) -> None:

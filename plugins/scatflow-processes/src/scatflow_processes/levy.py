@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
+from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector
-from scatflow_processes.fractional import MAX_SIZE
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.fractional import check_size
+from scatflow_processes.streams import stacked
 
 Jumps = Literal["normal", "laplace", "sign", "one"]
 
@@ -72,13 +72,9 @@ def poisson_increments(size: int, rate: float, seed: int, realizations: Iterable
     >>> poisson_increments(5, 0.5, seed=3, realizations=[0], jumps="one").tolist()
     [[0.0, 1.0, 0.0, 3.0, 0.0]]
     """
-    check("size", size, 1 <= size <= MAX_SIZE, f"in [1, {MAX_SIZE}] samples")
+    check_size(size)
     _check_poisson(rate, jumps)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
-        out[row] = _SUMS[jumps](rng, rng.poisson(rate, size))
-    return out
+    return stacked(lambda rng: _SUMS[jumps](rng, rng.poisson(rate, size)), (size,), seed, realizations)
 
 
 def poisson_cumulant(order: int, duration: float, rate: float, jumps: Jumps = "normal") -> float:
@@ -164,15 +160,15 @@ def stable_increments(size: int, alpha: float, seed: int, realizations: Iterable
     >>> stable_increments(1000, 1.5, seed=1, realizations=[0, 1]).shape
     (2, 1000)
     """
-    check("size", size, 1 <= size <= MAX_SIZE, f"in [1, {MAX_SIZE}] samples")
+    check_size(size)
     _check_stable(alpha, beta)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
+
+    def draw(rng: np.random.Generator) -> Vector:
         # The open interval: random() may be 0, where the angle is -pi / 2 and its cosine rounds to about 0.
         angle = math.pi * (rng.random(size) - 0.5 + 2.0**-54)
-        out[row] = _stable(angle, rng.standard_exponential(size), alpha, beta)
-    return out
+        return _stable(angle, rng.standard_exponential(size), alpha, beta)
+
+    return stacked(draw, (size,), seed, realizations)
 
 
 def stable_characteristic(t: npt.ArrayLike, alpha: float, beta: float = 0.0) -> npt.NDArray[np.complex128]:
@@ -269,7 +265,7 @@ def _odd_product(order: int) -> float:
 
 def _check_poisson(rate: float, jumps: str) -> None:
     check("rate", rate, 0 < rate <= 1e6, "in (0, 1e6] jumps per sample")
-    check("jumps", repr(jumps), jumps in JUMPS, f"one of {', '.join(JUMPS)}")
+    check_choice("jumps", jumps, JUMPS)
 
 
 def _check_stable(alpha: float, beta: float) -> None:

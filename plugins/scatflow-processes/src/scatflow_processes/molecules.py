@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check, check_choice
+
 Array = npt.NDArray[np.float64]
 #: Angstrom per bohr.
 BOHR = 0.529177210903
@@ -199,8 +201,7 @@ def electrons(charge: int, channel: str) -> int:
     >>> electrons(16, "core"), electrons(16, "valence"), electrons(16, "atomic")
     (10, 6, 16)
     """
-    if channel not in CHANNELS:
-        raise ValueError(f"channels are {', '.join(CHANNELS)}, got {channel!r}")
+    check_choice("channel", channel, CHANNELS)
     if channel in ("atomic", "dirac"):
         return charge
     if charge not in ELEMENTS:
@@ -244,7 +245,8 @@ def density(
     Raises
     ------
     ValueError
-        If an atom does not fit into the box, no profile is known of an element, or shapes do not fit.
+        If an atom does not fit into the box or has nothing within the radius, no profile is known of an element, a charge
+        is no whole number, or shapes do not fit.
 
     Examples
     --------
@@ -254,8 +256,7 @@ def density(
     10.0
     """
     where, charge = _atoms(positions, charges, grid)
-    if not radius > 0:
-        raise ValueError(f"radius must be > 0, got {radius}")
+    check("radius", radius, radius > 0, "> 0 angstrom")
     reach = 0.0 if channel == "dirac" else radius
     _check_inside(where, charge, grid, reach)
     step = np.asarray(grid.step)
@@ -272,16 +273,24 @@ def density(
             corner = pixel + first
             low, high = np.maximum(corner, 0), np.minimum(corner + stamp.shape, grid.size)
             part = stamp[tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))]
-            found[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] += part * (count / (part.sum() * grid.cell))
+            held = float(part.sum()) * grid.cell
+            if not held > 0:
+                raise ValueError(
+                    f"no density of charge {number} within radius = {radius:g} angstrom on pixels of {grid.step} angstrom"
+                )
+            found[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] += part * (count / held)
     return found
 
 
 def _atoms(positions: npt.ArrayLike, charges: npt.ArrayLike, grid: Grid) -> tuple[Array, npt.NDArray[np.int64]]:
     """Return the positions of the atoms in the order of the axes of the grid, and their charges, without empty places."""
-    where, charge = np.asarray(positions, dtype=np.float64), np.asarray(charges).astype(np.int64)
+    where, given = np.asarray(positions, dtype=np.float64), np.asarray(charges, dtype=np.float64)
     axes = len(grid.size)
-    if axes not in (2, 3) or min(grid.size) < 1 or not min(grid.box) > 0:
+    if axes not in (2, 3) or len(grid.box) != axes or min(grid.size) < 1 or not all(0 < side < math.inf for side in grid.box):
         raise ValueError(f"a grid has 2 or 3 axes, sizes >= 1 and sides > 0, got {grid}")
+    broken = ~np.isfinite(given) | (given != np.round(given))
+    check("charges", given[broken].tolist(), not broken.any(), "whole numbers")
+    charge = given.astype(np.int64)
     if where.shape != (*charge.shape, axes) or charge.ndim != 1:
         raise ValueError(
             f"a molecule on {axes} axes has positions of shape (n, {axes}) and n charges, got {where.shape} and {charge.shape}"

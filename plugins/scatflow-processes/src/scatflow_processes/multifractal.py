@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
+from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector, circle, roots, shaped, white
-from scatflow_processes.fractional import MAX_SIZE, noise_roots
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.fractional import MAX_SIZE, check_hurst, check_size, noise_roots
+from scatflow_processes.streams import stacked
 
 Convention = Literal["variance", "amplitude", "none"]
 #: Minus the mean of w over its variance: E exp(2w) = 1, E exp(w) = 1, or E w = 0.
@@ -86,8 +86,8 @@ def log_covariance(distance: npt.ArrayLike, lam2: float, integral_scale: float) 
     Returns
     -------
     ndarray of float64, shape of ``distance``
-        Convex and falling, so a covariance in one dimension; in the plane all eigenvalues are positive too (smallest
-        0.2 lam2, for integral scales from 2 to 128).
+        Convex and falling, so a covariance in one dimension; in the plane all eigenvalues are positive too (0.1 lam2
+        at least, for integral scales from 2 to 128).
 
     Raises
     ------
@@ -99,7 +99,7 @@ def log_covariance(distance: npt.ArrayLike, lam2: float, integral_scale: float) 
     >>> log_covariance([0, 7, 20], 0.1, 8).round(4).tolist()
     [0.2079, 0.0, 0.0]
     """
-    check("lam2", lam2, 0 <= lam2 < 0.25, "in [0, 0.25)")
+    check_lam2(lam2)
     check("integral_scale", integral_scale, 1 <= integral_scale < math.inf, "finite and >= 1 sample")
     ratio = integral_scale / (np.abs(np.asarray(distance, dtype=np.float64)) + 1)
     return lam2 * np.log(np.maximum(ratio, 1.0))
@@ -154,23 +154,24 @@ def increments(
     >>> r.shape
     (2, 4096)
     """
-    check("size", size, 1 <= size <= MAX_SIZE, f"in [1, {MAX_SIZE}] samples")
+    check_size(size)
     check("integral_scale", integral_scale, 1 <= integral_scale <= size, f"in [1, size] = [1, {size}] samples")
-    check("mean", repr(mean), mean in MEANS, f"one of {', '.join(MEANS)}")
-    volatility, kernel = _log_roots(size, lam2, integral_scale), skew.kernel(integral_scale)
-    kernel = kernel if skew.strength else kernel[:0]
-    scale = noise_roots(size + kernel.size, hurst)
+    check_choice("mean", mean, MEANS)
+    kernel = skew.kernel(integral_scale) if skew.strength else np.empty(0)
+    most = MAX_SIZE - kernel.size
+    check("size", size, size <= most, f"at most {most} samples where skew reaches over {kernel.size}")
+    volatility, scale = _log_roots(size, lam2, integral_scale), noise_roots(size + kernel.size, hurst)
     offset = -MEANS[mean] * log_variance(lam2, integral_scale, hurst, skew)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
+
+    def draw(rng: np.random.Generator) -> Vector:
         noise = shaped(scale, white(scale, rng), size + kernel.size)
         w = shaped(volatility, white(volatility, rng), size)
         if kernel.size:
             w -= _after(noise, kernel)
         w += offset
-        np.multiply(np.exp(w, out=w), noise[kernel.size :], out=out[row])
-    return out
+        return np.multiply(np.exp(w, out=w), noise[kernel.size :], out=w)
+
+    return stacked(draw, (size,), seed, realizations)
 
 
 def log_variance(lam2: float, integral_scale: float, hurst: float = 0.5, skew: Skew = PLAIN) -> float:
@@ -249,8 +250,8 @@ def zeta(q: npt.ArrayLike, lam2: float, hurst: float = 0.5) -> Vector:
     >>> zeta([1, 2, 3], 0.04).round(4).tolist()
     [0.52, 1.0, 1.44]
     """
-    check("lam2", lam2, 0 <= lam2 < 0.25, "in [0, 0.25)")
-    check("hurst", hurst, 0 < hurst < 1, "in (0, 1)")
+    check_lam2(lam2)
+    check_hurst(hurst)
     orders = np.asarray(q, dtype=np.float64)
     slope = max(hurst, (1 + lam2) / 2) if lam2 else hurst
     return np.where(orders > -1, orders * slope - lam2 * orders * (orders - 1) / 2, np.nan)
@@ -314,6 +315,7 @@ def leverage(lags: npt.ArrayLike, lam2: float, integral_scale: float, skew: Skew
     [0.0, -0.234]
     """
     k = np.asarray(lags)
+    check_choice("mean", mean, MEANS)
     check("lags", k.dtype, bool(np.issubdtype(k.dtype, np.integer)), "integers")
     variance, kernel = log_variance(lam2, integral_scale, 0.5, skew), skew.kernel(integral_scale)
     n = kernel.size
@@ -324,6 +326,11 @@ def leverage(lags: npt.ArrayLike, lam2: float, integral_scale: float, skew: Skew
     # E[e e'^2 exp(w + 2w')] / E[exp(2w)]^2 with E w = -p v: the powers of exp(E w) are 3 and 4.
     exponent = 2 * covariance + (2.5 - 4.0 + MEANS[mean]) * variance
     return np.where(inside, -2 * kernel[at - 1] * np.exp(exponent), 0.0)
+
+
+def check_lam2(lam2: float) -> None:
+    """Raise ValueError unless the intermittency is in [0, 0.25)."""
+    check("lam2", lam2, 0 <= lam2 < 0.25, "in [0, 0.25)")
 
 
 def _log_roots(size: int, lam2: float, integral_scale: float) -> Vector:

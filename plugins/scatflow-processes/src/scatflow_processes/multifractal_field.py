@@ -11,11 +11,12 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
+from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector
+from scatflow_processes.fractional import check_hurst
 from scatflow_processes.gaussian_torus import filtered, torus_roots
-from scatflow_processes.multifractal import MEANS, Convention, log_covariance
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.multifractal import MEANS, Convention, check_lam2, log_covariance
+from scatflow_processes.streams import stacked
 
 MAX_SIZE = 8192  # samples along a side: about 3.5 GB while a field is made
 
@@ -61,19 +62,17 @@ def increments(
     >>> increments(32, lam2=0.02, integral_scale=16, seed=1, realizations=[3]).shape
     (1, 32, 32)
     """
-    check("size", size, 2 <= size <= MAX_SIZE, f"in [2, {MAX_SIZE}] samples")
-    check("integral_scale", integral_scale, 1 <= integral_scale <= size, f"in [1, size] = [1, {size}] samples")
-    check("mean", repr(mean), mean in MEANS, f"one of {', '.join(MEANS)}")
+    check_choice("mean", mean, MEANS)
     covariance = torus_covariance(size, lam2, integral_scale)
     scale, offset = torus_roots(covariance), -MEANS[mean] * float(covariance[0, 0])
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size, size))
-    for row, rng in enumerate(rngs):
+
+    def draw(rng: np.random.Generator) -> Vector:
         noise = rng.standard_normal((size, size))
         w = filtered(rng.standard_normal((size, size)), scale)
         w += offset
-        np.multiply(np.exp(w, out=w), noise, out=out[row])
-    return out
+        return np.multiply(np.exp(w, out=w), noise, out=w)
+
+    return stacked(draw, (size, size), seed, realizations)
 
 
 def path(field: npt.ArrayLike, hurst: float) -> Vector:
@@ -104,13 +103,14 @@ def path(field: npt.ArrayLike, hurst: float) -> Vector:
     >>> bool(np.allclose(path(wave, 0.5), wave * path(wave, 0.5)[0, 0]))
     True
     """
-    check("hurst", hurst, 0 < hurst < 1, "in (0, 1)")
+    check_hurst(hurst)
     values = np.asarray(field, dtype=np.float64)
+    square = values.ndim >= 2 and values.shape[-2] == values.shape[-1] >= 2
+    check("field", values.shape, square, "square along its last two dims")
     n = values.shape[-1]
-    check("field", values.shape, values.ndim >= 2 and values.shape[-2] == n >= 2, "square along its last two dims")
-    square = np.fft.fftfreq(n)[:, None] ** 2 + np.fft.rfftfreq(n) ** 2
-    square[0, 0] = 1.0
-    scale = square ** (-(hurst + 1) / 2)
+    squared = np.fft.fftfreq(n)[:, None] ** 2 + np.fft.rfftfreq(n) ** 2
+    squared[0, 0] = 1.0
+    scale = squared ** (-(hurst + 1) / 2)
     scale[0, 0] = 0.0
     twice = np.full(n // 2 + 1, 2.0)
     twice[[0] if n % 2 else [0, -1]] = 1.0
@@ -146,8 +146,8 @@ def zeta(q: npt.ArrayLike, lam2: float, hurst: float) -> Vector:
     >>> zeta([1, 2, 3], 0.04, 0.3).round(4).tolist()
     [0.32, 0.6, 0.84]
     """
-    check("lam2", lam2, 0 <= lam2 < 0.25, "in [0, 0.25)")
-    check("hurst", hurst, 0 < hurst < 1, "in (0, 1)")
+    check_lam2(lam2)
+    check_hurst(hurst)
     orders = np.asarray(q, dtype=np.float64)
     return np.where(orders > -1, orders * hurst - lam2 * orders * (orders - 2) / 2, np.nan)
 
@@ -175,6 +175,8 @@ def torus_covariance(size: int, lam2: float, integral_scale: float) -> Vector:
     >>> torus_covariance(8, 0.1, 4)[0].round(3).tolist()
     [0.139, 0.069, 0.029, 0.0, 0.0, 0.0, 0.029, 0.069]
     """
+    check("size", size, 2 <= size <= MAX_SIZE, f"in [2, {MAX_SIZE}] samples")
+    check("integral_scale", integral_scale, 1 <= integral_scale <= size, f"in [1, size] = [1, {size}] samples")
     near = np.fft.fftfreq(size, 1 / size)
     images = (-size, 0, size) if integral_scale - 1 > size / 2 else (0,)
     total = np.zeros((size, size))

@@ -158,7 +158,7 @@ def conditional_neg_log_prob(x: npt.ArrayLike, intensity: npt.ArrayLike, dims: i
     Raises
     ------
     ValueError
-        If ``x`` holds anything but 0 and 1 or ``intensity`` leaves [0, 1].
+        If ``x`` holds anything but 0 and 1, or ``intensity`` leaves [0, 1] or has more dims or sites than ``x``.
 
     Examples
     --------
@@ -166,6 +166,8 @@ def conditional_neg_log_prob(x: npt.ArrayLike, intensity: npt.ArrayLike, dims: i
     1.039721
     """
     points, lam = binary(x), np.asarray(intensity, dtype=np.float64)
+    fits = np.broadcast_shapes(points.shape, lam.shape) == points.shape
+    check("intensity", f"shape {lam.shape}", fits, f"broadcastable to the shape of x, {points.shape}")
     check("intensity", f"[{lam.min():g}, {lam.max():g}]", bool((lam >= 0).all() and (lam <= 1).all()), "in [0, 1]")
     likely = np.where(points != 0, lam, 1 - lam)
     with np.errstate(divide="ignore"):
@@ -262,9 +264,9 @@ def blocks_floor(alpha: float, beta: float, block: int, sites: int) -> float:
     >>> blocks_floor(1.0, 1.0, 1, 64)
     0.0
     """
+    log_probs, weights = _block_law(alpha, beta, block)
     cells = block**2
     check("sites", sites, sites >= cells and sites % cells == 0, f"a multiple of block^2 = {cells}")
-    log_probs, weights = _block_law(alpha, beta, block)
     mean = float((weights * log_probs).sum())
     variance = float((weights * (log_probs - mean) ** 2).sum())
     return variance / (mean**2 * (sites // cells))

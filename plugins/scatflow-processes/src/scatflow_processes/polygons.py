@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
+
 Array = npt.NDArray[np.float64]
 
 
@@ -107,8 +109,7 @@ def paint(vertices: npt.ArrayLike, size: int, periodic: bool = False) -> Array:
     [[1.0, 0.5], [1.0, 0.5]]
     """
     points = _points(vertices)
-    if size < 1:
-        raise ValueError(f"size must be >= 1, got {size}")
+    check("size", size, size >= 1, ">= 1 pixel")
     if periodic and (np.ptp(points, axis=0) > 1 + 0.01 / size).any():  # a hundredth of a pixel for circles as polygons
         raise ValueError(f"a periodic polygon must fit into the image, got extents {np.ptp(points, axis=0).tolist()}")
     if not periodic:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
 from scatflow_processes.sounds import RESONANCE, Resonance, check_resonance, harmonic_am, harmonic_lines, times
 
 Array = npt.NDArray[np.float64]
@@ -46,7 +47,7 @@ def impacts(
     resonance : Resonance
         What each click sounds like; its frequency lies below rate / 2.
     spread : float
-        Standard deviation of log |A|, >= 0.
+        Standard deviation of log |A|, in [0, 3].
 
     Returns
     -------
@@ -66,9 +67,7 @@ def impacts(
     """
     from scipy.signal import lfilter
 
-    check_resonance(resonance)
-    if not (0 < click_rate < math.inf and 0 <= spread <= 3):
-        raise ValueError(f"click_rate must be > 0 and spread in [0, 3], got {click_rate} and {spread}")
+    _check_clicks(click_rate, resonance, spread)
     if not resonance.frequency < rate / 2:
         raise ValueError(f"the resonance, {resonance.frequency:g} Hz, must lie below rate / 2 = {rate / 2:g} Hz")
     before = math.ceil(_MEMORY * resonance.decay * rate)
@@ -100,12 +99,18 @@ def impact_spectrum(frequency: npt.ArrayLike, resonance: Resonance = RESONANCE) 
     ndarray of float64
         In 1/Hz, of integral 1; samples add what lies above rate / 2, which is small for resonances well below.
 
+    Raises
+    ------
+    ValueError
+        If the resonance has no positive frequency or decay.
+
     Examples
     --------
     >>> f = np.linspace(-50_000, 50_000, 1_000_001)
     >>> round(float(np.trapezoid(impact_spectrum(f), f)), 3)
     1.0
     """
+    check_resonance(resonance)
     return np.abs(resonance.response(frequency)) ** 2 / resonance.energy()
 
 
@@ -122,11 +127,17 @@ def impact_kurtosis(click_rate: float, resonance: Resonance = RESONANCE, spread:
     float
         The fourth standardized moment, 3 for a Gaussian.
 
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
     Examples
     --------
     >>> round(impact_kurtosis(1e9), 3), impact_kurtosis(20.0) > 30
     (3.0, True)
     """
+    _check_clicks(click_rate, resonance, spread)
     return 3 + math.exp(4 * spread**2) * resonance.fourth() / (click_rate * resonance.energy() ** 2)
 
 
@@ -164,8 +175,9 @@ def crowd(generator: np.random.Generator, size: int, rate: float, voices: int = 
     >>> crowd(np.random.default_rng(0), 4000, 8000.0, voices=3).shape
     (4000,)
     """
-    if voices < 1 or not 0 <= depth <= 1 or not rate >= 2000:
-        raise ValueError(f"voices must be >= 1, depth in [0, 1], rate >= 2000 Hz, got {voices}, {depth} and {rate}")
+    check("voices", voices, voices >= 1, ">= 1")
+    check("depth", depth, 0 <= depth <= 1, "in [0, 1]")
+    check("rate", rate, 2000 <= rate < math.inf, "finite and >= 2000 Hz")
     sound = np.zeros(size)
     for _ in range(voices):
         f0, formant, syllables = (math.exp(generator.uniform(*np.log(limits))) for limits in (_PITCH, _FORMANT, _SYLLABLES))
@@ -176,3 +188,9 @@ def crowd(generator: np.random.Generator, size: int, rate: float, voices: int = 
         voice = harmonic_am(size, rate, *timbre, delay=generator.random() / f0, modulation_phase=2 * np.pi * generator.random())
         sound += voice / math.sqrt(power * voices)
     return sound
+
+
+def _check_clicks(click_rate: float, resonance: Resonance, spread: float) -> None:
+    check_resonance(resonance)
+    check("click_rate", click_rate, 0 < click_rate < math.inf, "finite and > 0 per second")
+    check("spread", spread, 0 <= spread <= 3, "in [0, 3]")

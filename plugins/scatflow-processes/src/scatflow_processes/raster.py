@@ -93,13 +93,14 @@ def rasterize(
     """
     import xarray
 
-    windows = {dim: _window(dim, window) for dim, window in grid.items()}
+    windows = {dim: checked_window(dim, window) for dim, window in grid.items()}
     check("grid", tuple(grid), len(windows) >= 1, "at least one dim")
     columns = {dim: _column(points, dim) for dim in windows}
     lengths = {dim: column.size for dim, column in columns.items()}
     weights = None if marks is None else np.asarray(marks, dtype=np.float64)
     if weights is not None:
         lengths["marks"] = weights.size
+        check("marks", f"shape {weights.shape}", weights.ndim == 1, "one column")
         check("marks", f"{np.count_nonzero(~np.isfinite(weights))} others", bool(np.isfinite(weights).all()), "finite numbers")
     check("columns", lengths, len(set(lengths.values())) == 1, "of one length")
     places = {dim: _places(columns[dim], window) for dim, window in windows.items()}
@@ -113,7 +114,8 @@ def rasterize(
     return xarray.DataArray(total, coords, tuple(windows), name="counts" if weights is None else "marks", attrs=attrs)
 
 
-def _window(dim: str, given: Window | Sequence[Any]) -> Window:
+def checked_window(dim: str, given: Window | Sequence[Any]) -> Window:
+    """Return the cells along one dim; raises ValueError unless they are one or more, between finite edges."""
     window = Window(*given)
     finite = math.isfinite(window.start) and math.isfinite(window.stop)
     check(f"grid[{dim!r}]", window, finite and window.start < window.stop, "a window with finite start < stop")

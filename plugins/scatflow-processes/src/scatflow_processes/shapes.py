@@ -11,6 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
 from scatflow_processes.polygons import clip, paint
 
 Array = npt.NDArray[np.float64]
@@ -26,8 +27,7 @@ def centers(size: int) -> Array:
     >>> centers(4).tolist()
     [0.125, 0.375, 0.625, 0.875]
     """
-    if size < 1:
-        raise ValueError(f"size must be >= 1, got {size}")
+    check("size", size, size >= 1, ">= 1 pixel")
     return (np.arange(size) + 0.5) / size
 
 
@@ -48,15 +48,15 @@ def dirac(size: int, center: tuple[float, float] = (0.5, 0.5)) -> Array:
     Raises
     ------
     ValueError
-        If the point lies outside the image.
+        If ``size`` is not positive or the point lies outside the image.
 
     Examples
     --------
     >>> dirac(2, (0.2, 0.9)).tolist()
     [[0.0, 1.0], [0.0, 0.0]]
     """
-    if not all(0 <= place < 1 for place in center):
-        raise ValueError(f"the point must lie in [0, 1)², got {center}")
+    check("size", size, size >= 1, ">= 1 pixel")
+    check("center", center, all(0 <= place < 1 for place in center), "in [0, 1)²")
     image = np.zeros((size, size))
     image[int(center[0] * size), int(center[1] * size)] = 1.0
     return image
@@ -79,11 +79,19 @@ def edge(size: int, angle: float = 0.0, offset: float = 0.0) -> Array:
     ndarray of float64, shape (size, size)
         The exact share of each pixel on the upper side. No periodic image: one has two edges or none.
 
+    Raises
+    ------
+    ValueError
+        If ``size`` is not positive, or angle or offset are not finite.
+
     Examples
     --------
     >>> edge(4, angle=0.0, offset=0.125)[0].tolist()
     [0.0, 0.0, 0.5, 1.0]
     """
+    for name, value in (("angle", angle), ("offset", offset)):
+        check(name, value, math.isfinite(value), "finite")
+    check("size", size, size >= 1, ">= 1 pixel")
     normal = np.array([math.sin(math.radians(angle)), math.cos(math.radians(angle))])
     square = np.array([(-0.5, -0.5), (-0.5, 0.5), (0.5, 0.5), (0.5, -0.5)])
     part = clip(square, offset, math.inf, normal)
@@ -109,16 +117,16 @@ def sinusoid(size: int, frequency: tuple[float, float] = (0.0, 4.0), phase: floa
     Raises
     ------
     ValueError
-        If a frequency is at or above size / 2, where samples would show another.
+        If a frequency is at or above size / 2, where samples would show another, or the phase is not finite.
 
     Examples
     --------
     >>> sinusoid(2, (0.0, 0.5))[0].round(6).tolist()
     [0.853553, 0.146447]
     """
-    if not all(abs(f) < size / 2 for f in frequency):
-        raise ValueError(f"frequencies must be below size / 2 = {size / 2:g} cycles per side, got {frequency}")
     u = centers(size)
+    check("frequency", frequency, all(abs(f) < size / 2 for f in frequency), f"below size / 2 = {size / 2:g} cycles per side")
+    check("phase", phase, math.isfinite(phase), "finite")
     angle = 2 * np.pi * (frequency[0] * u[:, None] + frequency[1] * u) + math.radians(phase)
     return 0.5 + 0.5 * np.cos(angle)
 
@@ -157,8 +165,7 @@ def disc(size: int, center: tuple[float, float] = (0.5, 0.5), radius: float = 0.
     _check_radius(radius, periodic)
     count = max(16, math.ceil(math.pi * math.sqrt(radius * size / (2 * CIRCLE_TOLERANCE))))
     wider = radius * math.sqrt(2 * math.pi / (count * math.sin(2 * math.pi / count)))
-    corners = star_shaped(center, np.arange(float(count)) * (2 * math.pi / count), np.full(count, wider))
-    return paint(corners, size, periodic)
+    return _round(size, center, np.full(count, wider), 0.0, periodic)
 
 
 def polygon(
@@ -202,8 +209,8 @@ def polygon(
     0.125
     """
     _check_radius(radius, periodic)
-    angles = math.radians(angle) + np.arange(float(vertices)) * (2 * math.pi / vertices)
-    return paint(star_shaped(center, angles, np.full(vertices, radius)), size, periodic)
+    check("vertices", vertices, vertices >= 3, ">= 3")
+    return _round(size, center, np.full(vertices, radius), angle, periodic)
 
 
 def star(
@@ -219,20 +226,14 @@ def star(
 
     Parameters
     ----------
-    size : int
-        Pixels along y and along x.
+    size, center, periodic
+        As for `polygon`.
     vertices : int
         Rays, >= 3.
-    center : tuple of float
-        The center (y, x), in units of the side.
-    radius : float
-        Distance of the tips from the center, in units of the side, > 0; at most 1/2 in a periodic image.
+    radius, angle : float
+        As for `polygon`, of the tips.
     inner : float
         Distance of the notches as a share of ``radius``, in (0, 1).
-    angle : float
-        Direction of the first tip, in degrees from x towards y.
-    periodic : bool
-        Whether what leaves on one side comes in on the other, or is cut off.
 
     Returns
     -------
@@ -251,12 +252,9 @@ def star(
     1.0
     """
     _check_radius(radius, periodic)
-    if not 0 < inner < 1:
-        raise ValueError(f"inner must be in (0, 1), got {inner}")
-    if vertices < 3:
-        raise ValueError(f"a star has three or more rays, got {vertices}")
-    angles = math.radians(angle) + np.arange(float(2 * vertices)) * (math.pi / vertices)
-    return paint(star_shaped(center, angles, radius * np.tile([1.0, inner], vertices)), size, periodic)
+    check("inner", inner, 0 < inner < 1, "in (0, 1)")
+    check("vertices", vertices, vertices >= 3, ">= 3")
+    return _round(size, center, radius * np.tile([1.0, inner], vertices), angle, periodic)
 
 
 def star_shaped(center: tuple[float, float], angles: Array, radii: Array) -> Array:
@@ -283,8 +281,12 @@ def star_shaped(center: tuple[float, float], angles: Array, radii: Array) -> Arr
     return np.stack([center[0] + radii * np.sin(angles), center[1] + radii * np.cos(angles)], axis=1)
 
 
+def _round(size: int, center: tuple[float, float], radii: Array, angle: float, periodic: bool) -> Array:
+    """Return the image of the polygon whose corners lie at even angles, the first at ``angle`` degrees."""
+    angles = math.radians(angle) + np.arange(float(len(radii))) * (2 * math.pi / len(radii))
+    return paint(star_shaped(center, angles, radii), size, periodic)
+
+
 def _check_radius(radius: float, periodic: bool) -> None:
-    if not radius > 0:
-        raise ValueError(f"radius must be > 0, got {radius}")
-    if periodic and radius > 0.5:
-        raise ValueError(f"radius must be <= 1/2 in a periodic image, which it would fill, got {radius}")
+    check("radius", radius, 0 < radius < math.inf, "finite and > 0")
+    check("radius", radius, not periodic or radius <= 0.5, "<= 1/2 in a periodic image, which it would fill")

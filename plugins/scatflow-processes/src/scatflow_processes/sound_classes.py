@@ -7,10 +7,12 @@ time and frequency the third.
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
 from scatflow_processes.sounds import chirp
 
 #: Class names in order of label: band, sweeps per second, direction.
@@ -61,8 +63,8 @@ def class_sound(
     """
     if not 0 <= label < len(CLASSES):
         raise ValueError(f"sounds are 0 to {len(CLASSES) - 1}, got {label}")
-    if not rate >= LOWEST_RATE or not noise >= 0:
-        raise ValueError(f"rate must be >= {LOWEST_RATE:g} Hz and noise >= 0, got {rate} and {noise}")
+    check("rate", rate, rate >= LOWEST_RATE, f">= {LOWEST_RATE:g} Hz")
+    check("noise", noise, 0 <= noise < math.inf, "finite and >= 0")
     band, sweeps, direction = CLASSES[label].split("_")
     shift, hurry = _FACTOR ** generator.uniform(-1, 1, 2)
     ends = [shift * end for end in BANDS[band]]

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check, check_choice
+
 Array = npt.NDArray[np.float64]
 
 
@@ -63,7 +65,7 @@ class Lines(NamedTuple):
     Attributes
     ----------
     frequency : ndarray of float64, shape (n,)
-        In Hz, increasing.
+        In Hz, not decreasing: where the modulation is half of f0, lines of neighbors meet.
     amplitude : ndarray of float64, shape (n,)
         Positive.
     phase : ndarray of float64, shape (n,)
@@ -88,8 +90,8 @@ def times(size: int, rate: float) -> Array:
     >>> times(3, 10.0).tolist()
     [0.0, 0.1, 0.2]
     """
-    if size < 1 or not rate > 0:
-        raise ValueError(f"size must be >= 1 and rate > 0, got {size} and {rate}")
+    check("size", size, size >= 1, ">= 1 sample")
+    check("rate", rate, 0 < rate < math.inf, "finite and > 0 Hz")
     return np.arange(size) / rate
 
 
@@ -141,6 +143,17 @@ def harmonic_lines(
         order = np.argsort(frequency, kind="stable")
         frequency, weight = frequency[order], weight[order]
     return Lines(frequency, np.abs(weight), np.angle(weight))
+
+
+def highest_line(f0: float, partials: int, modulation: float, depth: float) -> float:
+    """Return the frequency of the last of the :func:`harmonic_lines`, in Hz.
+
+    Examples
+    --------
+    >>> highest_line(100.0, 2, modulation=5.0, depth=0.5), highest_line(100.0, 2, modulation=5.0, depth=0.0)
+    (205.0, 200.0)
+    """
+    return partials * f0 + (modulation if depth else 0.0)
 
 
 def harmonic_am(
@@ -198,14 +211,14 @@ def harmonic_am(
     >>> np.flatnonzero(np.abs(np.fft.rfft(sound)) > 1).tolist()
     [100, 200, 300]
     """
-    lines = harmonic_lines(f0, partials, resonance, delay=delay)
     _check_harmonic(f0, partials, resonance, modulation, depth)
-    if not decay > 0:
-        raise ValueError(f"decay must be > 0, got {decay}")
-    highest = partials * f0 + (modulation if depth else 0.0)
+    check("decay", decay, decay > 0, "> 0 s")
+    check("delay", delay, math.isfinite(delay), "finite")
+    highest = highest_line(f0, partials, modulation, depth)
     if not highest < rate / 2:
         raise ValueError(f"the highest line, {highest:g} Hz, must lie below rate / 2 = {rate / 2:g} Hz; take fewer partials")
     t, sound = times(size, rate), np.zeros(size)
+    lines = harmonic_lines(f0, partials, resonance, delay=delay)
     for frequency, amplitude, phase in zip(*lines, strict=True):  # one at a time: a matrix of all may not fit
         sound += amplitude * np.cos(2 * np.pi * frequency * t + phase)
     envelope = 1 + depth * np.cos(2 * np.pi * modulation * t + modulation_phase) if depth else 1.0
@@ -296,13 +309,14 @@ def chirp(
     >>> bool(np.abs(np.fft.rfft(up)).sum() > 0), down.shape
     (True, (4096,))
     """
+    t = times(size, rate)
     length = size / rate if duration is None else duration
     _check_chirp(start, stop, length, law)
     if not max(start, stop) < rate / 2:
         raise ValueError(f"frequencies must lie below rate / 2 = {rate / 2:g} Hz, got {start:g} to {stop:g}")
-    if not 0 <= fade <= 1:
-        raise ValueError(f"fade must be in [0, 1], got {fade}")
-    t = (times(size, rate) - delay) % length
+    check("fade", fade, 0 <= fade <= 1, "in [0, 1]")
+    check("delay", delay, math.isfinite(delay), "finite")
+    t = (t - delay) % length
     if law == "exponential":
         turns = length * start / math.log(stop / start) * np.expm1(t / length * math.log(stop / start))
     else:
@@ -345,15 +359,14 @@ def chirp_energy(frequency: npt.ArrayLike, start: float, stop: float, duration: 
 
 def _check_harmonic(f0: float, partials: int, resonance: Resonance, modulation: float, depth: float) -> None:
     check_resonance(resonance)
-    if not f0 > 0 or partials < 1:
-        raise ValueError(f"f0 must be > 0 and partials >= 1, got {f0} and {partials}")
-    if not 0 <= depth <= 1 or not 0 <= modulation < f0:
-        raise ValueError(f"depth must be in [0, 1] and modulation in [0, f0 = {f0:g}), got {depth} and {modulation}")
+    check("f0", f0, f0 > 0, "> 0 Hz")
+    check("partials", partials, partials >= 1, ">= 1")
+    check("depth", depth, 0 <= depth <= 1, "in [0, 1]")
+    check("modulation", modulation, 0 <= modulation < f0, f"in [0, f0) = [0, {f0:g}) Hz")
 
 
 def _check_chirp(start: float, stop: float, duration: float, law: str) -> None:
-    if law not in ("exponential", "linear"):
-        raise ValueError(f"law must be exponential or linear, got {law!r}")
+    check_choice("law", law, ("exponential", "linear"))
     if not (start > 0 and stop > 0 and start != stop and duration > 0):
         raise ValueError(f"start and stop must be > 0 and different, duration > 0, got {start}, {stop} and {duration}")
 

@@ -6,7 +6,12 @@ not notice. So every realization owns a generator, and no generator is shared be
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
+import numpy.typing as npt
+
+from scatflow_processes.bounds import check
 
 
 def realization_generator(seed: int, realization: int) -> np.random.Generator:
@@ -43,7 +48,45 @@ def realization_generator(seed: int, realization: int) -> np.random.Generator:
     True
     """
     for name, value in (("seed", seed), ("realization", realization)):
-        if value < 0:
-            raise ValueError(f"{name} must be >= 0, got {value}")
+        check(name, value, value >= 0, ">= 0")
     sequence = np.random.SeedSequence(entropy=int(seed), spawn_key=(int(realization),))
     return np.random.Generator(np.random.Philox(sequence))
+
+
+def stacked(
+    draw: Callable[[np.random.Generator], npt.NDArray[np.float64]], shape: tuple[int, ...], seed: int, realizations: Iterable[int]
+) -> npt.NDArray[np.float64]:
+    """Return realizations along a first axis, each drawn from its own generator.
+
+    Parameters
+    ----------
+    draw : callable
+        Makes one realization from a generator.
+    shape : tuple of int
+        Its shape.
+    seed : int
+        Seed of the ensemble, >= 0.
+    realizations : iterable of int
+        Absolute indices, >= 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (len(realizations), *shape)
+        A member does not depend on which others are asked for.
+
+    Raises
+    ------
+    ValueError
+        If the seed or an index is negative, before anything is drawn.
+
+    Examples
+    --------
+    >>> both = stacked(lambda rng: rng.random(3), (3,), seed=7, realizations=[2, 5])
+    >>> bool((both[1] == stacked(lambda rng: rng.random(3), (3,), seed=7, realizations=[5])[0]).all())
+    True
+    """
+    rngs = [realization_generator(seed, realization) for realization in realizations]
+    out = np.empty((len(rngs), *shape))
+    for row, rng in enumerate(rngs):
+        out[row] = draw(rng)
+    return out

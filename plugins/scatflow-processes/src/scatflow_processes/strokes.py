@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
+
 Array = npt.NDArray[np.float64]
 #: Samples per pixel along each side.
 SUPERSAMPLING = 4
@@ -24,6 +26,27 @@ def bands(size: int) -> Iterator[slice]:
     """
     rows = max(1, BAND // (SUPERSAMPLING**2 * size))
     return (slice(start, min(start + rows, size)) for start in range(0, size, rows))
+
+
+def parabola(start: npt.ArrayLike, pull: npt.ArrayLike, stop: npt.ArrayLike) -> Array:
+    """Return the arc of a parabola as a line: from ``start`` towards ``pull``, to ``stop`` as if coming from there.
+
+    Parameters
+    ----------
+    start, pull, stop : array_like of float, shape (2,)
+        Points (y, x).
+
+    Returns
+    -------
+    ndarray of float64, shape (17, 2)
+
+    Examples
+    --------
+    >>> parabola((0, 0), (0, 1), (1, 1))[8].tolist()
+    [0.25, 0.75]
+    """
+    t = np.linspace(0.0, 1.0, 17)[:, None]
+    return np.asarray((1 - t) ** 2 * np.asarray(start) + 2 * t * (1 - t) * np.asarray(pull) + t**2 * np.asarray(stop))
 
 
 def draw(lines: Sequence[npt.ArrayLike], size: int, width: float, periodic: bool = False) -> Array:
@@ -51,7 +74,7 @@ def draw(lines: Sequence[npt.ArrayLike], size: int, width: float, periodic: bool
     Raises
     ------
     ValueError
-        If a line has fewer than two points or points that are not finite, the width is out of range, or a piece of
+        If ``size`` is not positive, a line has fewer than two points or points that are not finite, the width is out of range, or a piece of
         a periodic line is too long.
 
     Examples
@@ -60,8 +83,8 @@ def draw(lines: Sequence[npt.ArrayLike], size: int, width: float, periodic: bool
     >>> round(float(image.mean()), 3), round(0.5 * 0.1 + np.pi * 0.05**2, 3)
     (0.058, 0.058)
     """
-    if not 0 < width <= 0.5:
-        raise ValueError(f"width must be in (0, 1/2], got {width}")
+    check("size", size, size >= 1, ">= 1 pixel")
+    check("width", width, 0 < width <= 0.5, "in (0, 1/2]")
     start, stop = _segments(lines)
     if periodic and (np.abs(stop - start) > 0.25).any():
         raise ValueError("pieces of periodic lines must be shorter than 1/4 of the image; add points between")

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
+
 Array = npt.NDArray[np.float64]
 #: Class names in order of label: families, each in two variants.
 CLASSES = (
@@ -69,11 +71,11 @@ def texture(
     """
     if not 0 <= label < len(CLASSES):
         raise ValueError(f"textures are 0 to {len(CLASSES) - 1}, got {label}")
-    if size < 1 or not wavelength >= 4 or not (0 <= rotation <= 180 and 1 <= scaling <= 2 and 0 <= dimming < 1):
-        raise ValueError(
-            "size must be >= 1, wavelength >= 4, rotation in [0, 180], scaling in [1, 2], dimming in [0, 1), "
-            f"got {size}, {wavelength}, {rotation}, {scaling} and {dimming}"
-        )
+    check("size", size, size >= 1, ">= 1 pixel")
+    check("wavelength", wavelength, 4 <= wavelength < math.inf, "finite and >= 4 pixels")
+    check("rotation", rotation, 0 <= rotation <= 180, "in [0, 180] degrees")
+    check("scaling", scaling, 1 <= scaling <= 2, "in [1, 2]")
+    check("dimming", dimming, 0 <= dimming < 1, "in [0, 1)")
     angle = np.radians(rotation) * generator.uniform(-1, 1)
     step = 1 / (wavelength * scaling ** generator.uniform(-1, 1))
     gain = 1 - dimming * generator.random()

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes.bounds import check
+from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.circulant import Vector
-from scatflow_processes.streams import realization_generator
+from scatflow_processes.streams import stacked
 
 Measure = Literal["sphere", "l1_sphere", "simplex"]
 MEASURES: tuple[Measure, ...] = ("sphere", "l1_sphere", "simplex")
@@ -61,11 +61,7 @@ def sample(size: int, measure: Measure, seed: int, realizations: Iterable[int], 
     """
     check("size", size, 2 <= size <= MAX_SIZE, f"in [2, {MAX_SIZE}] coordinates")
     _check(measure, radius)
-    rngs = [realization_generator(seed, realization) for realization in realizations]
-    out = np.empty((len(rngs), size))
-    for row, rng in enumerate(rngs):
-        out[row] = drawn((size,), measure, rng, radius)
-    return out
+    return stacked(lambda rng: drawn((size,), measure, rng, radius), (size,), seed, realizations)
 
 
 def drawn(shape: tuple[int, ...], measure: Measure, rng: np.random.Generator, radius: float = 1.0) -> Vector:
@@ -143,7 +139,7 @@ def marginal_cdf(t: npt.ArrayLike, size: int, measure: Measure, radius: float = 
     _check(measure, radius)
     values = np.asarray(t, dtype=np.float64)
     if measure == "sphere":
-        within = betainc(0.5, (size - 1) / 2, np.minimum(values**2 / (size * radius**2), 1.0))
+        within = betainc(0.5, (size - 1) / 2, np.minimum((values / radius) ** 2 / size, 1.0))
     else:
         share = np.clip(np.abs(values) / (size * radius), 0.0, 1.0)
         with np.errstate(divide="ignore"):  # all of the mass lies within share 1
@@ -273,5 +269,5 @@ def _signed(values: Vector, within: Vector, measure: Measure) -> Vector:
 
 
 def _check(measure: str, radius: float) -> None:
-    check("measure", repr(measure), measure in MEASURES, f"one of {', '.join(MEASURES)}")
+    check_choice("measure", measure, MEASURES)
     check("radius", radius, 0 < radius < math.inf, "finite and > 0")

@@ -49,7 +49,7 @@ class Labelled(Ensemble):
         """Make examples; the seeds of train and test are the even and the odd numbers, so no example is in both."""
         seed = 2 * self.seed + (self.split == "test")
         found = [self.example(realization_generator(seed, index), index % len(self.classes)) for index in indices]
-        return {type(self).name: np.stack(found)}
+        return {self.name: np.stack(found)}
 
 
 @source("stroke_digits", version=1)
@@ -72,7 +72,7 @@ class StrokeDigits(Labelled):
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one image without data."""
         attrs = {"long_name": "digit", "deformation": self.deformation, "jitter": self.jitter}
-        return {"stroke_digits": image_spec(self.size, self.dtype, False, attrs, "stroke_digits")}
+        return {self.name: image_spec(self.size, self.dtype, False, attrs, self.name)}
 
     def example(self, generator: np.random.Generator, label: int) -> Block:
         """Draw one digit."""
@@ -105,7 +105,7 @@ class TextureClasses(Labelled):
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one image without data."""
         attrs = {key: getattr(self, key) for key in ("wavelength", "rotation", "scaling", "dimming")}
-        return {"texture_classes": image_spec(self.size, self.dtype, False, {"long_name": "texture", **attrs}, "texture_classes")}
+        return {self.name: image_spec(self.size, self.dtype, False, {"long_name": "texture", **attrs}, self.name)}
 
     def example(self, generator: np.random.Generator, label: int) -> Block:
         """Make one texture."""
@@ -135,7 +135,7 @@ class SoundClasses(Labelled):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one sound without data."""
-        return {"sound_classes": sound_spec(self.size, self.sampling_rate, self.dtype, {"noise": self.noise}, "sound_classes")}
+        return {self.name: sound_spec(self.size, self.sampling_rate, self.dtype, {"noise": self.noise}, self.name)}
 
     def example(self, generator: np.random.Generator, label: int) -> Block:
         """Make one sound."""

@@ -6,7 +6,7 @@ whole of it and keeps the part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,22 @@ from scatflow.spec import ArraySpec, Coord
 
 Block = npt.NDArray[Any]
 Region = Mapping[str, slice]
+
+
+def whole_realizations(count: int, shape: Sequence[int], samples: int) -> tuple[tuple[int, ...], ...]:
+    """Return chunks of whole realizations of this shape, of about so many samples, one realization at least."""
+    per_chunk = max(1, samples // max(1, int(np.prod(shape))))
+    full, rest = divmod(count, per_chunk)
+    return ((per_chunk,) * full + ((rest,) if rest else ()), *((size,) for size in shape))
+
+
+def named_variable(source: Source, known: Iterable[str], variable: str | None) -> str:
+    """Return the variable that was asked for, default the first; raises ParameterError where there is none of that name."""
+    names = list(known)
+    if variable is None or variable in names:
+        return variable or names[0]
+    raise ParameterError(f"{source.name}.variable", "no such variable", expected=" | ".join(names), got=repr(variable),
+                         remedy=near(variable, names))  # fmt: skip
 
 
 class Ensemble(Source):
@@ -62,18 +78,13 @@ class Ensemble(Source):
 
     def _repeated(self, spec: ArraySpec) -> ArraySpec:
         """Return the spec of all realizations, whole ones in every chunk."""
-        per_chunk = max(1, self.samples_per_chunk // max(1, int(np.prod(spec.shape))))
-        full, rest = divmod(self.realizations, per_chunk)
-        chunks = ((per_chunk,) * full + ((rest,) if rest else ()), *((size,) for size in spec.shape))
+        chunks = whole_realizations(self.realizations, spec.shape, self.samples_per_chunk)
         index = Coord(("realization",), np.arange(self.realizations), {"long_name": "realization", "units": "1"})
         return ArraySpec(("realization", *spec.dims), (self.realizations, *spec.shape), spec.dtype, chunks,
                          {"realization": index, **spec.coords}, {**spec.attrs, "seed": self.seed}, spec.name)  # fmt: skip
 
     def _named(self, specs: Mapping[str, ArraySpec], variable: str | None) -> str:
-        if variable is None or variable in specs:
-            return variable or next(iter(specs))
-        raise ParameterError(f"{self.name}.variable", "no such variable", expected=" | ".join(specs), got=repr(variable),
-                             remedy=near(variable, specs))  # fmt: skip
+        return named_variable(self, specs, variable)
 
     def _kept(self, index: int) -> Mapping[str, Block]:
         """Return one realization, kept because its parts and variables are read in turn."""

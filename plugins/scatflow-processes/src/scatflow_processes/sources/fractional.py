@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -18,11 +18,8 @@ from scatflow_processes.references_fractional import (
     SKEWED_WALK,
     STABLE_VARIABLES,
 )
-from scatflow_processes.sources.axes import square_axes, time_axis
+from scatflow_processes.sources.axes import recorded, square_axes, time_axis
 from scatflow_processes.sources.ensemble import Block, Ensemble
-
-_SAMPLES = "Samples of a realization."
-_UNRECORDED = {"step", "box", "realizations", "seed", "dtype"}  # known from coordinates and labels
 
 
 class _Walk(Ensemble):
@@ -30,7 +27,7 @@ class _Walk(Ensemble):
 
     title: ClassVar[str]
 
-    size: int = param(1 << 16, _SAMPLES, ge=1, le=fractional.MAX_SIZE)
+    size: int = param(1 << 16, "Samples of a realization.", ge=1, le=fractional.MAX_SIZE)
     input: Literal["increments", "path"] = param(
         "path", "Increments, or the path, their running sum from the first on.", choices=("increments", "path")
     )
@@ -41,7 +38,7 @@ class _Walk(Ensemble):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one realization without data."""
-        attrs = {"units": "1", "long_name": f"{self.input} of {self.title}", **_recorded(self)}
+        attrs = {"units": "1", "long_name": f"{self.input} of {self.title}", **recorded(self)}
         return {self.name: ArraySpec(("time",), (self.size,), self.dtype, None, time_axis(self.size, self.step), attrs, self.name)}
 
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
@@ -158,7 +155,7 @@ class MultifractalField(Ensemble):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one field without data."""
-        attrs = {"units": "1", "long_name": f"{self.input} of a multifractal field", **_recorded(self)}
+        attrs = {"units": "1", "long_name": f"{self.input} of a multifractal field", **recorded(self)}
         shape, coords = (self.size, self.size), square_axes(self.size, self.box)
         return {self.name: ArraySpec(("y", "x"), shape, self.dtype, None, coords, attrs, self.name)}
 
@@ -219,8 +216,3 @@ class StableLevy(_Walk):
     def increments(self, indices: Sequence[int]) -> Block:
         """Draw stable numbers."""
         return levy.stable_increments(self.size, self.alpha, self.seed, indices, self.beta)
-
-
-def _recorded(value: Ensemble) -> dict[str, Any]:
-    """Return the parameters that are written on the data."""
-    return {key: item for key, item in value.parameters().items() if key not in _UNRECORDED}

@@ -13,19 +13,17 @@ from pydantic import model_validator
 
 from scatflow.arrays import prepared_cache
 from scatflow.contract import Source, digest, param, source
-from scatflow.errors import DataError, ParameterError, StoreError, near
+from scatflow.errors import DataError, StoreError, near
 from scatflow.spec import ArraySpec, Coord
 from scatflow_processes import molecules
 from scatflow_processes.references_shapes import QUANTUM_ENERGIES
-from scatflow_processes.sources.ensemble import Block, Region
+from scatflow_processes.sources.ensemble import Block, Ensemble, Region, named_variable, whole_realizations
 
 _DIMS = ("z", "y", "x")
 #: Angstrom per unit of length of a file.
 _UNITS = {"angstrom": 1.0, "bohr": molecules.BOHR}
 #: How far atoms of a planar molecule may lie off the plane, in angstrom.
 FLATNESS = 0.1
-#: Samples per chunk of molecules.
-_SAMPLES = 1 << 18
 
 
 @source("molecules", version=1, references=(QUANTUM_ENERGIES,))
@@ -90,7 +88,7 @@ class Molecules(Source):
 
     def read(self, region: Region, variable: str | None = None) -> Block:
         """Return the densities of one channel (default the first) in ``region``."""
-        channel = self._channel(variable)
+        channel = named_variable(self, self.channels, variable)
         where, charge = self._molecules().values()
         indices = range(len(charge))[region.get("realization", slice(None))]
         cut = tuple(region.get(dim, slice(None)) for dim in _DIMS[-len(self.size) :])
@@ -110,12 +108,6 @@ class Molecules(Source):
     def _grid(self) -> molecules.Grid:
         return molecules.Grid(self.size, self.box)
 
-    def _channel(self, variable: str | None) -> str:
-        if variable is None or variable in self.channels:
-            return variable or self.channels[0]
-        raise ParameterError("molecules.variable", "no such variable", expected=" | ".join(self.channels), got=repr(variable),
-                             remedy=near(variable, self.channels))  # fmt: skip
-
     def _spec(self, channel: str) -> ArraySpec:
         dims, charge = _DIMS[-len(self.size) :], self._molecules()["charges"]
         coords = {
@@ -130,14 +122,12 @@ class Molecules(Source):
         coords["atoms"] = Coord(("realization",), (charge > 0).sum(axis=1), {"long_name": "number of atoms", "units": "1"})
         coords["electrons"] = Coord(("realization",), charge.sum(axis=1), {"long_name": "electrons, of all channels", "units": "1"})
         coords |= {name: Coord(("realization",), self._column(name), {"long_name": name.replace("_", " ")}) for name in self.labels}
-        per_chunk = max(1, _SAMPLES // int(np.prod(self.size)))
-        chunks = tuple(min(per_chunk, len(charge) - start) for start in range(0, len(charge), per_chunk))
+        chunks = whole_realizations(len(charge), self.size, Ensemble.samples_per_chunk)
         attrs = {
             "units": f"electrons/angstrom{len(dims)}", "long_name": f"{channel} density", "channel": channel,
             "profile": "nearest pixel" if channel == "dirac" else self.profile, "radius": self.radius, "box": list(self.box),
         }  # fmt: skip
-        return ArraySpec(("realization", *dims), (len(charge), *self.size), self.dtype, (chunks, *((n,) for n in self.size)),
-                         coords, attrs, channel)  # fmt: skip
+        return ArraySpec(("realization", *dims), (len(charge), *self.size), self.dtype, chunks, coords, attrs, channel)  # fmt: skip
 
     def _molecules(self) -> Mapping[str, Block]:
         """Return positions in angstrom on the axes of the grid, and charges; checked and kept."""
@@ -149,6 +139,11 @@ class Molecules(Source):
             raise DataError(f"molecules {self.path!r}", "positions and integer charges do not fit together",
                             expected="shapes (molecule, atom, 2 or 3) and (molecule, atom)",
                             got=f"{where.shape} and {charge.shape} of {charge.dtype}")  # fmt: skip
+        if (charge < 0).any():
+            first = int(np.argmax((charge < 0).any(axis=1)))
+            raise DataError(
+                f"molecule {first} of {self.path!r}", "has a negative charge", expected=">= 0", got=int(charge[first].min())
+            )
         where = where * _UNITS[self.units]
         axes = len(self.size)
         if where.shape[-1] == 3 and axes == 2:

@@ -14,7 +14,7 @@ from scatflow.spec import ArraySpec
 from scatflow_processes import cox, points
 from scatflow_processes.gaussian_torus import CORRELATIONS
 from scatflow_processes.references_fractional import COX_PROCESS, LOG_GAUSSIAN_COX
-from scatflow_processes.sources.axes import square_axes
+from scatflow_processes.sources.axes import recorded, square_axes
 from scatflow_processes.sources.ensemble import Block, Ensemble
 from scatflow_processes.sources.exact import Exact, Intractable, Numbers
 from scatflow_processes.streams import realization_generator
@@ -35,9 +35,7 @@ class _Points(Ensemble):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one field without data."""
-        skipped = {"box", "realizations", "seed", "dtype"}
-        attrs = {key: value for key, value in self.parameters().items() if key not in skipped}
-        return {"points": self._labelled("points", "points per cell", self.dtype, attrs)}
+        return {"points": self._labelled("points", "points per cell", self.dtype, recorded(self))}
 
     def _labelled(self, name: str, title: str, dtype: str, attrs: Mapping[str, Any]) -> ArraySpec:
         attrs = {"units": "1", "long_name": title, "process": self.name, **attrs}

@@ -62,12 +62,11 @@ class _Image(Ensemble):
             raise ValueError(f"{kind} has no parameter {', '.join(stray)}; it takes {', '.join(self.chosen())}")
         return self
 
-    def described(self, kind: str, periodic: bool, long_name: str) -> Mapping[str, ArraySpec]:
+    def image(self, kind: str, periodic: bool, long_name: str) -> ArraySpec:
         """Return one image without data."""
         attrs = {key: list(value) if isinstance(value, tuple) else int(value) if isinstance(value, bool) else value
                  for key, value in self.chosen().items()}  # fmt: skip
-        name = type(self).name
-        return {name: image_spec(self.size, self.dtype, periodic, {"long_name": long_name, "kind": kind, **attrs}, name)}
+        return image_spec(self.size, self.dtype, periodic, {"long_name": long_name, "kind": kind, **attrs}, self.name)
 
 
 @source("shape", version=1)
@@ -123,13 +122,13 @@ class Shape(_Image):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one image without data; what is drawn for every realization says ``random``."""
-        (name, spec), *_ = self.described(self.kind, self.periodic, self.kind).items()
-        return {name: spec.with_attrs(pose=self.pose, periodic=int(self.periodic), **dict.fromkeys(self._drawn(), "random"))}
+        spec = self.image(self.kind, self.periodic, self.kind)
+        return {self.name: spec.with_attrs(pose=self.pose, periodic=int(self.periodic), **dict.fromkeys(self._drawn(), "random"))}
 
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
         """Draw poses and make the images."""
         images = [self.made_by()(self.size, **{**self.chosen(), **self._pose(index)}) for index in indices]
-        return {"shape": np.stack(images)}
+        return {self.name: np.stack(images)}
 
     def _drawn(self) -> list[str]:
         names: list[str] = [key for key in ("center", "angle", "phase") if key in self.chosen() and getattr(self, key) is None]
@@ -169,9 +168,9 @@ class Cartoon(_Image):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one image without data."""
-        return self.described(self.kind, self.periodic, self.kind.replace("_", " "))
+        return {self.name: self.image(self.kind, self.periodic, self.kind.replace("_", " "))}
 
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
         """Draw images."""
         options = self.chosen()
-        return {"cartoon": np.stack([self.made_by()(realization_generator(self.seed, i), self.size, **options) for i in indices])}
+        return {self.name: np.stack([self.made_by()(realization_generator(self.seed, i), self.size, **options) for i in indices])}

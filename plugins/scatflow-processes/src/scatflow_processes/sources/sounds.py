@@ -10,9 +10,10 @@ import numpy as np
 from pydantic import model_validator
 
 from scatflow.contract import param, source
-from scatflow.spec import ArraySpec, Coord
+from scatflow.spec import ArraySpec
 from scatflow_processes import random_sounds, sounds
 from scatflow_processes.references_shapes import DEEP_SPECTRUM, JOINT_SCATTERING, RANDOM_NOISE
+from scatflow_processes.sources.axes import time_coord
 from scatflow_processes.sources.ensemble import Block, Ensemble
 from scatflow_processes.streams import realization_generator
 
@@ -22,9 +23,8 @@ _TOP = 1e6
 
 def sound_spec(size: int, rate: float, dtype: str, attrs: Mapping[str, Any], name: str) -> ArraySpec:
     """Return the labels of a sound, without data: time in s, the sampling rate among the attributes."""
-    time = Coord(("time",), np.arange(size) / rate, {"units": "s", "axis": "T", "long_name": "time"})
     labels = {"units": "1", "long_name": name.replace("_", " "), "sampling_rate": rate, **attrs}
-    return ArraySpec(("time",), (size,), dtype, None, {"time": time}, labels, name)
+    return ArraySpec(("time",), (size,), dtype, None, {"time": time_coord(sounds.times(size, rate))}, labels, name)
 
 
 class Sound(Ensemble):
@@ -46,12 +46,11 @@ class Sound(Ensemble):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one sound without data."""
-        name = type(self).name
-        return {name: sound_spec(self.size, self.sampling_rate, self.dtype, self.attributes(), name)}
+        return {self.name: sound_spec(self.size, self.sampling_rate, self.dtype, self.attributes(), self.name)}
 
     def members(self, indices: Sequence[int]) -> Mapping[str, Block]:
         """Make sounds."""
-        return {type(self).name: np.stack([self.sound(realization_generator(self.seed, index)) for index in indices])}
+        return {self.name: np.stack([self.sound(realization_generator(self.seed, index)) for index in indices])}
 
 
 class _Timed(Sound):
@@ -97,7 +96,7 @@ class HarmonicAM(_Timed):
     def _fits(self) -> Self:
         if self.modulation >= self.f0:
             raise ValueError(f"modulation must be below f0 = {self.f0:g} Hz, got {self.modulation:g}")
-        highest = self.partials * self.f0 + (self.modulation if self.depth else 0.0)
+        highest = sounds.highest_line(self.f0, self.partials, self.modulation, self.depth)
         if not highest < self.sampling_rate / 2:
             raise ValueError(f"the highest line, {highest:g} Hz, must lie below half the sampling rate; take fewer partials")
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -10,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
+from scatflow.arrays import prepared_cache
 from scatflow.contract import Source, digest, param, source
 from scatflow.errors import DataError
 from scatflow.spec import ArraySpec, Coord
-from scatflow_processes.raster import Window, rasterize
-from scatflow_processes.sources.ensemble import Region
+from scatflow_processes.raster import Window, checked_window, rasterize
+from scatflow_processes.sources.ensemble import Region, named_variable
 
 if TYPE_CHECKING:
     import pandas
@@ -55,22 +55,23 @@ class PointTable(Source):
         for name in ("start", "stop", "cells"):
             if len(getattr(self, name)) != len(self.dims):
                 raise ValueError(f"{name} needs one number per dim {self.dims}, got {getattr(self, name)}")
+        if len(set(self.dims)) < len(self.dims):
+            raise ValueError(f"dims must differ from each other, got {self.dims}")
         for dim, window in self._grid().items():
-            if not window.start < window.stop or window.cells < 1:
-                raise ValueError(f"the window along {dim} needs start < stop and cells >= 1, got {window}")
+            checked_window(dim, window)
         return self
 
     def describe(self) -> ArraySpec:
         """Return the labelled field; the table is read, as its number of points is an attribute."""
-        field, count = self._field()
+        field = self._field()
         coords = {dim: Coord((dim,), field[dim].values, dict(field[dim].attrs)) for dim in self.dims}
         chunks = tuple((size,) for size in field.shape)
-        attrs = {**field.attrs, "points": count}
-        return ArraySpec(self.dims, field.shape, self.dtype, chunks, coords, attrs, str(field.name))
+        return ArraySpec(self.dims, field.shape, self.dtype, chunks, coords, dict(field.attrs), str(field.name))
 
     def read(self, region: Region, variable: str | None = None) -> npt.NDArray[Any]:
         """Return counts or marks of ``region``."""
-        field, _ = self._field()
+        field = self._field()
+        named_variable(self, [str(field.name)], variable)
         return np.array(field.values[tuple(region.get(dim, slice(None)) for dim in self.dims)], dtype=self.dtype)
 
     def fingerprint(self, region: Region | None = None) -> str:
@@ -88,19 +89,20 @@ class PointTable(Source):
             raise DataError(f"{self.name} {self.path!r}", "the file cannot be read", got=str(error), code="StoreMissing") from error
         return state.st_size, state.st_mtime_ns
 
-    def _field(self) -> tuple[xarray.DataArray, int]:
-        return _rasterized(self, self._stamp())
+    def _field(self) -> xarray.DataArray:
+        """Return the whole field, its number of points among the attributes; kept as long as the file does not change."""
+        key = (*map(str, self.identity()), *self._stamp())
+        field: xarray.DataArray = prepared_cache().get(key, lambda: {"field": self._rasterized()})["field"]
+        return field
 
-
-@lru_cache(maxsize=4)
-def _rasterized(table: PointTable, stamp: tuple[int, int]) -> tuple[xarray.DataArray, int]:
-    """Return a table's field and its number of points, made once per process, parameters and state of the file."""
-    try:
-        frame = _frame(table.path, [*table.dims, *([table.marks] if table.marks else [])])
-        marks = None if table.marks is None else frame[table.marks]
-        return rasterize({dim: frame[dim] for dim in table.dims}, table._grid(), marks, table.marks_unit), len(frame)
-    except ValueError as error:
-        raise DataError(f"{table.name} {table.path!r}", str(error), code="TableInvalid") from error
+    def _rasterized(self) -> xarray.DataArray:
+        try:
+            frame = _frame(self.path, [*self.dims, *([self.marks] if self.marks else [])])
+            marks = None if self.marks is None else frame[self.marks]
+            field = rasterize({dim: frame[dim] for dim in self.dims}, self._grid(), marks, self.marks_unit)
+        except ValueError as error:
+            raise DataError(f"{self.name} {self.path!r}", str(error), code="TableInvalid") from error
+        return field.assign_attrs(points=len(frame))
 
 
 def _frame(path: str, columns: list[str]) -> pandas.DataFrame:

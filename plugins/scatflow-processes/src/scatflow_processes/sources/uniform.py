@@ -56,6 +56,10 @@ class UniformMeasure(Ensemble):
             raise ValueError(f"dims must differ from each other and from realization, got {self.dims}")
         if self.steps is not None and (len(self.steps) != len(self.dims) or not all(0 < step < math.inf for step in self.steps)):
             raise ValueError(f"steps needs one finite number > 0 per dim {self.dims}, got {self.steps}")
+        if self.dtype == "float32" and not 1e-30 <= self.radius <= 1e30:
+            raise ValueError(
+                f'radius outside [1e-30, 1e30] needs dtype="float64": samples leave the range of float32, got {self.radius}'
+            )
         return self
 
     def labels(self) -> Mapping[str, ArraySpec]:
