@@ -210,7 +210,7 @@ def test_a_table_is_a_source(catalogue: str) -> None:
         ({"stop": (20.0, 4.0)}, "1 of 3 outside: 1 along y"),
         ({"marks": "weight"}, "weight"),
         ({"path": "nowhere.csv"}, "nowhere.csv"),
-        ({"path": __file__}, "ends in .csv"),
+        ({"path": __file__}, "must end in one of .csv"),
         ({"cells": (2,)}, "one number per dim"),
         ({"stop": (0.0, 4.0)}, "start < stop"),
         ({"cells": (0, 4)}, "cells"),
@@ -221,6 +221,13 @@ def test_a_table_is_a_source(catalogue: str) -> None:
 def test_bad_table_sources(catalogue: str, change: dict, match: str) -> None:
     with pytest.raises((ParameterError, DataError), match=match):
         PointTable(**{"path": catalogue, **GRID, **change}).describe()
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "twice.csv"
+    table.write_text("x,y,x\n0.5,1.5,0.1\n")
+    with pytest.raises(DataError, match="several columns 'x'"):
+        PointTable(path=str(table), **GRID).describe()
 
 
 @pytest.mark.parametrize(

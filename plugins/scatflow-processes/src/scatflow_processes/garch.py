@@ -12,13 +12,13 @@ References
 
 from __future__ import annotations
 
-import importlib
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from scatflow_processes.bounds import check
+from scatflow_processes.tables import require
 
 Reals = npt.NDArray[np.float64]
 #: Samples of a simulation that are dropped, in which the variance forgets where it began.
@@ -95,11 +95,7 @@ def fit_garch(returns: npt.ArrayLike, asymmetric: bool = False) -> GarchFit:
     scale = float(r.std())
     if scale == 0:
         raise ValueError("constant returns have no volatility to fit")
-    try:
-        arch = importlib.import_module("arch")
-    except ModuleNotFoundError as error:
-        message = 'GARCH fits need the package arch: pip install "scatflow-processes[finance]"'
-        raise ModuleNotFoundError(message, name=error.name) from error
+    arch = require("arch", "fitting GARCH models", "scatflow-processes[finance]")
     model = arch.arch_model(r / scale, mean="Constant", vol="GARCH", p=1, o=int(asymmetric), q=1, rescale=False)
     found = model.fit(disp="off", show_warning=False)
     if found.convergence_flag != 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -11,10 +10,11 @@ from pydantic import model_validator
 
 from scatflow.arrays import prepared_cache
 from scatflow.contract import Source, digest, param, source
-from scatflow.errors import DataError
 from scatflow.spec import ArraySpec, Coord
 from scatflow_processes.raster import Window, checked_window, rasterize
+from scatflow_processes.sources import files
 from scatflow_processes.sources.ensemble import Region, named_variable
+from scatflow_processes.tables import read_frame
 
 if TYPE_CHECKING:
     import pandas
@@ -39,7 +39,7 @@ class PointTable(Source):
     >>> folder.cleanup()
     """
 
-    path: str = param(doc="Table: .csv, .csv.gz or .parquet, a row per point.")
+    path: str = param(doc="Table: .csv, .csv.gz, .txt, .parquet or .pq, a row per point.")
     dims: tuple[str, ...] = param(("y", "x"), "Columns of coordinates, which name the dims.")
     start: tuple[float, ...] = param(doc="Lower edge of the window along each dim.")
     stop: tuple[float, ...] = param(doc="Upper edge of the window along each dim.")
@@ -76,48 +76,31 @@ class PointTable(Source):
 
     def fingerprint(self, region: Region | None = None) -> str:
         """Return a digest of the parameters and of the file's size and modification time."""
-        return digest([*self.identity(), self._stamp()])
+        return digest([*self.identity(), files.states(self, self.path)])
 
     def _grid(self) -> dict[str, Window]:
         edges = zip(self.dims, self.start, self.stop, self.cells, strict=True)
         return {dim: Window(start, stop, cells, self.unit, self.periodic) for dim, start, stop, cells in edges}
 
-    def _stamp(self) -> tuple[int, int]:
-        try:
-            state = Path(self.path).stat()
-        except OSError as error:
-            raise DataError(f"{self.name} {self.path!r}", "the file cannot be read", got=str(error), code="StoreMissing") from error
-        return state.st_size, state.st_mtime_ns
-
     def _field(self) -> xarray.DataArray:
         """Return the whole field, its number of points among the attributes; kept as long as the file does not change."""
-        key = (*map(str, self.identity()), *self._stamp())
+        key = (*map(str, self.identity()), files.states(self, self.path))
         field: xarray.DataArray = prepared_cache().get(key, lambda: {"field": self._rasterized()})["field"]
         return field
 
     def _rasterized(self) -> xarray.DataArray:
         try:
-            frame = _frame(self.path, [*self.dims, *([self.marks] if self.marks else [])])
-            marks = None if self.marks is None else frame[self.marks]
-            field = rasterize({dim: frame[dim] for dim in self.dims}, self._grid(), marks, self.marks_unit)
+            frame = read_frame(self.path)
+            places = {dim: _column(frame, dim) for dim in self.dims}
+            marks = None if self.marks is None else _column(frame, self.marks)
+            field = rasterize(places, self._grid(), marks, self.marks_unit)
         except ValueError as error:
-            raise DataError(f"{self.name} {self.path!r}", str(error), code="TableInvalid") from error
+            raise files.invalid(self, self.path, error) from error
         return field.assign_attrs(points=len(frame))
 
 
-def _frame(path: str, columns: list[str]) -> pandas.DataFrame:
-    """Return the columns of a table."""
-    import pandas
-
-    if path.endswith(".parquet"):
-        frame = pandas.read_parquet(path)
-    elif path.endswith((".csv", ".csv.gz")):
-        frame = pandas.read_csv(path)
-    else:
-        raise ValueError("a table ends in .csv, .csv.gz or .parquet")
-    for column in columns:
-        if column not in frame:
-            raise ValueError(
-                f"the table must hold the columns that are named, got no {column!r} among {', '.join(map(str, frame))}"
-            )
-    return frame
+def _column(frame: pandas.DataFrame, name: str) -> pandas.Series[Any]:
+    """Return a column of a table."""
+    if name not in frame:
+        raise ValueError(f"the table must hold the columns that are named, got no {name!r} among {', '.join(map(str, frame))}")
+    return frame[name]
