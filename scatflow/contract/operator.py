@@ -207,6 +207,14 @@ class Core(Operator):
         None, 'Axes to take by sample whatever their coordinate says: {"time": "index"}.'
     )
 
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Stages:
+        """Wire the same result, or results by name, from operators that need one core axis whole at a time; default none.
+
+        Where the next needs another axis whole, what one makes is stored. Arguments are as for :meth:`Extended.stages`. A ChunkError
+        tells why it cannot be so; None leaves the operator as it is.
+        """
+        return None
+
 
 class Whole(Core):
     """Core axes arrive unsplit: ``apply(xp, *blocks)``; every other axis is batch."""
@@ -314,16 +322,8 @@ class Window(Extended):
         """Compute one extended block."""
         raise missing(self, "apply(self, xp, *blocks)")
 
-    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire | Mapping[str, Wire]:
-        """Wire the same result, or results by name, from operators that need one core axis whole at a time.
-
-        Arguments and results are as for :meth:`stages`; what one of them makes is stored where the next needs another axis whole.
-
-        Raises
-        ------
-        ChunkError
-            The operator cannot be computed so, with the reason; by default it declares nothing.
-        """
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Stages:
+        """Refuse: a job that asks for pencils wants every window so."""
         reason = "it declares no way to be computed one core axis at a time (no method pencils)"
         raise ChunkError(f"operator {self.name}", reason, code="PencilsUnfit")
 

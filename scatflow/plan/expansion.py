@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from scatflow.contract import Extended, Operator, Ref, Select, Window
+from scatflow.contract import Core, Extended, Operator, Ref, Select, Window
 from scatflow.contract.operator import Stages
 from scatflow.errors import ChunkError, DimensionError, PlanError
 from scatflow.graph.bind import Call, bind
@@ -20,7 +20,7 @@ from scatflow.spec import ArraySpec, Place
 #: Node of a stage -> the node whose stage it is, and which one.
 Origins = Mapping[str, tuple[str, int]]
 Inputs = tuple[Ref | float, ...]
-E = TypeVar("E", bound=Extended)
+C = TypeVar("C", bound=Core)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def expanded(bound: Bound) -> Expanded:
 
 
 def in_pencils(bound: Bound) -> Expanded:
-    """Return the graph with every window one core axis at a time.
+    """Return the graph with every window, and what else can be, one core axis at a time.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def in_pencils(bound: Bound) -> Expanded:
     work = _Expansion(bound, "pencils", _pencils)
     if work.obstacles or not work.origins:
         rule = "cannot serve it" if work.obstacles else "serves no operator of the pipeline"
-        raise PlanError("plan", f'the strategy "pencil" {rule}', expected="windows that declare pencils", got="; ".join(work.obstacles) or None,
+        raise PlanError("plan", f'the strategy "pencil" {rule}', expected="operators that declare pencils", got="; ".join(work.obstacles) or None,
                         code="StrategyUnfit", remedy='Leave the strategy to the plan, or use "batch".')  # fmt: skip
     return Expanded(work.graph(), work.origins, turns(work.nodes, work.calls), pencils=True)
 
@@ -170,15 +170,14 @@ def _stages(call: Call, inputs: Inputs) -> Stages:
 
 
 def _pencils(call: Call, inputs: Inputs) -> Stages:
-    """Return what a window wires one core axis at a time; None for other kinds."""
+    """Return what an operator wires one core axis at a time, or None."""
     operator = call.operator
-    if not isinstance(operator, Window):
+    if not isinstance(operator, Core) or type(operator).pencils is Core.pencils:
         return None
-    reasons = {
-        "its margins depend on the length of the whole signal": operator.exact_margins(),
-        "its signal has walls": _has_walls(call),
-        "gaps cannot be filled one axis at a time": operator.nan == "mask",
-    }
+    reasons = {"its signal has walls": _has_walls(call)}
+    if isinstance(operator, Extended):
+        reasons["its margins depend on the length of the whole signal"] = operator.exact_margins()
+        reasons["gaps cannot be filled one axis at a time"] = operator.nan == "mask"
     for reason in (reason for reason, found in reasons.items() if found):
         raise ChunkError(f"operator {operator.name}", reason, code="PencilsUnfit")
     return _named(operator, call).pencils(*_described(call, inputs))
@@ -188,13 +187,16 @@ def _has_walls(call: Call) -> bool:
     return any(axis.walls for axis in call.kernel.axes)
 
 
-def _named(operator: E, call: Call) -> E:
+def _named(operator: C, call: Call) -> C:
     """Return an operator with its dims and boundary rules named."""
-    return operator.replace(dims=call.kernel.core, boundary=call.kernel.boundary)
+    rules = {"boundary": call.kernel.boundary} if isinstance(operator, Extended) else {}
+    return operator.replace(dims=call.kernel.core, **rules)
 
 
 def _described(call: Call, inputs: Inputs) -> tuple[Ref, ArraySpec, Place]:
     """Return the input of an operator, its labels in kernel order, and where the extended signal lies."""
     (ref,), (spec,), (port,) = inputs, call.inputs, call.kernel.inputs
     assert isinstance(ref, Ref) and isinstance(spec, ArraySpec) and isinstance(port, Port)
-    return ref, spec.transpose(port.kernel_dims), extended_place(call.kernel, {})
+    kernel = call.kernel
+    place = extended_place(kernel, {}) if isinstance(kernel.operator, Extended) else kernel.place()
+    return ref, spec.transpose(port.kernel_dims), place

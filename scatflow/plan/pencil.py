@@ -25,12 +25,17 @@ if TYPE_CHECKING:
     from scatflow.plan.staging import Stage, Target
 
 
+#: Samples of core dims that are whole at no cost worth a stage of its own: components of vectors, the two senses of spectra.
+FEW_SAMPLES = 4
+
+
 def turns(nodes: Iterable[Node], calls: Mapping[str, Call]) -> frozenset[str]:
-    """Return the nodes whose results are stored because a later one needs axes whole that are cut until there."""
+    """Return the nodes whose results are stored because a later one needs long axes whole that are cut until there."""
     held: dict[str, frozenset[str]] = {}
     ends: set[str] = set()
     for node in nodes:
-        own = frozenset(calls[node.id].kernel.core) if node.id in calls else frozenset[str]()
+        axes = calls[node.id].kernel.axes if node.id in calls else ()
+        own = frozenset(axis.dim for axis in axes if axis.size > FEW_SAMPLES)
         fused = own
         for ref in node.refs:
             before = held[ref.node]

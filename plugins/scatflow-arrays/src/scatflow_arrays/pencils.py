@@ -5,7 +5,7 @@ of these operators, whose results are stored where the next one needs another ax
 
     signal -> PeriodicExtension -> AxisFourier(x) -> AxisFourier(y) -> product with a filter -> AxisInverse(y) -> AxisInverse(x)
 
-:meth:`scatflow.contract.Window.pencils` wires such chains. The dims keep their names from field to spectrum; along the axis that
+:meth:`scatflow.contract.Core.pencils` wires such chains. The dims keep their names from field to spectrum; along the axis that
 is transformed first, real data keep frequencies 0 to n // 2 alone, in that order, along all others all in FFT order. An operator that
 multiplies or averages spectra finds the absolute frequency index of its block in ``at.batch``, see :func:`window_of`.
 

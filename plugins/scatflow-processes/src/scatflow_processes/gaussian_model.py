@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow_processes import flow_spectra
+from scatflow_processes import half_spectra
 from scatflow_processes.modes import Reals, twins
 
 Array = Any
@@ -178,7 +178,7 @@ def _shell_tables(grid: Sequence[int], spacing: Sequence[float]) -> Tables:
     """Return the tables of means over shells of the half spectrum."""
     if len(grid) == 1:
         return {}  # a shell is one mode and its twin
-    found = flow_spectra.shells(grid, [abs(step) for step in spacing])
+    found = half_spectra.shells(grid, [abs(step) for step in spacing])
     shell = np.empty_like(found.order)
     shell[found.order] = np.repeat(np.arange(len(found.modes)), np.diff(found.bounds))
     twice = np.broadcast_to(twins(grid[-1]), (*grid[:-1], grid[-1] // 2 + 1)).copy()
@@ -218,7 +218,7 @@ def smoothed_power(xp: Any, field: Array, spectrum: Array, ndim: int, tables: Ta
 def _over_shells(xp: Any, power: Array, ndim: int, tables: Tables) -> Array:
     """Return the mean of the power over shells, for each mode; none at k = 0."""
     wide = xp.astype(power, xp.float64) * tables["twice"]
-    means = flow_spectra.shell_sums(xp, wide, ndim, tables["order"], tables["bounds"]) / tables["counts"]
+    means = half_spectra.shell_sums(xp, wide, ndim, tables["order"], tables["bounds"]) / tables["counts"]
     found = xp.astype(xp.reshape(_taken(xp, means, tables["shell"], -1), power.shape), power.dtype)
     found[(..., *(0,) * ndim)] = 0
     return found

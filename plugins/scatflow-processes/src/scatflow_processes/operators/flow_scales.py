@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
-from scatflow.contract import Cells, operator, param
+from scatflow.contract import operator, param
 from scatflow.contract.estimate import Derive
 from scatflow.errors import ParameterError
-from scatflow.spec import ArraySpec, Coord, Cost, Place
+from scatflow.spec import ArraySpec, Coord, Cost
 from scatflow_arrays.quantity import unit_of
 from scatflow_arrays.units import product
-from scatflow_processes import flow_spectra as kernels
-from scatflow_processes.modes import twins
-from scatflow_processes.operators.flow_spectra import OfFourier, box_of
+from scatflow_processes.half_spectra import Window, half_waves, shell_count, shell_of, square
+from scatflow_processes.modes import shell_width
 from scatflow_processes.operators.flow_vectors import VectorField, length_unit
+from scatflow_processes.operators.fourier_averages import OfFourier, Spectrum
 from scatflow_processes.references_flows import TURBULENT_FLOWS
 
 Array = Any
@@ -100,7 +100,7 @@ class FlowScales(VectorField, OfFourier):
     with Re_lambda = u' lambda / nu and T_eddy = L11 / u'. Only u' and the dissipation are free of assumptions; lambda and L11 are those of
     isotropic flows. In two dims 15 and pi/2 become 8 and 2, for which lambda and L11 have the same meaning:
     lambda^2 = u'^2 / <(du/dx)^2>, and L11 is the integral of the longitudinal correlation. Derivatives are spectral, and integrals over k are sums over all modes
-    but the mean flow. Of several fields energy, dissipation and the integral are averaged first.
+    but the mean flow. Jobs with ``strategy="pencil"`` serve fields larger than memory. Of several fields energy, dissipation and the integral are averaged first.
 
     Parameters
     ----------
@@ -119,8 +119,8 @@ class FlowScales(VectorField, OfFourier):
     Returns
     -------
     Dataset
-        ``u_rms, epsilon, eta, taylor_length, Re_lambda, L11, T_eddy, kmax_eta``, each with its standard error as ``eta_se`` and so on (NaN for
-        a single field), in the units of data and coordinates; attributes ``nu`` and ``k_max``. Give ``eta`` to ``energy_spectrum`` and
+        ``u_rms, epsilon, eta, taylor_length, Re_lambda, L11, T_eddy, kmax_eta``, each with its standard error as ``eta_se`` and so on
+        (of a single field from groups of modes, as ``energy_spectrum``, which is some half too large), in the units of data and coordinates; attributes ``nu`` and ``k_max``. Give ``eta`` to ``energy_spectrum`` and
         ``structure_functions`` to label k eta and r / eta.
 
     Raises
@@ -180,41 +180,51 @@ class FlowScales(VectorField, OfFourier):
             found[f"{name}_se"] = replace(bare.with_attrs(units=unit, long_name=f"standard error of {name}"), name=f"{name}_se")
         return found
 
-    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> dict[str, Any]:
-        """Tabulate wave numbers, and the weights of modes in the integrals."""
-        shape, steps = box_of(at)
-        k = np.sqrt(sum(wave * wave for wave in kernels.half_waves(shape, steps)))
-        twice = twins(shape[-1])
-        inverse = np.where(k > 0, twice / np.where(k > 0, k, 1.0), 0.0)
-        real = {"dtype": xp.float64, "device": device}
-        return {
-            "wave": [xp.asarray(wave, **real) for wave in kernels.half_waves(shape, steps, derivative=True)],
-            "inverse": xp.asarray(inverse, **real),
-            "moving": xp.asarray(np.where(k > 0, twice, 0.0), **real),
-        }
+    def bins(self, shape: Sequence[int], steps: Sequence[float], window: Window) -> tuple[Array, int]:
+        """Return the shell of every mode."""
+        width = shell_width(shape, [abs(step) for step in steps])
+        return shell_of(shape, steps, width, window), shell_count(shape, steps, width)
 
-    def observe(self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any) -> tuple[Array, Array]:
-        """Return energy, S:S and the integral of E(k) / k of every field, shape (..., r, 1, 3), and its weight."""
-        ndim, wave = len(at.core) - 1, prepared["wave"]
-        axes = tuple(range(-ndim, 0))
-        spectra = [kernels.transform(xp, block[..., number], ndim) for number in self.numbers()]
-        squares = [kernels.square(xp, spectrum) for spectrum in spectra]
-        power = 0.5 * sum(squares[1:], squares[0])
-        along = [k * spectrum for k, spectrum in zip(wave, spectra, strict=True)]
-        divergence = kernels.square(xp, sum(along[1:], along[0]))
+    def constants(self, shape: Sequence[int], steps: Sequence[float], window: Window) -> dict[str, Any]:
+        """Return weights of the modes: 1 but for the mean flow, and one over their wave numbers."""
+        k = np.sqrt(sum(wave * wave for wave in half_waves(shape, steps, window=window)))
+        return {"moving": np.where(k > 0, 1.0, 0.0), "inverse": np.where(k > 0, 1 / np.where(k > 0, k, 1.0), 0.0)}
+
+    def planes(self, xp: Any, spectrum: Spectrum, table: Mapping[str, Any]) -> Iterator[Array]:
+        """Yield energy, S:S and energy over the wave number."""
+        wave = table["wave"]
+        spectra = [spectrum(number) for number in self.numbers()]
+        squares = [square(xp, each) for each in spectra]
+        power = 0.5 * sum(squares[1:], squares[0]) * table["moving"]
+        along = [k * each for k, each in zip(wave, spectra, strict=True)]
         k_square = sum((k * k for k in wave[1:]), wave[0] * wave[0])
-        strain = k_square * power + 0.5 * divergence  # S:S = (d_i u_j d_i u_j + d_i u_j d_j u_i) / 2
-        sums = [xp.sum(plane * weight, axis=axes) for plane, weight in
-                ((power, prepared["moving"]), (strain, prepared["moving"]), (power, prepared["inverse"]))]  # fmt: skip
-        return xp.stack(sums, axis=-1)[..., None, :], self.fields_weight(xp, block, valid, ndim)
+        yield power
+        yield k_square * power + 0.5 * square(xp, sum(along[1:], along[0]))  # S:S = (d_i u_j d_i u_j + d_i u_j d_j u_i) / 2
+        yield power * table["inverse"]
+
+    def weighed(self, xp: Any, sums: Array, modes: Array) -> tuple[Array, Array]:
+        """Return values and weights of groups; shells that lie in one group tell no error and count as known."""
+        taken = xp.sum(xp.astype(modes > 0, xp.int64), axis=-2, keepdims=True)
+        times = sums.shape[-1] // modes.shape[-1]
+        alone = xp.concat([taken == 1] * times, axis=-1) if times > 1 else taken == 1
+        values, share = super().weighed(xp, sums, modes)
+        whole = xp.broadcast_to(xp.sum(sums, axis=-2, keepdims=True), sums.shape)
+        return xp.where(alone, whole, values), xp.where(alone, xp.ones_like(share) / share.shape[-2], share)
+
+    def unlabelled(self, kept: ArraySpec, size: int) -> ArraySpec:
+        """Return the labels of all scales along one dim, without units."""
+        return kept.with_dim("scale", size, {"scale": Coord(("scale",), np.array(list(SCALES)), {"each": ["1"] * len(SCALES)})})
 
     def derive(self) -> Derive | None:
         """Return the scales of averaged energy, S:S and integral."""
         nu, k_max, ndim = self.nu, self.k_max, len(self.dims or self.signature.roles) - 1
         assert k_max is not None, "resolve() fills it"
-        return lambda xp, means: xp.stack(
-            list(flow_scales(xp, means[..., 0], means[..., 1], means[..., 2], nu, k_max, ndim)), axis=-1
-        )
+
+        def scales(xp: Any, means: Array) -> Array:
+            folded = xp.sum(xp.reshape(means, (*means.shape[:-1], 3, means.shape[-1] // 3)), axis=-1)
+            return xp.stack(list(flow_scales(xp, folded[..., 0], folded[..., 1], folded[..., 2], nu, k_max, ndim)), axis=-1)
+
+        return scales
 
     def finalize(self, xp: Any, *state: Array) -> Mapping[str, Array]:
         """Return every scale and its error by name."""

@@ -3,80 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from scatflow.contract import Average, Cells, operator, param
-from scatflow.errors import ChunkError, DimensionError, ParameterError, near
-from scatflow.spec import ArraySpec, Coord, Cost, Place
+from scatflow.contract import Average, operator, param
+from scatflow.errors import DimensionError, ParameterError, near
+from scatflow.spec import ArraySpec, Coord, Cost
 from scatflow_arrays.quantity import unit_of
 from scatflow_arrays.units import product
 from scatflow_processes import flow_spectra as kernels
-from scatflow_processes.modes import twins
-from scatflow_processes.operators.flow_vectors import COMPONENT, VectorField, WithComponents, check_periodic, length_unit
+from scatflow_processes.half_spectra import Window, half_indices, shell_count, shell_modes, shell_of, square
+from scatflow_processes.modes import shell_width, twins
+from scatflow_processes.operators.flow_vectors import COMPONENT, VectorField, length_unit
+from scatflow_processes.operators.fourier_averages import OfFourier, Spectrum
 from scatflow_processes.references_flows import TURBULENT_FLOWS
 
 Array = Any
-
-
-class OfFourier(WithComponents, Average):
-    """Base of averages of what is quadratic in Fourier coefficients of whole periodic fields.
-
-    A field is one unit: errors come from the dims averaged with ``over``. Under ``nan="mask"`` fields with a gap are left out.
-    """
-
-    def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
-        """Raise ChunkError: every sample counts for every coefficient."""
-        raise ChunkError(
-            f"operator {self.name}", "Fourier coefficients have no finite reach", remedy="Give memory for one whole field per task."
-        )
-
-    def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
-        """Return no margins: fields are periodic."""
-        return dict.fromkeys(at.core, (0, 0))
-
-    def cell_width(self, at: Place) -> Mapping[str, int]:
-        """Return whole axes: a part of a field has no spectrum."""
-        return dict(at.size)
-
-    def whole(self, spec: ArraySpec) -> Self:
-        """Return the operator with its boundary named, where the axes are periodic."""
-        axes = self.axes(spec)
-        length_unit(axes, self.name)
-        check_periodic(
-            self, axes, "spectra need whole periods", " Of a part of a larger field take structure functions, or taper it first."
-        )
-        return self.replace(boundary="periodic") if self.boundary is None else self
-
-    def fields_weight(self, xp: Any, block: Array, valid: Array | None, ndim: int) -> Array:
-        """Return the weight of every field, shape (..., r, 1, 1) or (1, 1): 0 where it has a gap that is masked."""
-        if valid is None or self.nan != "mask":
-            return xp.ones((1, 1), dtype=xp.float64, device=getattr(block, "device", None))
-        axes = tuple(range(valid.ndim - ndim - 1, valid.ndim))
-        return xp.astype(xp.all(valid, axis=axes), xp.float64)[..., None, None]
-
-    def sample_inputs(self, rng: Any) -> tuple[Any, ...]:
-        """Return noise on a periodic box of unequal sides and steps."""
-        import xarray as xr
-
-        space = [dim for dim in self.dims or ("y", "x") if dim != COMPONENT]
-        sizes = {"item": 4, **dict(zip(space, (6, 5, 8)[: len(space)], strict=True)), COMPONENT: len(space)}
-        coords: dict[str, Any] = {COMPONENT: (COMPONENT, list(reversed(space)))}
-        for number, dim in enumerate(space):
-            step = 0.5 + 0.25 * number
-            coords[dim] = (dim, np.arange(sizes[dim]) * step, {"units": "m", "period": sizes[dim] * step})
-        return (
-            xr.DataArray(rng.standard_normal(tuple(sizes.values())), dims=tuple(sizes), coords=coords, attrs={"units": "m s-1"}),
-        )
-
-
-def box_of(at: Place | None) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return samples and signed steps along the spatial axes of a block."""
-    assert at is not None, "the engine gives it"
-    roles = [role for role in at.core if role != COMPONENT]
-    return tuple(at.size[role] for role in roles), tuple(at.step[role] for role in roles)
 
 
 class _ByWaveNumber(OfFourier):
@@ -94,24 +38,31 @@ class _ByWaveNumber(OfFourier):
         """Return the dim along which wave numbers are counted, None for shells."""
         return None
 
-    def grid(self, spec: ArraySpec) -> tuple[float, int, np.ndarray]:
-        """Return spacing of the wave numbers, how many there are, and the modes of each."""
+    def whole(self, spec: ArraySpec) -> Self:
+        """Return the operator with its boundary named; refuse shells so thin that there are too many."""
+        ready = super().whole(spec)
         axes = self.axes(spec)
-        along = [axis for axis in axes if axis.dim == self.line()]
-        if along:
-            (axis,) = along
-            count = math.prod(other.size for other in axes) // axis.size
-            return (
-                2 * math.pi / (axis.size * abs(axis.step)),
-                axis.size // 2 + 1,
-                (twins(axis.size) * count).astype(np.int64),
-            )
-        found = kernels.shells([axis.size for axis in axes], [axis.step for axis in axes], self.width)
-        return found.width, len(found.modes), found.modes
+        try:
+            if self.width is not None:
+                shell_count([axis.size for axis in axes], [axis.step for axis in axes], self.width)
+        except ValueError as error:
+            raise ParameterError(f"{self.name}.width", str(error)) from error
+        return ready
+
+    def grid(self, spec: ArraySpec) -> tuple[float, np.ndarray]:
+        """Return the spacing of the wave numbers, and the modes of each."""
+        axes = self.axes(spec)
+        shape, steps = tuple(axis.size for axis in axes), tuple(axis.step for axis in axes)
+        step = self._step(shape, steps)
+        if self.line() is None:
+            return step, shell_modes(shape, steps, step)
+        (n,) = (axis.size for axis in axes if axis.dim == self.line())
+        return step, (twins(n) * (math.prod(shape) // n)).astype(np.int64)
 
     def labelled(self, spec: ArraySpec, kept: ArraySpec, title: str, power: int, unit: str | None) -> ArraySpec:
         """Return the labels of a spectrum whose sum over ``k`` times ``dk`` has ``unit`` per length^power."""
-        step, count, modes = self.grid(spec)
+        step, modes = self.grid(spec)
+        count = len(modes)
         length = length_unit(self.axes(spec), self.name)
         k = np.arange(count) * step
         rad = f"rad/{length}" if length else "rad"
@@ -129,29 +80,29 @@ class _ByWaveNumber(OfFourier):
             title = f"{title}, times k^{self.compensate:g}"
         return kept.with_dim("k", count, coords).with_attrs(units=units, long_name=title, standard_name=None, **attrs)
 
-    def scaled(self, xp: Any, sums: Array, step: float) -> Array:
-        """Return densities, compensated, of sums over wave numbers: (..., r, S) as (..., r, 1, S)."""
-        k = np.arange(sums.shape[-1]) * step
-        factor = xp.asarray(k**self.compensate / step, dtype=xp.float64, device=getattr(sums, "device", None))
-        return (sums * factor)[..., None, :]
+    def bins(self, shape: Sequence[int], steps: Sequence[float], window: Window) -> tuple[Array, int]:
+        """Return the shell of every mode, or its wave number along one dim."""
+        if self.line() is None:
+            width = self._step(shape, steps)
+            return shell_of(shape, steps, width, window), shell_count(shape, steps, width)
+        axis = list(self.dims or ()).index(str(self.line()))
+        return np.abs(half_indices(shape, window)[axis]), shape[axis] // 2 + 1
 
-    def prepare(self, xp: Any, block: ArraySpec, device: Any, at: Place | None = None) -> dict[str, Any]:
-        """Sort the modes of a block's grid into shells, and tabulate wave numbers."""
-        shape, steps = box_of(at)
-        found = kernels.shells(shape, steps, self.width)
-        real = {"dtype": xp.float64, "device": device}
-        return {
-            "order": xp.asarray(found.order, device=device),
-            "bounds": found.bounds,
-            "width": found.width,
-            "twice": xp.asarray(twins(shape[-1]), **real),
-            "wave": [xp.asarray(k, **real) for k in kernels.half_waves(shape, steps, derivative=True)],
-        }
+    def constants(self, shape: Sequence[int], steps: Sequence[float], window: Window) -> dict[str, Any]:
+        """Return the factor that makes sums over bins densities, compensated."""
+        step, count = self._step(shape, steps), self.bins(shape, steps, [(0, 1)] * len(shape))[1]
+        return {"density": (np.arange(count) * step) ** self.compensate / step}
 
-    def shell_spectrum(self, xp: Any, power: Array, table: Mapping[str, Any]) -> Array:
-        """Return the density of a half spectrum by shells."""
-        sums = kernels.shell_sums(xp, power * table["twice"], len(table["wave"]), table["order"], table["bounds"])
-        return self.scaled(xp, sums, table["width"])
+    def _step(self, shape: Sequence[int], steps: Sequence[float]) -> float:
+        """Return the spacing of the wave numbers."""
+        if self.line() is None:
+            return self.width or shell_width(shape, [abs(step) for step in steps])
+        axis = list(self.dims or ()).index(str(self.line()))
+        return 2 * math.pi / (shape[axis] * abs(steps[axis]))
+
+    def mode_sums(self, xp: Any, spectrum: Spectrum, table: Mapping[str, Any]) -> Array:
+        """Return the densities by groups."""
+        return super().mode_sums(xp, spectrum, table) * table["density"]
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare transforms of the components, their spectra in double precision, and the table of shells."""
@@ -207,8 +158,9 @@ class EnergySpectrum(VectorField, _ByWaveNumber):
     -------
     Dataset
         ``mean, var, se, n_eff, count, dof, valid_fraction`` along ``k`` (rad per coordinate unit), with coordinates ``dk``, ``modes`` and
-        ``k_eta``; double precision. Units are those of the velocity squared times length, of enstrophy those over length. A single
-        field has no error: ``se`` is NaN.
+        ``k_eta``; double precision. Units are those of the velocity squared times length, of enstrophy those over length. The error of a
+        single field is that between at most 17 groups of modes (``count``), which are uncorrelated where the field is homogeneous: too
+        large by up to a third in the first shells, whose groups are unequal, and NaN for shells of a single mode.
 
     Raises
     ------
@@ -219,7 +171,7 @@ class EnergySpectrum(VectorField, _ByWaveNumber):
 
     Notes
     -----
-    Computed in double precision. NaN: ``propagate`` makes the average NaN, ``error`` refuses, ``mask`` leaves out fields with a gap.
+    Computed in double precision; jobs with ``strategy="pencil"`` transform fields larger than memory one axis at a time. NaN: ``propagate`` makes the average NaN, ``error`` refuses, ``mask`` leaves out fields with a gap.
 
     Examples
     --------
@@ -257,25 +209,20 @@ class EnergySpectrum(VectorField, _ByWaveNumber):
                   "transverse": f"transverse spectrum E22 along {self.along}"}  # fmt: skip
         return self.labelled(spec, kept, titles[self.kind], 2 * (self.kind == "enstrophy"), product("1", unit_of(spec), 2))
 
-    def observe(self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any) -> tuple[Array, Array]:
-        """Return the spectrum of every field, and its weight."""
-        numbers, ndim = self.numbers(), len(at.core) - 1
-        weight = self.fields_weight(xp, block, valid, ndim)
+    def planes(self, xp: Any, spectrum: Spectrum, table: Mapping[str, Any]) -> Iterator[Array]:
+        """Yield the power of the modes."""
+        numbers, factor = self.numbers(), 0.5
         if self.along is not None:
-            axis = list(self.dims or ()).index(self.along)
-            own = numbers[axis]
-            chosen = [own] if self.kind == "longitudinal" else [number for number in numbers if number != own]
-            lines = [kernels.line_spectrum(xp, block[..., number], axis, ndim) for number in chosen]
-            n = at.size[list(at.core)[axis]]
-            step = 2 * math.pi / (n * abs(at.step[list(at.core)[axis]]))
-            return self.scaled(xp, sum(lines[1:], lines[0]) / len(lines), step), weight
-        spectra: Iterator[Array] = (kernels.transform(xp, block[..., number], ndim) for number in numbers)
+            own = numbers[list(self.dims or ()).index(self.along)]
+            numbers = tuple(number for number in numbers if (number == own) == (self.kind == "longitudinal"))
+            factor = 1 / len(numbers)
+        spectra: Iterator[Array] = (spectrum(number) for number in numbers)
         if self.kind == "enstrophy":
-            spectra = iter(kernels.curl(prepared["wave"], list(spectra)))
-        power = kernels.square(xp, next(spectra))
-        for spectrum in spectra:
-            power = power + kernels.square(xp, spectrum)
-        return self.shell_spectrum(xp, 0.5 * power, prepared), weight
+            spectra = iter(kernels.curl(table["wave"], list(spectra)))
+        power = square(xp, next(spectra))
+        for each in spectra:
+            power = power + square(xp, each)
+        yield factor * power
 
     def _planes(self, ndim: int) -> float:
         return 28.0 + 16 * ndim if self.kind == "enstrophy" else 32.0
@@ -359,12 +306,10 @@ class CrossSpectrum(_ByWaveNumber):
         names = [labels[one] if isinstance(one, int) and labels else one for one in self.pair]
         return self.labelled(spec, kept, f"co-spectrum of {names[0]} and {names[1]}", 0, product("1", unit_of(spec), 2))
 
-    def observe(self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any) -> tuple[Array, Array]:
-        """Return the co-spectrum of every field, and its weight."""
-        ndim = len(at.core) - 1
-        first, second = (kernels.transform(xp, block[..., number], ndim) for number in self.pair)
-        power = xp.real(first) * xp.real(second) + xp.imag(first) * xp.imag(second)
-        return self.shell_spectrum(xp, power, prepared), self.fields_weight(xp, block, valid, ndim)
+    def planes(self, xp: Any, spectrum: Spectrum, table: Mapping[str, Any]) -> Iterator[Array]:
+        """Yield the real part of the product of the two."""
+        first, second = (spectrum(int(number)) for number in self.pair)
+        yield xp.real(first) * xp.real(second) + xp.imag(first) * xp.imag(second)
 
     @classmethod
     def examples(cls) -> Iterator[Self]:

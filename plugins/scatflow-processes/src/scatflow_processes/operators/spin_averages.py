@@ -17,7 +17,7 @@ from scatflow.contract import Average, Cells, Operator, operator, param
 from scatflow.contract.estimate import Derive
 from scatflow.errors import ChunkError, ParameterError
 from scatflow.spec import ArraySpec, Coord, Cost, Place
-from scatflow_processes.flow_spectra import shell_sums
+from scatflow_processes.half_spectra import shell_sums
 from scatflow_processes.modes import shell_number
 from scatflow_processes.operators import spin_kernels as kernels
 from scatflow_processes.references import SWENDSEN_WANG
