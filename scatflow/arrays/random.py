@@ -58,7 +58,7 @@ def item_generator(seed: int, *index: int) -> np.random.Generator:
     return np.random.Generator(_philox(_ITEM, seed, index))
 
 
-def uniform(seed: int, start: int, count: int, stream: int = 0) -> NDArray[np.float64]:
+def uniform(seed: int, start: int, count: int, stream: int | tuple[int, ...] = 0) -> NDArray[np.float64]:
     """Return the uniform numbers with absolute indices ``start`` to ``start + count``.
 
     Parameters
@@ -67,15 +67,15 @@ def uniform(seed: int, start: int, count: int, stream: int = 0) -> NDArray[np.fl
         0 <= seed < 2**64.
     start, count : int
         The range of flat indices, within 0 to 2**64. However a range is split, the parts are the whole.
-    stream : int, optional
-        An independent sequence under the same seed (one per variable, say), 0 <= stream < 2**64.
+    stream : int or tuple of int, optional
+        An independent sequence under the same seed (one per variable, or item), each 0 <= number < 2**64.
 
     Returns
     -------
     numpy.ndarray of float64, shape (count,)
         In [0, 1): number i is the upper 53 bits, times 2**-53, of word i mod 4 of Philox block i // 4 under
-        the key ``SeedSequence(entropy=seed, spawn_key=(1, lo, hi)).generate_state(2, uint64)``, where lo and
-        hi are the low and high 32 bits of the stream. Block b is what numpy's generator gives b-th.
+        the key ``SeedSequence(entropy=seed, spawn_key=(1, lo, hi, ...)).generate_state(2, uint64)``, where lo and
+        hi are the low and high 32 bits of each number of the stream. Block b is what numpy's generator gives b-th.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def uniform(seed: int, start: int, count: int, stream: int = 0) -> NDArray[np.fl
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def normal(seed: int, start: int, count: int, stream: int = 0) -> NDArray[np.float64]:
+def normal(seed: int, start: int, count: int, stream: int | tuple[int, ...] = 0) -> NDArray[np.float64]:
     """Return the standard normal numbers with absolute indices ``start`` to ``start + count``.
 
     Parameters
@@ -102,8 +102,8 @@ def normal(seed: int, start: int, count: int, stream: int = 0) -> NDArray[np.flo
         0 <= seed < 2**64.
     start, count : int
         The range of flat indices, within 0 to 2**64. However a range is split, the parts are the whole.
-    stream : int, optional
-        An independent sequence under the same seed, 0 <= stream < 2**64.
+    stream : int or tuple of int, optional
+        An independent sequence under the same seed, each 0 <= number < 2**64.
 
     Returns
     -------
@@ -133,9 +133,9 @@ def normal(seed: int, start: int, count: int, stream: int = 0) -> NDArray[np.flo
     return quantiles
 
 
-def _words(use: int, seed: int, start: int, count: int, stream: int) -> NDArray[np.uint64]:
+def _words(use: int, seed: int, start: int, count: int, stream: int | tuple[int, ...]) -> NDArray[np.uint64]:
     """Return the Philox words with absolute indices from ``start`` on."""
-    generator = _philox(use, seed, (stream,))
+    generator = _philox(use, seed, stream if isinstance(stream, tuple) else (stream,))
     start, count = operator.index(start), operator.index(count)
     if start < 0 or count < 0 or start + count > _LIMIT:
         raise ParameterError("index range", "must lie within 0 to 2**64", got=f"start={start}, count={count}")

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
+import scatflow as sf
 from scatflow import Pipeline
 from scatflow.errors import ChunkError, PlanError
 from scatflow_processes import gaussian
@@ -53,6 +55,42 @@ def test_a_field_larger_than_memory_is_planned() -> None:
     with pytest.raises(PlanError):
         pipeline.plan(memory="600 MiB", strategy="batch")
     assert pipeline.plan(memory="600 MiB", strategy="pencil").max_projected_memory <= 600 * 2**20
+
+
+MODELS = [{}, {"phase_only": True, "shared": ["channel"]}, {"estimate": "isotropic", "phase_only": True}]
+
+
+@pytest.mark.parametrize("parameters", MODELS, ids=["periodogram", "phases", "isotropic"])
+@pytest.mark.parametrize("size", [(5, 24), (6, 7, 8)])
+def test_the_model_of_a_field_whole_and_one_axis_at_a_time(tmp_path: Path, size: tuple[int, ...], parameters: dict) -> None:
+    """Measured spectra of fields larger than memory: the noise of a sample belongs to its position, shells are summed over tasks."""
+    dims = ["z", "y", "x"][3 - len(size) :]
+    values = np.random.default_rng(2).standard_normal((2, *size, 2)) + 1.5
+    coords = {dim: (dim, np.arange(n) * 0.5, {"units": "m"}) for dim, n in zip(dims, size, strict=True)}
+    field = xr.DataArray(values, dims=("time", *dims, "channel"), coords=coords)
+    field.to_dataset(name="field").to_zarr(tmp_path / "field.zarr", consolidated=False)
+    options = {"dims": dims, "surrogates": 2, "first": 3, "seed": 5, **parameters}
+    whole = sf.ops.gaussian_model(field, **options)
+    lazy = sf.ops.gaussian_model(sf.open_source(tmp_path / "field.zarr"), rechunk="auto", **options)
+    pipeline, region = sf.Pipeline.from_array(lazy), dict.fromkeys(dims, 5) | {"time": 1, "channel": 1}
+    assert len(pipeline.plan(strategy="pencil", region=region).stages) == 3 * len(size) - 2 + 2 * ("estimate" in parameters)
+    (found,) = pipeline.run(tmp_path / "out.zarr", strategy="pencil", region=region).data_vars.values()
+    assert found.dims == whole.dims
+    np.testing.assert_allclose(found, whole, atol=1e-13)
+    np.testing.assert_allclose(found.mean(dims), field.mean(dims).expand_dims(surrogate=2).transpose(*found.mean(dims).dims))
+
+
+def test_segments_are_no_lines() -> None:
+    document = {
+        "noise": {"process_id": "white_noise", "arguments": {"size": [64, 64]}},
+        "model": {
+            "process_id": "gaussian_model",
+            "arguments": {"data": {"from_node": "noise"}, "dims": ["y", "x"], "estimate": "welch"},
+            "result": True,
+        },
+    }
+    with pytest.raises(PlanError, match="segments are no lines"):
+        Pipeline.from_document({"process_graph": document}).plan(strategy="pencil")
 
 
 def test_no_halo() -> None:

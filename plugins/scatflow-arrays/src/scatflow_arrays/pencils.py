@@ -15,6 +15,7 @@ Not in the catalog: other operators wire them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from scatflow.arrays import complex_dtype, real_dtype
@@ -176,6 +177,37 @@ def kept(length: int, keep: Samples | None) -> range:
 def window_of(at: Place, axis: int) -> tuple[int, int]:
     """Return the absolute range of a block along a batch axis: of frequency indices, where that is an axis of a spectrum."""
     return at.batch[axis], at.batch[axis] + at.items[axis]
+
+
+def pooled_spectrum(
+    xp: Any, block: Array, at: Place, axes: Sequence[int], core: int = 0
+) -> tuple[Array, tuple[tuple[int, int], ...]]:
+    """Return a block of a reduction over an array of frequencies on the grid, and its absolute range along every axis.
+
+    Parameters
+    ----------
+    xp : Namespace
+        The block's.
+    block : array, shape (..., r, *core)
+        All axes of the grid as one, in the order of the array.
+    at : Place
+        Where it lies.
+    axes : sequence of int
+        For every axis of the grid its place among those that are pooled.
+    core : int, optional
+        Number of core axes.
+
+    Returns
+    -------
+    block : array, shape (..., *grid, *core)
+    window : tuple of (int, int)
+    """
+    ndim = len(axes)
+    first, lead = len(at.batch) - ndim, block.ndim - 1 - core
+    block = xp.reshape(block, (*block.shape[:lead], *at.items[first:], *block.shape[lead + 1 :]))
+    rest = range(lead + ndim, block.ndim)
+    block = xp.permute_dims(block, (*range(lead), *(lead + axis for axis in axes), *rest))
+    return block, tuple(window_of(at, first + axis) for axis in axes)
 
 
 def _along_last(spec: ArraySpec, count: int) -> ArraySpec:

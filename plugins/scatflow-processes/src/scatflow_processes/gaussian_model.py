@@ -256,14 +256,21 @@ def sampled(xp: Any, field: Array, noise: Array, ndim: int, phase_only: bool, ta
     axes, grid = tuple(range(-ndim, 0)), tuple(field.shape[field.ndim - ndim :])
     spectrum, mean = centered_spectrum(xp, field, ndim)
     if tables:
-        modulus, wanted = xp.abs(spectrum), xp.sqrt(smoothed_power(xp, field, spectrum, ndim, tables) * math.prod(grid))
-        there = modulus > 0
-        phase = spectrum / xp.where(there, modulus, xp.ones_like(modulus))
-        spectrum = wanted * xp.where(there, phase, xp.ones_like(phase))
-    drive = xp.fft.rfftn(noise, axes=axes)
-    if phase_only:
-        modulus = xp.abs(drive)
-        drive = drive / xp.where(modulus > 0, modulus, xp.ones_like(modulus))
-    else:
-        drive = drive / math.sqrt(math.prod(grid))
-    return xp.fft.irfftn(spectrum * drive, s=grid, axes=axes) + mean
+        spectrum = with_power(xp, spectrum, smoothed_power(xp, field, spectrum, ndim, tables), math.prod(grid))
+    driven_spectrum = driven(xp, spectrum, xp.fft.rfftn(noise, axes=axes), math.prod(grid), phase_only)
+    return xp.fft.irfftn(driven_spectrum, s=grid, axes=axes) + mean
+
+
+def driven(xp: Any, spectrum: Array, noise: Array, count: int, phase_only: bool) -> Array:
+    """Return a spectrum times that of white noise on a grid of ``count`` samples: of unit power, or with phases alone."""
+    if not phase_only:
+        return spectrum * (noise / math.sqrt(count))
+    modulus = xp.abs(noise)
+    return spectrum * (noise / xp.where(modulus > 0, modulus, xp.ones_like(modulus)))
+
+
+def with_power(xp: Any, spectrum: Array, power: Array, count: int) -> Array:
+    """Return a spectrum whose power is another one, with its own phases; where it is zero they are zero."""
+    modulus, there = xp.abs(spectrum), xp.abs(spectrum) > 0
+    phase = spectrum / xp.where(there, modulus, xp.ones_like(modulus))
+    return xp.sqrt(power * count) * xp.where(there, phase, xp.ones_like(phase))

@@ -82,15 +82,22 @@ class Drawing(Whole):
         return len(self.dims or ("x",))
 
     def drawn(self, xp: Any, like: Array, at: Place, make: Callable[[np.random.Generator], npt.NDArray[Any]], dtype: Any) -> Array:
-        """Return random numbers (*batch, surrogates, ...) on the device of a block; batch axes along which they are shared have length 1."""
+        """Return random numbers (*batch, surrogates, ...), of each surrogate from a generator of its own; as :meth:`numbered`."""
+        return self.numbered(xp, like, at, lambda *index: make(item_generator(self.seed, *index)), dtype)
+
+    def numbered(self, xp: Any, like: Array, at: Place, make: Callable[..., npt.NDArray[Any]], dtype: Any) -> Array:
+        """Return what ``make(surrogate, *item)`` gives for all surrogates of all items, numbered absolutely: (*batch, surrogates, ...).
+
+        It lies on the device of a block; batch axes along which items share it have length 1.
+        """
         batch = like.shape[: like.ndim - self.ndim]
         sizes = [1 if place in self.places else size for place, size in enumerate(batch)]
         starts = [0 if place in self.places else start for place, start in enumerate(at.batch)]
-        numbers = np.empty((*sizes, self.surrogates, *make(item_generator(0)).shape))
-        for index in np.ndindex(*sizes):
-            own = [start + i for start, i in zip(starts, index, strict=True)]
-            for s in range(self.surrogates):
-                numbers[(*index, s)] = make(item_generator(self.seed, self.first + s, *own))
+        first = make(self.first, *starts)
+        numbers = np.empty((*sizes, self.surrogates, *first.shape), dtype=first.dtype)
+        for *index, s in np.ndindex(*sizes, self.surrogates):
+            item = [start + i for start, i in zip(starts, index, strict=True)]
+            numbers[(*index, s)] = make(self.first + s, *item) if s or any(index) else first
         return xp.asarray(numbers, dtype=dtype, device=like.device)
 
     def cost(self, *specs: ArraySpec) -> Cost:

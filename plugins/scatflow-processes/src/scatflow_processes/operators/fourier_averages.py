@@ -19,7 +19,7 @@ from scatflow.contract.operator import Boundary
 from scatflow.contract.pooling import Layout as Fields
 from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Cost, Place
-from scatflow_arrays.pencils import AxisFourier, window_of
+from scatflow_arrays.pencils import AxisFourier, pooled_spectrum
 from scatflow_processes import flow_spectra as kernels
 from scatflow_processes.half_spectra import GROUPS, Window, binned, half_waves, shell_sums
 from scatflow_processes.modes import twins
@@ -221,12 +221,7 @@ class ModeSums(Reduce):
 
     def chunk(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> tuple[Array, ...]:
         """Return the sums over the modes of one block."""
-        (block,), ndim = blocks, len(self.shape)
-        first = len(at.batch) - ndim
-        window = tuple(window_of(at, first + axis) for axis in self.axes)
-        block = xp.reshape(block, (*block.shape[:-2], *at.items[first:], block.shape[-1]))
-        lead = block.ndim - ndim - 1
-        block = xp.permute_dims(block, (*range(lead), *(lead + axis for axis in self.axes), block.ndim - 1))
+        block, window = pooled_spectrum(xp, blocks[0], at, self.axes, core=1)
         of, device = _bound(self.of, self.fields), getattr(block, "device", None)
         table = of.table(xp, self.shape, self.steps, window, device)
         sums = of.mode_sums(xp, lambda number: block[..., number] / math.prod(self.shape), table)

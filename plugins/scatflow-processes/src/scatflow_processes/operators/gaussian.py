@@ -9,14 +9,17 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from scatflow.contract import Operator, Whole, operator, param
-from scatflow.errors import ParameterError
+from scatflow.arrays import normal
+from scatflow.contract import Operator, Ref, Whole, Wire, operator, param, wire
+from scatflow.errors import ChunkError, ParameterError
 from scatflow.labels import axis_of
 from scatflow.spec import ArraySpec, Cost, Place
+from scatflow_arrays.pencils import AxisFourier, AxisInverse
 from scatflow_processes import gaussian_model as kernels
-from scatflow_processes.modes import twins
+from scatflow_processes.modes import Reals, twins
 from scatflow_processes.operators.drawing import Drawing, refuse_segments
 from scatflow_processes.operators.flow_vectors import length_unit
+from scatflow_processes.operators.gaussian_lines import DrivenLines, NoiseLines, ShellLines, ShellPower
 from scatflow_processes.references_gaussian import CROSS_SPECTRA, RANDOM_FIELDS, SURROGATE_DATA, WELCH
 from scatflow_processes.spectral_parameters import Spectral
 
@@ -25,7 +28,7 @@ Array = Any
 
 @operator(
     "gaussian_model",
-    version=1,
+    version=2,
     signature="(z?,y?,x)->(surrogate,z?,y?,x)",
     stochastic=True,
     references=(SURROGATE_DATA, CROSS_SPECTRA, WELCH),
@@ -37,7 +40,8 @@ class GaussianModel(Drawing):
 
     Items along dims that are ``shared``, channels of one signal, get the same random numbers, which keeps their cross-spectra: exactly with
     ``phase_only``, in the mean without. The mean stays, a constant input too, and NaN give NaN. ``estimate`` is that of the spectrum:
-    the periodogram, its mean over shells of ``|k|`` (then coordinates of all dims have one unit), or over ``segments`` (Welch).
+    the periodogram, its mean over shells of ``|k|`` (then coordinates of all dims have one unit), or over ``segments`` (Welch). Jobs with
+    ``strategy="pencil"`` model fields of two or three dims that are larger than memory, one axis at a time: by the periodogram or shells, without NaN.
 
     Examples
     --------
@@ -78,8 +82,40 @@ class GaussianModel(Drawing):
         """Return the samples of one block."""
         (x,) = blocks
         ndim, core = self.ndim, x.shape[x.ndim - self.ndim :]
-        noise = self.drawn(xp, x, at, lambda generator: generator.standard_normal(core), x.dtype)
+        size = math.prod(core)  # a number belongs to its position, so that a task can make those of a part
+
+        def field(surrogate: int, *item: int) -> Reals:
+            return normal(self.seed, 0, size, stream=(surrogate, *item)).reshape(core)
+
+        noise = self.numbered(xp, x, at, field, x.dtype)
         return kernels.sampled(xp, xp.expand_dims(x, axis=-1 - ndim), noise, ndim, self.phase_only, prepared)
+
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire:
+        """Wire transforms of the field and of noise along one axis after another, their product, and the way back."""
+        _, names = self._split(spec)
+        if len(names) < 2 or self.estimate == "welch":
+            reason = (
+                "segments are no lines"
+                if len(names) > 1
+                else "along one core dim a task would hold whole lines, which is all there is"
+            )
+            raise ChunkError(f"operator {self.name}", reason, code="PencilsUnfit")
+        shape, spacing = tuple(spec.sizes[dim] for dim in names), tuple(abs(step) for step in at.step.values())
+        kept: dict[str, Any] = {key: getattr(self, key) for key in ("surrogates", "first", "seed", "shared")}
+        noise = NoiseLines(dims=names[-1:], across=names[:-1], shape=shape, dtype=self.dtype, **kept)
+        spectrum: Ref | Wire = ref
+        drive = wire(noise, ref)
+        for dim in reversed(names):
+            spectrum = wire(AxisFourier(dims=(dim,), dtype=self.dtype if spectrum is ref else None), spectrum)
+            drive = wire(AxisFourier(dims=(dim,)), drive)
+        grid: dict[str, Any] = {"dims": names[:1], "across": names[1:], "shape": shape}
+        if self.estimate == "isotropic":
+            power = wire(ShellPower(over=names, shape=shape, spacing=spacing), spectrum)
+            spectrum = wire(ShellLines(spacing=spacing, **grid), spectrum, power)
+        found = wire(DrivenLines(phase_only=self.phase_only, **grid), spectrum, drive)
+        for n, dim in enumerate(names):
+            found = wire(AxisInverse(dims=(dim,), length=shape[n], real=n == len(names) - 1), found)
+        return found
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
