@@ -7,7 +7,7 @@ the edges, splits at walls, handles absent and missing data, and trims.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scatflow.arrays import namespace
@@ -166,15 +166,20 @@ def _split(kernel: Kernel, read: Read, box: Box, halo: Halo, fft: str | None) ->
     return xp, core, batch, ready
 
 
-def combine(kernel: Kernel, states: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:
-    """Merge states in the order given, pairwise like a tree of fixed shape."""
+def combine(kernel: Kernel, states: Iterable[tuple[Array, ...]]) -> tuple[Array, ...]:
+    """Merge states in the order given, pairwise like a tree of fixed shape; one of each level of the tree is held at a time."""
     operator = kernel.operator
     assert isinstance(operator, Reduce)
-    level = list(states)
-    while len(level) > 1:
-        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-        level = [operator.combine(namespace(*pair[0]), *pair) if len(pair) == 2 else pair[0] for pair in pairs]
-    return level[0]
+    held: list[tuple[int, tuple[Array, ...]]] = []
+    for state in states:
+        level = 0
+        while held and held[-1][0] == level:
+            state, level = operator.combine(namespace(*state), held.pop()[1], state), level + 1
+        held.append((level, state))
+    state = held.pop()[1]
+    while held:
+        state = operator.combine(namespace(*state), held.pop()[1], state)
+    return state
 
 
 def finalize(kernel: Kernel, state: tuple[Array, ...]) -> dict[str, Array]:

@@ -124,7 +124,7 @@ def run_final(root: str, stage: Stage, number: int, partials: tuple[int, ...]) -
     where = Path(root)
     assert stage.finals is not None
     kernel = stage.graph.target.kernel
-    state = blocks.combine(kernel, [read_state(where, stage.number, region) for region in partials])
+    state = blocks.combine(kernel, (read_state(where, stage.number, region) for region in partials))
     results = blocks.finalize(kernel, state)
     return _write(where, stage, number, (stage.finals.box(number),) * len(stage.targets), results, "final", began)
 
