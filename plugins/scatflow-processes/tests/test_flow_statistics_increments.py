@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scatflow as sf
-from scatflow.errors import DimensionError, ParameterError
+from scatflow.errors import DimensionError, JobError, ParameterError
 from scatflow_processes import flow_increments
 from scatflow_processes.operators.flow_vectors import log_spaced
 from scatflow_processes.operators.structure_functions import DIRECTIONS, QUANTITIES
@@ -227,6 +227,45 @@ def test_three_dims_in_blocks_are_the_whole(tmp_path: Path) -> None:
     whole = sf.ops.structure_functions(flow, **options)
     for name in ("mean", "se"):
         np.testing.assert_allclose(job[name], whole[name], rtol=1e-10)
+
+
+LINES = [
+    {"over": "realization", "edges": (-1.0, 0.0, 1.0)},
+    {"along": ("y",), "orders": (0.5, 3.0)},
+    {"separations": (1, 5), "directions": "transverse", "covariance": True},
+]
+
+
+@pytest.mark.parametrize("options", LINES, ids=["realizations and bins", "cells along y", "transverse"])
+@pytest.mark.parametrize("shape", [(2, 24, 25), (3, 10, 11, 12)])
+@pytest.mark.parametrize("periodic", [True, False])
+def test_lines_of_one_axis_after_another_are_the_whole(
+    tmp_path: Path, shape: tuple[int, ...], periodic: bool, options: dict[str, object]
+) -> None:
+    """Separations that leave no room for a halo: every task has whole lines along one axis, and some of them."""
+    flow = flow_of(noise(4, *shape, seed=3), periodic=periodic, labels=False)
+    flow.to_dataset(name="flow").to_zarr(tmp_path / "flow.zarr", consolidated=False)
+    dims = flow.dims[2:]
+    options = {"dims": dims, "components": tuple(reversed(dims)), **options}
+    whole = sf.ops.structure_functions(flow, **options)
+    lazy = sf.ops.structure_functions(sf.open_source(tmp_path / "flow.zarr"), rechunk="auto", **options)
+    region = {dim: 5 for dim in dims if dim not in options.get("along", ())}
+    found = sf.Pipeline.from_array(lazy).run(tmp_path / "out.zarr", strategy="pencil", region=region)
+    for name, value in whole.data_vars.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-11, atol=1e-13, err_msg=str(name))
+        assert found[name].dims == value.dims
+        assert set(found[name].coords) == set(value.coords)
+
+
+def test_lines_with_gaps_are_refused(tmp_path: Path) -> None:
+    values = noise(2, 24, 25)
+    values[0, 3, 3] = np.nan
+    flow_of(values, labels=False).to_dataset(name="flow").to_zarr(tmp_path / "flow.zarr", consolidated=False)
+    lazy = sf.ops.structure_functions(
+        sf.open_source(tmp_path / "flow.zarr"), dims=("y", "x"), components=("x", "y"), rechunk="auto"
+    )
+    with pytest.raises(JobError, match="NaN in what is read line by line"):
+        sf.Pipeline.from_array(lazy).run(tmp_path / "out.zarr", strategy="pencil")
 
 
 def test_separations_are_two_per_octave_up_to_a_quarter() -> None:

@@ -8,7 +8,7 @@ import xarray as xr
 
 import scatflow as sf
 from scatflow import Pipeline
-from scatflow.errors import ChunkError, PlanError
+from scatflow.errors import ChunkError, ParameterError, PlanError
 from scatflow_processes import gaussian
 from scatflow_processes.operators.filtering import GaussianFilter
 from scatflow_processes.sources.gaussian import GaussianField, WhiteNoise
@@ -78,6 +78,31 @@ def test_the_model_of_a_field_whole_and_one_axis_at_a_time(tmp_path: Path, size:
     assert found.dims == whole.dims
     np.testing.assert_allclose(found, whole, atol=1e-13)
     np.testing.assert_allclose(found.mean(dims), field.mean(dims).expand_dims(surrogate=2).transpose(*found.mean(dims).dims))
+
+
+LAWS = [{"spectrum": "matern", "length": 0.7, "mean": 1.2}, {"spectrum": "kolmogorov", "k_low": 2.0, "support": "masked"}]
+
+
+@pytest.mark.parametrize("parameters", LAWS, ids=lambda value: value["spectrum"])
+@pytest.mark.parametrize("size", [(11, 24), (6, 7, 8)])
+def test_the_log_density_of_a_field_whole_and_one_axis_at_a_time(tmp_path: Path, size: tuple[int, ...], parameters: dict) -> None:
+    dims = ["z", "y", "x"][3 - len(size) :]
+    coords = {dim: (dim, np.arange(n) * 0.5, {"units": "m"}) for dim, n in zip(dims, size, strict=True)}
+    field = xr.DataArray(np.random.default_rng(2).standard_normal((2, *size)) + 1.5, dims=("time", *dims), coords=coords)
+    field.to_dataset(name="field").to_zarr(tmp_path / "field.zarr", consolidated=False)
+    whole = sf.ops.gaussian_neg_log_prob(field, dims=dims, **parameters)
+    lazy = sf.ops.gaussian_neg_log_prob(sf.open_source(tmp_path / "field.zarr"), dims=dims, rechunk="auto", **parameters)
+    pipeline, region = sf.Pipeline.from_array(lazy), dict.fromkeys(dims, 5)
+    assert len(pipeline.plan(strategy="pencil", region=region).stages) == len(size)
+    (found,) = pipeline.run(tmp_path / "out.zarr", strategy="pencil", region=region).data_vars.values()
+    np.testing.assert_allclose(found, whole, rtol=1e-12)
+    assert found.attrs["long_name"] == whole.attrs["long_name"]
+    if "support" in parameters:
+        lazy = sf.ops.gaussian_neg_log_prob(
+            sf.open_source(tmp_path / "field.zarr"), dims=dims, rechunk="auto", **{**parameters, "support": "full"}
+        )
+        with pytest.raises(ParameterError, match="modes without power"):
+            sf.Pipeline.from_array(lazy).plan(strategy="pencil")
 
 
 def test_segments_are_no_lines() -> None:

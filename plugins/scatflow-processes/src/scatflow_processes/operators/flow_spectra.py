@@ -93,6 +93,10 @@ class _ByWaveNumber(OfFourier):
         step, count = self._step(shape, steps), self.bins(shape, steps, [(0, 1)] * len(shape))[1]
         return {"density": (np.arange(count) * step) ** self.compensate / step}
 
+    def unlabelled(self, kept: ArraySpec, size: int) -> ArraySpec:
+        """Return dims and shape of the spectrum."""
+        return kept.with_dim("k", size)
+
     def _step(self, shape: Sequence[int], steps: Sequence[float]) -> float:
         """Return the spacing of the wave numbers."""
         if self.line() is None:

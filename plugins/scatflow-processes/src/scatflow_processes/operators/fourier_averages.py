@@ -12,17 +12,16 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from scatflow.contract import Average, Cells, Dims, Reduce, Ref, Wire, operator, param, wire
+from scatflow.contract import Cells, Dims, Reduce, Ref, Wire, operator, param, wire
 from scatflow.contract.cells import cell_edges
-from scatflow.contract.estimate import Derive
-from scatflow.contract.operator import Boundary
-from scatflow.contract.pooling import Layout as Fields
+from scatflow.contract.pooling import Layout
 from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_arrays.pencils import AxisFourier, pooled_spectrum
 from scatflow_processes import flow_spectra as kernels
 from scatflow_processes.half_spectra import GROUPS, Window, binned, half_waves, shell_sums
 from scatflow_processes.modes import twins
+from scatflow_processes.operators.field_averages import InParts, bound, with_parts
 from scatflow_processes.operators.flow_vectors import COMPONENT, WithComponents, check_periodic, length_unit
 
 Array = Any
@@ -30,11 +29,9 @@ Table = Mapping[str, Any]
 #: Returns the half spectrum of a component, scaled so that the squares of all modes add up to the mean square.
 Spectrum = Callable[[int], Array]
 _BY_SAMPLE: dict[str, Literal["index", "uniform"]] = {COMPONENT: "index"}
-#: Core dims of sums of modes: sums and numbers of modes, groups, bins of all that is summed.
-_PART, _GROUP, _STATISTIC = "modes_part", "modes_group", "modes_statistic"
 
 
-class OfFourier(WithComponents, Average):
+class OfFourier(WithComponents, InParts):
     """Base of averages of sums over modes of whole periodic fields.
 
     The author writes :meth:`bins`, :meth:`planes` and the labels. Under ``nan="mask"`` fields with a gap are left out. Jobs with
@@ -52,10 +49,6 @@ class OfFourier(WithComponents, Average):
     def constants(self, shape: Sequence[int], steps: Sequence[float], window: Window) -> dict[str, Any]:
         """Return what the planes need of each mode beside its wave numbers ``wave``; default nothing."""
         return {}
-
-    def unlabelled(self, kept: ArraySpec, size: int) -> ArraySpec:
-        """Return the labels of the mean with a last dim of ``size``, without what only the whole knows of the grid."""
-        return kept.with_dim("k", size)
 
     # What follows from it.
 
@@ -161,9 +154,7 @@ class OfFourier(WithComponents, Average):
             found = wire(AxisFourier(dims=(dim,), dtype="float64" if found is ref else None), found)
         fields = ready.layout or ()
         sums = wire(ModeSums(of=ready, fields=fields, over=names, shape=shape, steps=steps), found)
-        pooled: dict[str, Any] = {key: getattr(ready, key) for key in ("over", "ordered", "covariance", "min_valid")}
-        average = wire(FieldAverage(of=ready, fields=fields, **pooled), sums)
-        return {name: average[name] for name in ready.output(spec)}
+        return ready.finished(spec, sums)
 
     def sample_inputs(self, rng: Any) -> tuple[Any, ...]:
         """Return noise on a periodic box of unequal sides and steps."""
@@ -192,7 +183,7 @@ class ModeSums(Reduce):
     """Sums over the modes of a half spectrum by bins and groups, and the numbers of modes. Not in the catalog: see OfFourier."""
 
     of: OfFourier = param(doc="The average.")
-    fields: Fields = param(doc="Its pooled and core dims: name, length, kind.")
+    fields: Layout = param(doc="Its pooled and core dims: name, length, kind.")
     shape: tuple[int, ...] = param(doc="Samples along every axis of space, in the order of `over`.")
     steps: tuple[float, ...] = param(doc="Signed distance of samples along every axis.")
     axes: tuple[int, ...] = param((), "Where these are among the pooled dims; filled in from labels.")
@@ -207,13 +198,13 @@ class ModeSums(Reduce):
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare sums and numbers of modes."""
-        bare = specs[0].without(*(self.over or ()), COMPONENT).with_dtype("float64").with_attrs(units=None)
+        bare = specs[0].without(*(self.over or ()), COMPONENT)
         groups, size = self._sizes()
-        return bare.with_dim(_PART, 2).with_dim(_GROUP, groups).with_dim(_STATISTIC, size)
+        return with_parts(bare, groups, size)
 
     def _sizes(self) -> tuple[int, int]:
         """Return the number of groups and of statistics."""
-        of = _bound(self.of, self.fields)
+        of = bound(self.of, self.fields)
         window = tuple((0, 1) for _ in self.shape)
         table = of.table(np, self.shape, self.steps, window, None)
         first = of.mode_sums(np, lambda _: np.zeros((1,) * len(self.shape), dtype=np.complex128), table)
@@ -222,7 +213,7 @@ class ModeSums(Reduce):
     def chunk(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> tuple[Array, ...]:
         """Return the sums over the modes of one block."""
         block, window = pooled_spectrum(xp, blocks[0], at, self.axes, core=1)
-        of, device = _bound(self.of, self.fields), getattr(block, "device", None)
+        of, device = bound(self.of, self.fields), getattr(block, "device", None)
         table = of.table(xp, self.shape, self.steps, window, device)
         sums = of.mode_sums(xp, lambda number: block[..., number] / math.prod(self.shape), table)
         times = sums.shape[-1] // table["modes"].shape[-1]
@@ -233,48 +224,3 @@ class ModeSums(Reduce):
         """Declare sorting of the modes, and their squares and products in double precision."""
         size = math.prod(specs[0].shape)
         return Cost(100.0 * size, 160 * size // max(1, specs[0].shape[-1]) + 48 * size)
-
-
-@operator("field_average", version=1, signature="(part,group,statistic)->(k)", boundaries=("periodic",))
-class FieldAverage(Average):
-    """The results of an average from the sums of the modes of each field. Not in the catalog: see OfFourier."""
-
-    of: OfFourier = param(doc="The average.")
-    fields: Fields = param(doc="Its pooled and core dims: name, length, kind.")
-    dims: Dims | None = param((_PART, _GROUP, _STATISTIC), "Those of the sums.")
-    boundary: Boundary | tuple[Boundary, ...] | None = param("periodic", "None: there are no neighbors.")
-
-    def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
-        """Return no reach."""
-        return dict.fromkeys(self.signature.roles, (0, 0))
-
-    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
-        """Return dims and shape; labels are those of the whole average."""
-        means, derive = np.ones(spec.shape[-1]), self.derive()
-        return self.of.unlabelled(kept, (means if derive is None else derive(np, means)).shape[-1])
-
-    def published(self, mean: ArraySpec) -> Mapping[str, ArraySpec]:
-        """Return the specs of the results."""
-        return _bound(self.of, self.fields).published(mean)
-
-    def cells(self, at: Place) -> Cells:
-        """Return a cell for every group of modes, of a single field; else one."""
-        edges: dict[str, tuple[int, ...]] = {role: (0, n) for role, n in at.size.items()}
-        return Cells(at, {**edges, "group": tuple(range(at.size["group"] + 1))})
-
-    def observe(self, xp: Any, block: Array, at: Place, cells: Cells, valid: Array | None, **prepared: Any) -> tuple[Array, Array]:
-        """Return the sums of every field by groups, and their weights."""
-        return self.of.weighed(xp, block[..., 0, :, :], block[..., 1, :, :])
-
-    def derive(self) -> Derive | None:
-        """Return what the average makes of means."""
-        return self.of.derive()
-
-    def finalize(self, xp: Any, *state: Array) -> Mapping[str, Array]:
-        """Return the results of the average."""
-        return _bound(self.of, self.fields).finalize(xp, *state)
-
-
-def _bound(of: OfFourier, fields: Fields) -> OfFourier:
-    """Return an average bound to the labels of the fields."""
-    return of.laid_out(fields)

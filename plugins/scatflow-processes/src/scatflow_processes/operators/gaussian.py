@@ -16,14 +16,17 @@ from scatflow.labels import axis_of
 from scatflow.spec import ArraySpec, Cost, Place
 from scatflow_arrays.pencils import AxisFourier, AxisInverse
 from scatflow_processes import gaussian_model as kernels
-from scatflow_processes.modes import Reals, twins
+from scatflow_processes.modes import Reals, planes, shell_width, twins
 from scatflow_processes.operators.drawing import Drawing, refuse_segments
 from scatflow_processes.operators.flow_vectors import length_unit
-from scatflow_processes.operators.gaussian_lines import DrivenLines, NoiseLines, ShellLines, ShellPower
+from scatflow_processes.operators.gaussian_lines import DrivenLines, ModeDensity, NoiseLines, ShellLines, ShellPower
 from scatflow_processes.references_gaussian import CROSS_SPECTRA, RANDOM_FIELDS, SURROGATE_DATA, WELCH
+from scatflow_processes.spectra import power_at, shell_factors
 from scatflow_processes.spectral_parameters import Spectral
 
 Array = Any
+#: Why a job cannot go one axis at a time where there is only one.
+ONE_DIM = "along one core dim a task would hold whole lines, which is all there is"
 
 
 @operator(
@@ -137,7 +140,7 @@ class GaussianModel(Drawing):
 class GaussianNegLogProb(Spectral, Whole):
     """Minus the log-density per site of periodic fields under a stationary Gaussian law with a named spectrum, in nats, float64.
 
-    Wave numbers come from the coordinates, which have one unit. Modes without power leave no density: they are refused, or with ``support="masked"`` left out, d
+    Jobs with ``strategy="pencil"`` serve fields larger than memory. Wave numbers come from the coordinates, which have one unit. Modes without power leave no density: they are refused, or with ``support="masked"`` left out, d
     being the number of the others. NaN give NaN.
 
     Examples
@@ -171,9 +174,7 @@ class GaussianNegLogProb(Spectral, Whole):
         except ValueError as error:
             raise ParameterError("gaussian_neg_log_prob.spectrum", str(error)) from error
         used = power > 0
-        if self.support == "full" and not used.all():
-            raise ParameterError("gaussian_neg_log_prob.support", "modes without power leave no density", got=f"{int((~used).sum())} of {power.size}",
-                                 remedy='Take support="masked", or a spectrum without cut-offs.')  # fmt: skip
+        self._check_support(int((~used).sum()), power.size)
         count, n = int(used.sum()), block.shape[-1]
         constant = 0.5 * math.log(2 * math.pi) + 0.5 * float(np.log(power[used]).mean())
         half, kept = power[..., : n // 2 + 1], used[..., : n // 2 + 1]
@@ -185,6 +186,34 @@ class GaussianNegLogProb(Spectral, Whole):
         axes = tuple(range(-weight.ndim, 0))
         spectrum = xp.fft.rfftn(xp.astype(blocks[0], xp.float64) - self.mean, axes=axes)
         return constant + xp.sum((xp.real(spectrum) ** 2 + xp.imag(spectrum) ** 2) * weight, axis=axes)
+
+    def _check_support(self, lost: int, count: int) -> None:
+        """Refuse modes without power where all should have some."""
+        if self.support == "full" and lost:
+            raise ParameterError("gaussian_neg_log_prob.support", "modes without power leave no density", got=f"{lost} of {count}",
+                                 remedy='Take support="masked", or a spectrum without cut-offs.')  # fmt: skip
+
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Wire:
+        """Wire transforms along one axis after another, and sums over the modes of each task."""
+        names = self.dims or ()
+        shape, spacing = tuple(spec.sizes[dim] for dim in names), tuple(abs(step) for step in at.step.values())
+        if len(names) < 2:
+            raise ChunkError(f"operator {self.name}", ONE_DIM, code="PencilsUnfit")
+        try:
+            factors = shell_factors(self.named_spectrum(), shape, spacing, self.std)
+        except ValueError as error:
+            raise ParameterError(f"{self.name}.spectrum", str(error)) from error
+        width, lost = shell_width(shape, spacing), 0.0
+        for k, times in planes(shape, spacing):
+            lost += float(np.sum(times * (power_at(self.named_spectrum(), k, spacing, factors, width) == 0)))
+        self._check_support(int(lost), math.prod(shape))
+        found: Ref | Wire = ref
+        for dim in reversed(names):
+            found = wire(AxisFourier(dims=(dim,), dtype="float64" if found is ref else None), found)
+        kept = {key: getattr(self, key) for key in Spectral.model_fields}
+        return wire(
+            ModeDensity(over=names, shape=shape, spacing=spacing, factors=tuple(factors.tolist()), mean=self.mean, **kept), found
+        )
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare a transform in double precision and its squared moduli."""

@@ -19,6 +19,8 @@ from scatflow_processes.gaussian_model import driven, with_power
 from scatflow_processes.half_spectra import binned, shell_count, shell_of, shell_sums, square
 from scatflow_processes.modes import Reals, shell_width, twins
 from scatflow_processes.operators.drawing import DIM, Drawing
+from scatflow_processes.operators.filtering import part_amplitude
+from scatflow_processes.spectral_parameters import Spectral
 
 Array = Any
 #: Dim of shells.
@@ -178,3 +180,49 @@ def _with_mean_of(xp: Any, found: Array, spectrum: Array, at: Place, places: Seq
     zero = (*(0 if axis in places else slice(None) for axis in range(found.ndim - 1)), 0)
     found[zero] = (spectrum + xp.zeros_like(found))[zero]
     return found
+
+
+@operator("mode_density", version=1, signature="()->()", dtypes="c")
+class ModeDensity(Spectral, Reduce):
+    """Minus the log-density per site of fields under a stationary Gaussian law, from parts of their half spectra."""
+
+    dims: Dims | None = param((), "None: those of the spectrum are in `over`, in order.")
+    mean: float = param(0.0, "Mean of the law.")
+    shape: tuple[int, ...] = param(doc="Samples along every axis of the field.")
+    spacing: tuple[float, ...] = param(doc="Distance of samples along every axis.")
+    factors: tuple[float, ...] = param(doc="Of the shells of the whole grid.")
+    axes: tuple[int, ...] = param((), "Where these are among the pooled dims; filled in from labels.")
+
+    def resolve(self, *specs: ArraySpec) -> Operator:
+        """Return the operator with the places of its axes among the pooled dims, which come in the order of the array."""
+        order = [dim for dim in specs[0].dims if dim in (self.over or ())]
+        return self.replace(axes=tuple(order.index(dim) for dim in self.over or ()))
+
+    def output(self, *specs: ArraySpec) -> ArraySpec:
+        """Declare a number for every field."""
+        return specs[0].without(*(self.over or ())).with_dtype("float64")
+
+    def chunk(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> tuple[Array, ...]:
+        """Return sums over modes of the logarithms and the quotients, and their number."""
+        block, window = pooled_spectrum(xp, blocks[0], at, self.axes)
+        block = xp.astype(block, xp.complex128)
+        if self.mean and all(low == 0 for low, _ in window):
+            block[(..., *(0,) * len(window))] -= self.mean * math.prod(self.shape)
+        power = part_amplitude(self, self.shape, self.spacing, np.asarray(self.factors), list(window)) ** 2
+        twice = np.broadcast_to(twins(self.shape[-1])[window[-1][0] : window[-1][1]], power.shape)
+        used = power > 0
+        weight = np.where(used, twice / np.where(used, power, 1.0), 0.0) / math.prod(self.shape)
+        device = getattr(block, "device", None)
+        quotients = xp.sum(square(xp, block) * xp.asarray(weight, device=device), axis=tuple(range(-len(window), 0)))
+        known = (float((np.log(power[used]) * twice[used]).sum()), float(twice[used].sum()))
+        return quotients, *(xp.full_like(quotients, value) for value in known)
+
+    def finalize(self, xp: Any, *state: Array) -> Array:
+        """Return the values."""
+        quotients, logarithms, count = state
+        return 0.5 * math.log(2 * math.pi) + 0.5 * (logarithms + quotients) / count
+
+    def cost(self, *specs: ArraySpec) -> Cost:
+        """Declare the amplitudes of the block while they are evaluated."""
+        size = math.prod(specs[0].shape)
+        return Cost(60.0 * size, 120 * size)

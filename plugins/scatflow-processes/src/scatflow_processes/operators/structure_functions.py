@@ -10,14 +10,17 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from scatflow.contract import Average, Cells, Dims, operator, param, stack
+from scatflow.contract import Average, Cells, Dims, Ref, Wire, operator, param, stack, wire
 from scatflow.contract.cells import CELLS_PER_AXIS, cell_edges
 from scatflow.contract.estimate import Derive
-from scatflow.errors import ParameterError, near
+from scatflow.errors import ChunkError, ParameterError, near
 from scatflow.spec import ArraySpec, Axis, Coord, Cost, Place
+from scatflow_arrays.arithmetic import Add
 from scatflow_arrays.quantity import unit_of
 from scatflow_processes import flow_increments as kernels
+from scatflow_processes.operators.field_averages import InParts
 from scatflow_processes.operators.flow_vectors import COMPONENT, VectorField, length_unit, log_spaced
+from scatflow_processes.operators.increment_lines import IncrementLines
 from scatflow_processes.references_flows import FRISCH, LOCAL_STRUCTURE
 
 Array = Any
@@ -49,13 +52,13 @@ class Entry:
     aliases=("increment_moments", "flatness", "increment_histogram", "S_p", "intermittency"),
     equation=r"S_p(r) = \langle |\delta u(r)|^p \rangle, \quad \delta u_\parallel = (u(x + r e) - u(x)) \cdot e",
 )
-class StructureFunctions(VectorField, Average):
+class StructureFunctions(VectorField, InParts):
     r"""Moments of longitudinal and transverse velocity increments, with flatness, histograms and errors.
 
     .. math:: S_p(r) = \langle |\delta u(x, r)|^p \rangle, \qquad F(r) = \langle \delta u^4 \rangle / \langle \delta u^2 \rangle^2
 
-    over all pairs of samples that lie r apart along the dims ``along``; of Gaussian increments F is 3. Fields are read once: what
-    is kept of them are a few numbers per statistic and cell. Along periodic dims pairs go on at the other end; along others
+    over all pairs of samples that lie r apart along the dims ``along``; of Gaussian increments F is 3. Fields are read once (with
+    ``strategy="pencil"``, which has room for any separation, once for each of these dims): what is kept are a few numbers per statistic and cell. Along periodic dims pairs go on at the other end; along others
     pairs that would leave the field, or cross a wall between segments, are left out, and nothing beyond it is assumed.
 
     Parameters
@@ -326,6 +329,34 @@ class StructureFunctions(VectorField, Average):
             line = xp.reshape(line, (-1,) + (1,) * (len(flat.edges) - axis - 1))
             found = xp.broadcast_to(line, shape[len(shape) - len(flat.edges) :]) if found is None else found & line
         return found
+
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire]:
+        """Wire sums over lines along each axis in turn, their sum, and the average of fields."""
+        if self.missing is not None:
+            raise ChunkError(
+                f"operator {self.name}",
+                "gaps cannot be filled one axis at a time",
+                got=f"missing={self.missing}",
+                code="PencilsUnfit",
+            )
+        ready = self.resolve(spec)
+        whole = ready.cells(at)
+        grid: dict[str, Any] = {
+            "fields": ready.layout or (),
+            "sizes": (whole.count, 1 + max(place for entry in ready.entries() for place in entry.made_of)),
+            "steps": tuple(step for role, step in at.step.items() if role != COMPONENT),
+            "periodic": tuple(periodic for role, periodic in at.periodic.items() if role != COMPONENT),
+            "share": 1 / len(ready.along or ()),
+        }
+        space, found = ready.space(spec), []
+        for dim in ready.along or ():
+            rest = tuple(other for other in space if other != dim)
+            lines = IncrementLines(of=ready.replace(along=(dim,)), over=rest, dims=(dim, COMPONENT), sampling=self.sampling, **grid)
+            found.append(wire(lines, ref))
+        total = found[0]
+        for other in found[1:]:
+            total = wire(Add(), total, other)
+        return ready.finished(spec, total, whole.grid if ready.units().cells else ())
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare the powers of every increment, and some planes of one component in double precision."""
