@@ -176,7 +176,8 @@ def _pencils(call: Call, inputs: Inputs) -> Stages:
         return None
     reasons = {"its signal has walls": _has_walls(call)}
     if isinstance(operator, Extended):
-        reasons["its margins depend on the length of the whole signal"] = operator.exact_margins()
+        margins = operator.margins(call.kernel.place()).values() if operator.exact_margins() else ()
+        reasons["its margins depend on the length of the whole signal"] = any(max(pair) for pair in margins)
         reasons["gaps cannot be filled one axis at a time"] = operator.nan == "mask"
     for reason in (reason for reason, found in reasons.items() if found):
         raise ChunkError(f"operator {operator.name}", reason, code="PencilsUnfit")

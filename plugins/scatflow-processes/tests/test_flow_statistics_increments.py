@@ -264,7 +264,7 @@ def test_lines_with_gaps_are_refused(tmp_path: Path) -> None:
     lazy = sf.ops.structure_functions(
         sf.open_source(tmp_path / "flow.zarr"), dims=("y", "x"), components=("x", "y"), rechunk="auto"
     )
-    with pytest.raises(JobError, match="NaN in what is read line by line"):
+    with pytest.raises(JobError, match="lines of velocity: there are NaN"):
         sf.Pipeline.from_array(lazy).run(tmp_path / "out.zarr", strategy="pencil")
 
 

@@ -1,13 +1,14 @@
 """Observables of spins and fields: against direct formulas, enumeration of all states, and exact thermodynamics."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from scipy.ndimage import label as label_parts
 
-from scatflow import Pipeline, ops
+from scatflow import Pipeline, open_source, ops
 from scatflow.contract import Source
 from scatflow.errors import ParameterError
 from scatflow_processes.autocorrelation import integrated_time
@@ -332,3 +333,25 @@ def test_finite_size_scaling_at_the_critical_point() -> None:
     for n in sizes[1:]:
         r = np.arange(4, n // 8 + 1)
         assert -np.polyfit(np.log(r), np.log(correlation[n][r]), 1)[0] == pytest.approx(0.25, abs=0.05)
+
+
+LARGE = ["spin_observables", "structure_factor", "pair_correlation", "energy_histogram"]
+
+
+@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize(("over", "sides"), [("realization", (12, 10)), (None, (9, 14))])
+def test_lattices_larger_than_memory_give_the_same(tmp_path: Path, name: str, over: str | None, sides: tuple[int, int]) -> None:
+    """Every task has whole lines along one axis, and some of them."""
+    values = np.random.default_rng(3).standard_normal((5, *sides))
+    field = xr.DataArray(values, dims=("realization", "y", "x"), attrs={"units": "1"})
+    field.to_dataset(name="spin").to_zarr(tmp_path / "spins.zarr", consolidated=False)
+    options = {"dims": ("y", "x"), "over": over, "boundary": "periodic"}
+    whole = getattr(ops, name)(field, **options)
+    lazy = getattr(ops, name)(open_source(tmp_path / "spins.zarr"), rechunk="auto", **options)
+    pipeline, region = Pipeline.from_array(lazy), {"y": 5, "x": 5}
+    assert len(pipeline.plan(strategy="pencil", region=region).stages) == 4
+    found = pipeline.run(tmp_path / "out.zarr", strategy="pencil", region=region)
+    for key, value in whole.data_vars.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-9, atol=1e-12, err_msg=str(key))
+        assert found[key].dims == value.dims
+        assert set(found[key].coords) == set(value.coords)

@@ -14,6 +14,7 @@ import numpy as np
 from scatflow.contract import Average, Boundary, Cells, Dims, Wire, operator, param, wire
 from scatflow.contract.estimate import Derive
 from scatflow.contract.pooling import Layout
+from scatflow.errors import DataError
 from scatflow.spec import ArraySpec, Place
 
 Array = Any
@@ -42,6 +43,13 @@ class InParts(Average):
 def with_parts(kept: ArraySpec, cells: int, statistics: int) -> ArraySpec:
     """Return the spec of what parts deliver of fields of which ``kept`` dims remain."""
     return kept.with_dim(PART, 2).with_dim(CELL, cells).with_dim(STATISTIC, statistics).with_dtype("float64").with_attrs(units=None)
+
+
+def refuse_gaps(xp: Any, block: Array, what: str) -> None:
+    """Raise DataError for NaN, which parts cannot weigh as the whole does."""
+    if bool(xp.any(xp.isnan(block))):
+        raise DataError(what, "there are NaN, which only whole fields can weigh", code="GapsInPencils",
+                        remedy='Fill the gaps, or use strategy="batch" with more memory per worker.')  # fmt: skip
 
 
 def bound(of: Any, fields: Layout) -> Any:

@@ -113,7 +113,9 @@ class GaussianModel(Drawing):
             drive = wire(AxisFourier(dims=(dim,)), drive)
         grid: dict[str, Any] = {"dims": names[:1], "across": names[1:], "shape": shape}
         if self.estimate == "isotropic":
-            power = wire(ShellPower(over=names, shape=shape, spacing=spacing), spectrum)
+            power = wire(
+                ShellPower(over=names, shape=shape, spacing=spacing, width=shell_width(shape, spacing), with_mean=False), spectrum
+            )
             spectrum = wire(ShellLines(spacing=spacing, **grid), spectrum, power)
         found = wire(DrivenLines(phase_only=self.phase_only, **grid), spectrum, drive)
         for n, dim in enumerate(names):

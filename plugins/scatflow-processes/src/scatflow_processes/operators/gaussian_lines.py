@@ -58,11 +58,13 @@ class NoiseLines(Drawing):
 
 @operator("shell_power", version=1, signature="()->(shell)", dtypes="c")
 class ShellPower(Reduce):
-    """Sum of the squared moduli of a half spectrum over shells, but for the mean, over their modes."""
+    """Mean power ``|X|^2 / d`` of the modes of each shell, from parts of a half spectrum."""
 
     dims: Dims | None = param((), "None: those of the spectrum are in `over`, in order.")
     shape: tuple[int, ...] = param(doc="Samples along every axis of the field.")
     spacing: tuple[float, ...] = param(doc="Distance of samples along every axis.")
+    width: float = param(doc="Of the shells, in rad per unit of the spacing.", gt=0)
+    with_mean: bool = param(doc="Whether the mean of the field counts as a mode of the first shell.")
     axes: tuple[int, ...] = param((), "Where these are among the pooled dims; filled in from labels.")
 
     def resolve(self, *specs: ArraySpec) -> Operator:
@@ -73,20 +75,19 @@ class ShellPower(Reduce):
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare the shells."""
         bare = specs[0].without(*(self.over or ())).with_dtype("float64").with_attrs(units=None)
-        return bare.with_dim(SHELL, shell_count(self.shape, self.spacing, shell_width(self.shape, self.spacing)))
+        return bare.with_dim(SHELL, shell_count(self.shape, self.spacing, self.width))
 
     def chunk(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> tuple[Array, ...]:
         """Return the sums of one block, and the numbers of modes."""
         block, window = pooled_spectrum(xp, blocks[0], at, self.axes)
         ndim = len(window)
-        width = shell_width(self.shape, self.spacing)
-        count = shell_count(self.shape, self.spacing, width)
-        found = binned(shell_of(self.shape, self.spacing, width, window), count, self.shape, window=window)
+        count = shell_count(self.shape, self.spacing, self.width)
+        found = binned(shell_of(self.shape, self.spacing, self.width, window), count, self.shape, window=window)
         twice = twins(self.shape[-1])[window[-1][0] : window[-1][1]]
         device = getattr(block, "device", None)
         power = xp.astype(square(xp, block), xp.float64) * xp.asarray(twice, device=device)
         modes = xp.asarray(found.modes[:, 0], device=device)
-        if all(low == 0 for low, _ in window):  # the mean is no mode of a shell
+        if not self.with_mean and all(low == 0 for low, _ in window):
             power[(..., *(0,) * ndim)] = 0.0
             modes[0] -= 1.0
         sums = shell_sums(xp, power, ndim, xp.asarray(found.order, device=device), found.bounds)

@@ -10,9 +10,8 @@ from typing import Any
 
 from scatflow.contract import Reduce, operator, param
 from scatflow.contract.pooling import Layout
-from scatflow.errors import DataError
 from scatflow.spec import ArraySpec, Cost, Place
-from scatflow_processes.operators.field_averages import InParts, bound, with_parts
+from scatflow_processes.operators.field_averages import InParts, bound, refuse_gaps, with_parts
 
 Array = Any
 
@@ -48,9 +47,7 @@ class IncrementLines(Reduce):
             There are NaN.
         """
         (block,), of = blocks, bound(self.of, self.fields)
-        if bool(xp.any(xp.isnan(block))):
-            raise DataError(f"operator {of.name}", "NaN in what is read line by line", code="GapsInPencils",
-                            remedy='Fill the gaps, or use strategy="batch" with more memory per worker.')  # fmt: skip
+        refuse_gaps(xp, block, "lines of velocity")
         space = [dim for dim, _, kind in self.fields if kind == "core"][:-1]
         names = [dim for dim in space if dim in (self.over or ())]
         first = len(at.batch) - len(names)

@@ -7,21 +7,21 @@ susceptibility, the cumulant, lengths) is made of the averages, with the error o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
-from pydantic import model_validator
 
-from scatflow.contract import Average, Cells, Operator, operator, param
+from scatflow.contract import Cells, Operator, Ref, Wire, operator
 from scatflow.contract.estimate import Derive
 from scatflow.errors import ChunkError, ParameterError
 from scatflow.spec import ArraySpec, Coord, Cost, Place
 from scatflow_processes.half_spectra import shell_sums
 from scatflow_processes.modes import shell_number
 from scatflow_processes.operators import spin_kernels as kernels
-from scatflow_processes.references import SWENDSEN_WANG
-from scatflow_processes.references_spins import CUMULANT, PAIR_CORRELATIONS, SECOND_MOMENT_LENGTH, TORUS
+from scatflow_processes.operators.field_averages import InParts
+from scatflow_processes.operators.lattice_lines import by_lines, by_modes
+from scatflow_processes.references_spins import CUMULANT, PAIR_CORRELATIONS, SECOND_MOMENT_LENGTH
 
 Array = Any
 
@@ -32,11 +32,11 @@ OBSERVABLES = (
 )  # fmt: skip
 
 
-class _LatticeAverage(Average):
+class LatticeAverage(InParts):
     """Averages of what whole configurations on the torus are: never of parts, and never with an error from a single one.
 
     Lattices are periodic: their coordinates declare it, or ``boundary="periodic"`` does. Under ``nan="mask"`` configurations with gaps
-    are left out.
+    are left out. Jobs with ``strategy="pencil"`` serve lattices larger than memory (not cluster sizes, which need whole ones).
     """
 
     def resolve(self, *specs: ArraySpec) -> Self:
@@ -46,7 +46,11 @@ class _LatticeAverage(Average):
 
     def depth(self, tol: float = 1e-4) -> Mapping[str, tuple[int, int]]:
         """Refuse parts of a lattice."""
-        raise ChunkError(f"operator {self.name}", "it needs whole lattices", remedy="Merge the chunks of the core dims.")
+        raise ChunkError(
+            f"operator {self.name}",
+            "it needs whole lattices",
+            remedy='Merge the chunks of the core dims, or use strategy="pencil".',
+        )
 
     def margins(self, at: Place) -> Mapping[str, tuple[int, int]]:
         """Return none: the lattice is a torus."""
@@ -73,6 +77,21 @@ class _LatticeAverage(Average):
         """Return the statistics of configurations (..., n, m): shape (..., P), float64."""
         raise NotImplementedError
 
+    def in_lines(self, ref: Ref, spec: ArraySpec) -> Wire | None:
+        """Wire the statistics of configurations from parts; default none."""
+        return None
+
+    def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire] | None:
+        """Wire the statistics from parts, and the average of configurations."""
+        ready = self.resolve(spec)
+        found = ready.in_lines(ref, spec)
+        return None if found is None else ready.finished(spec, found)
+
+    def unlabelled(self, kept: ArraySpec, size: int) -> ArraySpec:
+        """Return dims and shape of the mean."""
+        (dim,) = self.signature.outputs[0]
+        return kept.with_dim(dim, size)
+
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield one instance."""
@@ -84,7 +103,7 @@ class _LatticeAverage(Average):
         return Cost(flops=12.0 * samples, bytes=64 * samples + (1 << 16))
 
 
-def _labelled(
+def labelled(
     kept: ArraySpec, dim: str, values: Any, coord_attrs: Mapping[str, Any], title: str, units: str | None = "1"
 ) -> ArraySpec:
     """Return the spec with a new last dim."""
@@ -102,7 +121,7 @@ def _labelled(
     aliases=("magnetization", "susceptibility", "binder_cumulant", "U4", "correlation_length"),
     equation=r"\chi = d \langle m^2 \rangle, \quad U_4 = 1 - \frac{\langle m^4 \rangle}{3 \langle m^2 \rangle^2}, \quad \xi^2 = \frac{\chi / F - 1}{4 \sin^2(\pi / n)}",
 )
-class SpinObservables(_LatticeAverage):
+class SpinObservables(LatticeAverage):
     """Magnetization, susceptibility, Binder's cumulant, second-moment correlation length and energy of spins or fields.
 
     The dim ``observable`` (numbered; ``flag_meanings`` names them) holds, with m the mean of a configuration of d sites:
@@ -131,21 +150,32 @@ class SpinObservables(_LatticeAverage):
         flags = {"flag_values": numbers.tolist(), "flag_meanings": " ".join(OBSERVABLES), "long_name": "observable"}
         # Powers of the values stand side by side: there is a unit only where they have none.
         units = "1" if spec.attrs.get("units") == "1" else None
-        return _labelled(kept, "observable", numbers, flags, "observables of the lattice", units)
+        return labelled(kept, "observable", numbers, flags, "observables of the lattice", units)
 
     def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
         """Return m, \\|m\\|, m^2, m^4, both longest waves over d, e, e^2."""
         m = xp.mean(xp.astype(block, xp.float64), axis=(-2, -1))
-        sites = block.shape[-2] * block.shape[-1]
         waves = kernels.longest_waves(xp, block)
-        energy = kernels.bond_energy(xp, block)
-        return xp.stack([m, xp.abs(m), m * m, m**4, *(wave / sites for wave in waves), energy, energy * energy], axis=-1)
+        return _observed(xp, m, waves, kernels.bond_energy(xp, block), block.shape[-2] * block.shape[-1])
 
-    def derive(self) -> Derive:
-        """Return what is published of the means."""
+    def in_lines(self, ref: Ref, spec: ArraySpec) -> Wire:
+        """Wire the observables from lines along both axes."""
+        return by_lines(self, ref, spec, 8)
+
+    def from_lines(self, xp: Any, along_y: Array, along_x: Array, sites: int) -> Array:
+        """Return the statistics from what lines tell."""
+        energy = -(along_y[..., 3] + along_x[..., 3])
+        return _observed(xp, along_y[..., 0], (along_y[..., 1], along_x[..., 1]), energy, sites)
+
+    def _sides(self) -> list[int]:
         sides = [size for _, size, kind in self.layout or () if kind == "core"]
         if len(sides) != 2:
             raise ChunkError(f"operator {self.name}", "it is bound to no lattice", remedy="Give it labelled data.")
+        return sides
+
+    def derive(self) -> Derive:
+        """Return what is published of the means."""
+        sides = self._sides()
         sites, sines = sides[0] * sides[1], [4 * math.sin(math.pi / side) ** 2 for side in sides]
 
         def observables(xp: Any, means: Array) -> Array:
@@ -164,6 +194,11 @@ class SpinObservables(_LatticeAverage):
         return observables
 
 
+def _observed(xp: Any, m: Array, waves: tuple[Array, Array], energy: Array, sites: int) -> Array:
+    """Return m, |m|, m^2, m^4, both longest waves over d, e, e^2."""
+    return xp.stack([m, xp.abs(m), m * m, m**4, *(wave / sites for wave in waves), energy, energy * energy], axis=-1)
+
+
 @operator(
     "structure_factor",
     version=1,
@@ -173,7 +208,7 @@ class SpinObservables(_LatticeAverage):
     aliases=("spectrum", "S(k)"),
     equation=r"S(k) = \langle | \sum_u x_u e^{-i k u} |^2 \rangle / d",
 )
-class StructureFactor(_LatticeAverage):
+class StructureFactor(LatticeAverage):
     """Structure factor S(k): the spectrum per mode, averaged over shells of wavenumbers.
 
     Dim ``shell``: 0 is the mean, shell s holds the wavenumbers within half of 2 pi / n of 2 pi s / n, n being the longer side, those
@@ -195,7 +230,7 @@ class StructureFactor(_LatticeAverage):
         modes = np.bincount(shell, minlength=count)[:count]
         mean = np.bincount(shell, wavenumber, minlength=count)[:count] / modes
         attrs = {"long_name": "shell of wavenumbers", "units": "1"}
-        result = _labelled(kept, "shell", np.arange(count), attrs, "structure factor", squared_unit(spec))
+        result = labelled(kept, "shell", np.arange(count), attrs, "structure factor", squared_unit(spec))
         return result.with_coords({
             "wavenumber": Coord(("shell",), mean, {"units": "rad", "long_name": "wavenumber, rad per site"}),
             "modes": Coord(("shell",), modes, {"units": "1", "long_name": "modes of the shell"}),
@@ -216,6 +251,10 @@ class StructureFactor(_LatticeAverage):
         bounds = [int(ends[shell]) for shell in range(ends.shape[0])]
         return shell_sums(xp, kernels.power(xp, block), 2, order, bounds) / modes
 
+    def in_lines(self, ref: Ref, spec: ArraySpec) -> Wire:
+        """Wire transforms along both axes, and sums over the modes of each task."""
+        return by_modes(ref, spec, max(spec.shape[-2:]) // 2 + 1)
+
 
 @operator(
     "pair_correlation",
@@ -226,7 +265,7 @@ class StructureFactor(_LatticeAverage):
     aliases=("two_point_function", "correlation_function", "G(r)"),
     equation=r"G(r) = \langle x_u x_{u + r} \rangle",
 )
-class PairCorrelation(_LatticeAverage):
+class PairCorrelation(LatticeAverage):
     """Pair correlation G(r): mean product of values r sites apart along either axis, not connected.
 
     Dim ``lag`` from 0 to half of the shorter side, in sites.
@@ -241,90 +280,19 @@ class PairCorrelation(_LatticeAverage):
     def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
         """Return the labels of the lags."""
         attrs = {"long_name": "distance in sites", "units": "1"}
-        return _labelled(kept, "lag", np.arange(min(spec.shape[-2:]) // 2 + 1), attrs, "pair correlation", squared_unit(spec))
+        return labelled(kept, "lag", np.arange(min(spec.shape[-2:]) // 2 + 1), attrs, "pair correlation", squared_unit(spec))
 
     def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
         """Return the correlation at every lag."""
         return kernels.pair_correlation(xp, block, min(block.shape[-2:]) // 2 + 1)
 
+    def in_lines(self, ref: Ref, spec: ArraySpec) -> Wire:
+        """Wire the correlations along both axes."""
+        return by_lines(self, ref, spec, min(spec.shape[-2:]) // 2 + 1)
 
-@operator(
-    "energy_histogram",
-    version=1,
-    signature="(y,x)->(bin)",
-    boundaries=("periodic",),
-    references=(TORUS,),
-    aliases=("energy_distribution",),
-    equation=r"h_b = \langle 1[\epsilon_b \le e < \epsilon_{b + 1}] \rangle, \quad e = -\frac1d \sum_{\langle uv \rangle} x_u x_v",
-)
-class EnergyHistogram(_LatticeAverage):
-    """Share of configurations whose bond energy per site lies in each bin.
-
-    Dim ``bin``, labelled by the middle; a bin holds its lower edge, the last one the upper edge too. Energies outside count in none.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> EnergyHistogram(bins=4).statistics(np, np.ones((4, 4))).tolist()
-    [1.0, 0.0, 0.0, 0.0]
-    """
-
-    bins: int = param(64, "Number of bins.", ge=1, le=4096)
-    low: float = param(-2.0, "Lower edge of the first bin.")
-    high: float = param(2.0, "Upper edge of the last bin, above the lower edge of the first.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not (math.isfinite(self.low) and self.low < self.high < math.inf):
-            raise ParameterError(f"{self.name}.high", "must be above low, both finite", got=(self.low, self.high))
-        return self
-
-    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
-        """Return the labels of the bins."""
-        width = (self.high - self.low) / self.bins
-        middle = self.low + width * (np.arange(self.bins) + 0.5)
-        attrs = {"long_name": "bond energy per site", "units": "1", "width": width}
-        return _labelled(kept, "bin", middle, attrs, "share of configurations")
-
-    def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
-        """Return 1 in the bin of the energy."""
-        place = (kernels.bond_energy(xp, block) - self.low) * (self.bins / (self.high - self.low))
-        place = xp.where(place == self.bins, place - 0.5, place)
-        bins = xp.arange(self.bins, dtype=xp.float64, device=getattr(block, "device", None))
-        return xp.astype(xp.floor(place)[..., None] == bins, xp.float64)
-
-
-@operator(
-    "cluster_histogram",
-    version=1,
-    signature="(y,x)->(octave)",
-    boundaries=("periodic",),
-    references=(SWENDSEN_WANG,),
-    aliases=("cluster_sizes",),
-    equation=r"n_b = \frac1d \langle \#\{C : 2^b \le |C| < 2^{b + 1}\} \rangle",
-)
-class ClusterHistogram(_LatticeAverage):
-    """Clusters of neighbors of one sign, by octave of their size, per site of the lattice.
-
-    Dim ``octave``: b holds the clusters of 2^b to 2^(b+1) - 1 sites. Values above 0 are one sign, the others the other.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> ClusterHistogram().statistics(np, np.ones((2, 4))).tolist()
-    [0.0, 0.0, 0.0, 0.125]
-    """
-
-    def label(self, spec: ArraySpec, kept: ArraySpec) -> ArraySpec:
-        """Return the labels of the octaves."""
-        attrs = {"long_name": "binary logarithm of the least size in sites", "units": "1"}
-        return _labelled(kept, "octave", np.arange(_octaves(spec.shape)), attrs, "clusters per site")
-
-    def statistics(self, xp: Any, block: Array, **prepared: Any) -> Array:
-        """Return the clusters of every octave."""
-        items = xp.reshape(block > 0, (-1, *block.shape[-2:]))
-        counts = kernels.cluster_counts(xp, items, _octaves(block.shape))
-        return xp.reshape(counts, (*block.shape[:-2], counts.shape[-1]))
+    def from_lines(self, xp: Any, along_y: Array, along_x: Array, sites: int) -> Array:
+        """Return the correlation from what lines tell."""
+        return (along_y[..., 2:] + along_x[..., 2:]) / 2
 
 
 def check_neighbors(name: str, spec: ArraySpec) -> None:
@@ -345,11 +313,6 @@ def squared_unit(spec: ArraySpec) -> str | None:
     """Return the unit of products of values."""
     units = str(spec.attrs["units"]) if spec.attrs.get("units") else None
     return units if units in (None, "1") else f"({units})2"
-
-
-def _octaves(shape: Sequence[int]) -> int:
-    """Return the octaves of cluster sizes on a lattice."""
-    return int(shape[-2] * shape[-1]).bit_length()
 
 
 def _shells(sides: tuple[int, int]) -> tuple[Array, Array]:
