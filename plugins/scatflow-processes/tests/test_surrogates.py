@@ -10,13 +10,15 @@ import xarray as xr
 from scipy import stats
 
 from scatflow import apply
+from scatflow.arrays import item_generator
 from scatflow.errors import ParameterError
 from scatflow_processes.garch import BURN_IN, GarchFit, fit_garch, simulate_garch
+from scatflow_processes.operators.garch import GarchModel
 from scatflow_processes.operators.gaussian import GaussianModel
 from scatflow_processes.operators.surrogates import IAAFT, BlockShuffle, SignFlip, TimeReversal
 from scatflow_processes.sources.fractional import FractionalBrownian, MultifractalRandomWalk
 from scatflow_processes.sources.garch import Garch
-from scatflow_processes.surrogate_test import false_discovery, rank_p, surrogate_test
+from scatflow_processes.surrogate_test import rank_p, surrogate_test
 
 RETURNS = np.random.default_rng(0).standard_t(4, (3, 200))
 DATA = xr.DataArray(RETURNS, dims=("name", "time"), coords={"name": ["a", "b", "c"]}, attrs={"units": "1"})
@@ -139,6 +141,56 @@ def test_fits_find_the_parameters() -> None:
     variance = np.square(e / fit.residuals)
     held = -0.5 * (np.log(2 * np.pi * variance) + e**2 / variance).sum()
     assert fit.log_likelihood == pytest.approx(held, rel=1e-3)
+
+
+def test_simulations_follow_the_recursion() -> None:
+    fit = GarchFit(0.1, 0.2, 0.1, 0.3, 0.6, np.zeros(0), 0.0)
+    z = np.random.default_rng(3).standard_normal((2, BURN_IN + 40))
+    found = simulate_garch(fit, z)
+    for row in range(2):
+        variance, expected = fit.omega / (1 - fit.persistence), []
+        for one in z[row]:
+            shock = math.sqrt(variance) * one
+            expected.append(fit.mean + shock)
+            variance = fit.omega + (fit.alpha + fit.gamma * (shock < 0)) * shock**2 + fit.beta * variance
+        np.testing.assert_allclose(found[row], expected[BURN_IN:], rtol=1e-12)
+
+
+GARCH_DATA = xr.DataArray(Garch(size=1500, alpha=0.1, beta=0.8, realizations=3, mean=0.3, seed=6).read({}), dims=("name", "time"))
+
+
+@pytest.mark.parametrize("asymmetric", [False, True])
+def test_garch_surrogates_are_simulations_of_the_fit_of_each_series(asymmetric: bool) -> None:
+    pytest.importorskip("arch")
+    found = drawn(GarchModel, GARCH_DATA, surrogates=3, asymmetric=asymmetric, seed=5)
+    for item in range(3):
+        fit = fit_garch(GARCH_DATA[item], asymmetric)
+        z = np.stack([item_generator(5, s, item).standard_normal(1500 + BURN_IN) for s in range(3)])
+        np.testing.assert_array_equal(found[item], simulate_garch(fit, z))
+    np.testing.assert_array_equal(drawn(GarchModel, GARCH_DATA[1:], surrogates=1, first=2, asymmetric=asymmetric, seed=5, shared=("name",))[0, 0],
+                                  simulate_garch(fit_garch(GARCH_DATA[1], asymmetric), item_generator(5, 2, 0).standard_normal(1500 + BURN_IN)))  # fmt: skip
+
+
+def test_residuals_of_the_fit_keep_the_tails() -> None:
+    pytest.importorskip("arch")
+    heavy = xr.DataArray(Garch(size=4000, alpha=0.05, beta=0.9, dof=4.0, seed=2).read({})[0], dims="time")
+    fit = fit_garch(heavy)
+    normal, kept = (apply(GarchModel(surrogates=20, innovations=name), heavy) for name in ("normal", "residuals"))
+    kurtosis = [((one - fit.mean) ** 4).mean() / ((one - fit.mean) ** 2).mean() ** 2 for one in (normal, kept)]
+    assert kurtosis[0] < 5 < 0.8 * float(np.mean(fit.residuals**4)) < kurtosis[1]
+
+
+def test_garch_surrogates_of_what_has_no_model() -> None:
+    pytest.importorskip("arch")
+    gaps = GARCH_DATA.copy(data=GARCH_DATA.values.copy())
+    gaps[0, 7], gaps[1] = np.nan, 2.5
+    found = drawn(GarchModel, gaps, surrogates=2)
+    assert np.isnan(found[0]).all() and (found[1] == 2.5).all() and np.isfinite(found[2]).all()
+    with pytest.raises(ParameterError, match="at least 100 samples.*99"):
+        drawn(GarchModel, GARCH_DATA[:, :99])
+    growing = GARCH_DATA.copy(data=GARCH_DATA.values * np.exp(np.outer([0, 0, 1], np.linspace(0, 8, 1500))))
+    with pytest.raises(ParameterError, match=r"series \(2,\).*(finite variance|does not converge).*other surrogates"):
+        drawn(GarchModel, growing)
 
 
 @pytest.mark.parametrize(
@@ -296,8 +348,6 @@ def test_ranks() -> None:
     for bad in ([], 1.0, np.zeros((3, 1)), np.zeros(2), np.zeros((0, 2))):
         with pytest.raises(ValueError, match=r"at least one.*shape \(2,\)"):
             rank_p([1.0, 2.0], bad)
-    np.testing.assert_allclose(false_discovery([0.01, np.nan, 0.04, 0.03]), [0.03, np.nan, 0.04, 0.04])
-    assert np.isnan(false_discovery([np.nan])).all()
 
 
 def test_bad_tests() -> None:
