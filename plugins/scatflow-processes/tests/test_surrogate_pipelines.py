@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from scatflow import Pipeline, apply, ops
-from scatflow.errors import GraphError, ParameterError
+from scatflow.errors import GraphError
 from scatflow_arrays.reduction import Reduction
 from scatflow_processes.operators.gaussian import GaussianModel
 from scatflow_processes.operators.returns import Leverage
@@ -213,7 +213,7 @@ def test_the_ledger_of_a_pipeline(tmp_path: Path) -> None:
     assert tested(levers(), n=12).attrs["n"] == 12
     with pytest.raises(ValueError, match="other data"):
         tested(levers(), data=PipelineStatistic(levers()).data() + 1)
-    with pytest.raises(ValueError, match="other data, statistic|other statistic, data"):
+    with pytest.raises(ValueError, match="other data, statistic"):
         tested(levers(lam2=0.05))
 
 
