@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from distributed import Client, LocalCluster
 from scipy import stats
 
 from scatflow import Pipeline
@@ -110,6 +111,18 @@ def test_order_two_finds_the_weak_intermittency_of_returns() -> None:
         noise = {"id": "fbm", "size": 1 << 14, "hurst": hurst, "input": "increments", "realizations": 20}
         found = surrogate_test(ratios(noise, ["time"], 9), surrogates=surrogates, n=99, alternative="greater")
         assert (found.q > 0.05).all()
+
+
+def test_a_cluster_computes_what_one_process_does() -> None:
+    """With a client the tasks of several surrogates run beside each other on its workers."""
+    walk = {"id": "mrw", "size": 1024, "lam2": 0.06, "integral_scale": 512, "input": "increments", "realizations": 3}
+    pipeline = ratios(walk, ["time"], 6)
+    alone = surrogate_test(pipeline, PipelineStatistic(pipeline).data().compute(), n=8)
+    with LocalCluster(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
+        before = cluster.scheduler.transition_counter
+        found = surrogate_test(pipeline, n=8, together=4)
+        assert cluster.scheduler.transition_counter - before > 3 * 8
+    xr.testing.assert_allclose(found, alone, rtol=1e-10)
 
 
 # Killed tests.

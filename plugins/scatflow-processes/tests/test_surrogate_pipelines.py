@@ -14,6 +14,7 @@ import xarray as xr
 from scatflow import Pipeline, apply, ops
 from scatflow.errors import GraphError
 from scatflow_arrays.reduction import Reduction
+from scatflow_processes.operators.garch import GarchModel
 from scatflow_processes.operators.gaussian import GaussianModel
 from scatflow_processes.operators.returns import Leverage
 from scatflow_processes.operators.surrogates import IAAFT, BlockShuffle, SignFlip
@@ -241,3 +242,18 @@ def several() -> Pipeline:
 def test_what_is_no_test_of_a_pipeline(call: Callable[[], object], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         call()
+
+
+def test_leverage_of_the_index_is_beyond_garch_and_within_gjr() -> None:
+    """Symmetric models have volatility clusters and no leverage; falls that raise volatility explain that of the S&P 500."""
+    pytest.importorskip("arch")
+    graph = pipeline(
+        index=node("load_process", id="sp500"), lever=node("leverage", "index", dims=["time"], lags=[1, 2, 3, 4, 5], result=True)
+    )
+    symmetric, asymmetric = (
+        surrogate_test(graph, surrogates=GarchModel(dims=("time",), asymmetric=kind), n=99, alternative="less")
+        for kind in (False, True)
+    )
+    np.testing.assert_allclose(symmetric.observed, [-30, -23, -21, -27, -21], atol=0.5)
+    assert (symmetric.q <= 0.05).all() and (abs(symmetric["mean"]) < 4 * symmetric["std"] / np.sqrt(99)).all()
+    assert (asymmetric.q > 0.05).all() and (asymmetric["mean"] < -10).all()
