@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ def test_a_pipeline_is_the_statistic_that_its_operators_are() -> None:
     by_pipeline = surrogate_test(levers(), surrogates=surrogates, **options)
     assert by_pipeline.p.dims == ("realization", "lag") and by_pipeline.lag.values.tolist() == [1, 2]
     assert float(by_pipeline.p.min()) < 0.2  # it is skewed
-    for one in (by_pipeline, surrogate_test(lambda x: apply(LEVER, x), data, surrogates, **options)):
+    assert json.loads(by_pipeline.attrs["surrogate_parameters"])["dims"] == ["time"] and by_pipeline.attrs["seed"] == 3
+    again = surrogate_test(Pipeline.from_array(levers().lazy()), surrogates=surrogates, node="mrw_1", **options)
+    for one in (by_pipeline, again, surrogate_test(lambda x: apply(LEVER, x), data, surrogates, **options)):
         xr.testing.assert_allclose(one, by_operator, rtol=1e-12)
         assert one.attrs == by_operator.attrs
     for together in (1, 4, 29):

@@ -66,7 +66,8 @@ def surrogate_test(
         Which values of the data's statistic count against chance.
     ledger : path, optional
         Folder that keeps the statistics of every surrogate. A test that finds some there, of the same data (with its coordinates),
-        surrogates and statistic, computes the others only; more surrogates may be asked for later.
+        surrogates and statistic, computes the others only; more surrogates may be asked for later. Lazy data are read once more to know
+        them.
     label : str, optional
         Name of a statistic that is a function, by which the ledger knows it; default where it is defined, with its arguments if it is
         a ``functools.partial``. A lambda needs one; a function that has changed needs another: nothing else tells. Operators and
@@ -84,7 +85,8 @@ def surrogate_test(
         With the labels of the statistic: ``observed``; ``mean`` and ``std`` over surrogates; ``p``, by rank,
         ``(1 + number of surrogates at least as extreme) / (n + 1)``, two-sided twice the smaller of both tails and at most 1; ``q``, the
         false-discovery rate over all p (:func:`scatflow.contract.discovery.false_discovery`). NaN where the data's statistic or one of a
-        surrogate is. Under the hypothesis that data and surrogates are exchangeable p is uniform on its values [1]_.
+        surrogate is. Under the hypothesis that data and surrogates are exchangeable p is uniform on its values [1]_. Attributes say which
+        surrogates, with which parameters and seed.
 
     Raises
     ------
@@ -138,7 +140,13 @@ def surrogate_test(
 
     results = {"observed": observed, "mean": values.mean(axis=0), "std": values.std(axis=0, ddof=1) if n > 1 else np.nan * observed,
                "p": p, "q": false_discovery(p)}  # fmt: skip
-    attrs = {"surrogates": drawing.name, "n": n, "seed": drawing.seed, "alternative": alternative}
+    attrs = {
+        "surrogates": drawing.name,
+        "surrogate_parameters": drawing.identity()[2],
+        "n": n,
+        "seed": drawing.seed,
+        "alternative": alternative,
+    }
     return xr.Dataset({name: template.copy(data=value).drop_attrs() for name, value in results.items()}, attrs=attrs)
 
 
