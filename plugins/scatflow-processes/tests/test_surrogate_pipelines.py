@@ -13,7 +13,10 @@ import pytest
 import xarray as xr
 
 from scatflow import Pipeline, apply, ops
+from scatflow.contract import Operator
 from scatflow.errors import GraphError
+from scatflow_arrays.detrend import Detrend
+from scatflow_arrays.increments import Cumsum, Increments
 from scatflow_arrays.reduction import Reduction
 from scatflow_processes.operators.garch import GarchModel
 from scatflow_processes.operators.gaussian import GaussianModel
@@ -112,6 +115,31 @@ def test_a_pipeline_is_the_statistic_that_its_operators_are() -> None:
             xr.testing.assert_allclose(
                 surrogate_test(LEVER, held, surrogates, together=together, **options), by_operator, rtol=1e-12
             )
+
+
+OPEN: dict[str, Operator] = {
+    "leverage": Leverage(lags=(1, 2)),
+    "detrend": Detrend(),
+    "cumsum": Cumsum(),
+    "increments": Increments(dim="time"),
+}
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_operators_that_name_no_dims_take_those_of_the_data(name: str) -> None:
+    """The further dim of surrogates is none of theirs, whatever number of core dims they admit."""
+    one = pipeline(walk=node("load_process", **WALK, result=True)).lazy().compute().isel(realization=0, drop=True)
+    named = {"dim": "time"} if name == "increments" else {"lags": [1, 2]} if name == "leverage" else {}
+    graph = pipeline(walk=node("load_process", **WALK | {"realizations": 1}), single=node("select", "walk", isel={"realization": 0}),
+                     found=node(name, "single", result=True, **named))  # fmt: skip
+    surrogates = SignFlip(dims=("time",))
+    expected = surrogate_test(lambda x: apply(OPEN[name], x), one, surrogates, n=6)
+    for found in (
+        surrogate_test(OPEN[name], one, surrogates, n=6),
+        surrogate_test(graph, surrogates=surrogates, n=6, node="single"),
+    ):
+        for variable in ("observed", "mean", "std", "p"):
+            np.testing.assert_allclose(found[variable], expected[variable], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +265,7 @@ def several() -> Pipeline:
         (lambda: surrogate_test(levers(), together=0), "together must be >= 1"),
         (
             lambda: surrogate_test(lambda x: x.mean(), xr.DataArray(np.ones(9), dims="time"), together=2),
-            "for operators and pipelines",
+            "for pipelines and operators that are no composites",
         ),
         (lambda: surrogate_test(levers(), surrogates=Garch(size=512), n=2), "set its size"),
     ],

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scatflow.contract import Ref, Source
+from scatflow.contract import Core, Operator, Ref, Source
+from scatflow_processes.operators.drawing import DIM
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,19 +72,17 @@ class PipelineStatistic:
 
     def __call__(self, array: xr.DataArray) -> Any:
         """Return the result of the pipeline with an array in the place of the node's result: a DataArray, or a Dataset of several."""
-        from scatflow import apply
-
         values: dict[Ref, Any] = {**self._beside, self._data: array}
         for one in self._steps:
             assert not isinstance(one.value, Source), "sources depend on nothing"
             inputs = [_taken(values, item) if isinstance(item, Ref) else item for item in one.inputs]
-            values[Ref(one.id)] = apply(one.value, *inputs)
+            values[Ref(one.id)] = applied(one.value, *inputs)
         return _taken(values, self._result)
 
     def _source(self) -> str:
         """Return the only array that is to be supplied, or else the only source."""
-        sources = [one.id for one in self._graph.nodes if isinstance(one.value, Source)]
-        given = [one.id for one in self._graph.nodes if isinstance(one.value, Source) and one.process == "given"]
+        needed = [one for one in self._graph.only(self._result).nodes if isinstance(one.value, Source)]
+        sources, given = [one.id for one in needed], [one.id for one in needed if one.process == "given"]
         if len(given or sources) != 1:
             raise ValueError(f"the pipeline has several sources, {', '.join(given or sources)}; name the node of the data")
         return (given or sources)[0]
@@ -102,6 +101,36 @@ class PipelineStatistic:
 
         found: xr.DataArray = Pipeline.from_document(self._graph.only(ref).to_document()).lazy()
         return found
+
+
+def applied(operator: Operator, *inputs: Any) -> Any:
+    """Apply an operator to data with or without a further dim ``surrogate``, which is never one of its core dims.
+
+    Parameters
+    ----------
+    operator : Operator
+        No composite that leaves its core dims open: these take all dims.
+    *inputs : DataArray or float
+        As for ``scatflow.apply``.
+
+    Returns
+    -------
+    DataArray or Dataset
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from scatflow_processes.operators.surrogates import TimeReversal
+    >>> both = xr.DataArray([[1.0, 2.0], [3.0, 4.0]], dims=("surrogate", "time"))
+    >>> applied(TimeReversal(), both).values.tolist()
+    [[2.0, 1.0], [4.0, 3.0]]
+    """
+    from scatflow import apply
+
+    if isinstance(operator, Core) and operator.dims is None:
+        dims = next((item.dims for item in inputs if hasattr(item, "dims")), ())
+        operator = operator.replace(dims=tuple(str(dim) for dim in dims if dim != DIM))
+    return apply(operator, *inputs)
 
 
 def _only_result(pipeline: Pipeline, what: str) -> Ref:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow.contract import Operator, Source
+from scatflow.contract import Composite, Operator, Source
 from scatflow.contract.discovery import false_discovery
 from scatflow_processes.operators.drawing import DIM
-from scatflow_processes.pipeline_statistic import PipelineStatistic
+from scatflow_processes.pipeline_statistic import PipelineStatistic, applied
 from scatflow_processes.surrogate_ledger import Ledger, identity_of
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def surrogate_test(
     node : str, optional
         Node of the pipeline whose result is the data; default the only source, or the only array that it leaves to be supplied.
     together : int, optional
-        Surrogates that operators and pipelines evaluate at a time, along a further dim ``surrogate``, and that a kill loses; default as
-        many as have 2^22 samples, at least 1 and at most 64. Of lazy data they are tasks that run beside each other. Numbers agree to
+        Surrogates that operators (no composites) and pipelines evaluate at a time, along a further dim ``surrogate``, and that a kill
+        loses; default as many as have 2^22 samples, at least 1 and at most 64. Of lazy data they are tasks that run beside each other. Numbers agree to
         rounding whatever it is, and to the last bit for the same one.
 
     Returns
@@ -128,7 +128,7 @@ def surrogate_test(
         raise ValueError(f"n must be >= 1 and alternative one of {', '.join(ALTERNATIVES)}, got {n} and {alternative!r}")
     measure, data = _with_data(statistic, data, node)
     if together is not None and (together < 1 or not _keeps_dims(measure)):
-        raise ValueError(f"together must be >= 1, and is for operators and pipelines: a function may pool the dim; got {together}")
+        raise ValueError(f"together must be >= 1, and is for pipelines and operators that are no composites; got {together}")
     drawing = surrogates if surrogates is not None else _random_phases(data)
     template = _single(_evaluated(measure, data)).compute()
     kept = None if ledger is None else Ledger(Path(ledger), identity_of(measure, data, drawing, label))
@@ -202,8 +202,11 @@ def _with_data(statistic: Any, data: xr.DataArray | None, node: str | None) -> t
 
 
 def _keeps_dims(measure: Any) -> bool:
-    """Tell whether a further dim of the data is one of the results: operators pool no dim unasked."""
-    return isinstance(measure, Operator | PipelineStatistic)
+    """Tell whether a further dim of the data is one of the results.
+
+    Operators pool no dim unasked; but the parts of composites may take all dims for their core, which only a graph tells apart.
+    """
+    return isinstance(measure, PipelineStatistic) or (isinstance(measure, Operator) and not isinstance(measure, Composite))
 
 
 def _random_phases(data: xr.DataArray) -> Drawing:
@@ -216,9 +219,7 @@ def _random_phases(data: xr.DataArray) -> Drawing:
 
 def _evaluated(measure: Any, data: xr.DataArray) -> Any:
     """Return the statistic of data."""
-    from scatflow import apply
-
-    return apply(measure, data) if isinstance(measure, Operator) else measure(data)
+    return applied(measure, data) if isinstance(measure, Operator) else measure(data)
 
 
 def _single(found: Any) -> xr.DataArray:
