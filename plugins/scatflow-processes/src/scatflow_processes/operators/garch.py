@@ -108,7 +108,7 @@ class GarchModel(Drawing):
         import xarray as xr
 
         values = rng.standard_normal((2, 120)) * np.exp(0.3 * np.sin(np.arange(120) / 9))
-        return (xr.DataArray(values, dims=("item", "x"), coords={"x": np.arange(120.0)}, attrs={"units": "1"}),)
+        return (xr.DataArray(values, dims=("item", "x"), coords={"x": np.arange(120.0)}, attrs={"units": "percent"}),)
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare a fit of every series and the simulations."""
