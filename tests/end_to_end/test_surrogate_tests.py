@@ -201,11 +201,12 @@ def test_a_killed_test_goes_on(tmp_path: Path, undisturbed: tuple[bytes, dict[st
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_random(tmp_path: Path, undisturbed: tuple[bytes, dict[str, tuple[int, bytes]]], seed: int) -> None:
     ledger, chance, kills = tmp_path / "killed", random.Random(seed), 0
     while (known := len(list(ledger.glob("*.npy")))) < COUNT:
-        kills += kill(ledger, known + chance.randint(0, COUNT // 3), later=chance.uniform(0.0, 0.2))
+        kills += kill(ledger, known + chance.randint(COUNT // 8, COUNT // 3), later=chance.uniform(0.0, 0.2))
     assert kills > 1
     check_end(ledger, kept(ledger), undisturbed, kills)
 
