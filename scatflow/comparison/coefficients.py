@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from scatflow.contract.discovery import false_discovery
+
 Reals = npt.NDArray[np.float64]
 
 
@@ -49,16 +51,14 @@ def differences(a: Means, b: Means) -> Differences:
     -------
     Differences
         ``z = (a - b)/se`` with ``se^2 = se_a^2 + se_b^2``; ``p`` is two-sided, from Student's t with Welch's degrees of
-        freedom ``se^4 / (se_a^4/dof_a + se_b^4/dof_b)`` [1]_; ``q`` the smallest false-discovery rate at which a
-        coefficient is called different, by Benjamini and Hochberg [2]_, over all finite p. NaN where a mean or an error
-        is not finite, or both errors and the difference are 0.
+        freedom ``se^4 / (se_a^4/dof_a + se_b^4/dof_b)`` [1]_; ``q`` as by
+        :func:`~scatflow.contract.discovery.false_discovery` over all p. NaN where a mean or an error is not finite, or
+        both errors and the difference are 0.
 
     References
     ----------
     .. [1] B. L. Welch, "The generalization of 'Student's' problem when several different population variances are
        involved", Biometrika 34 (1947) 28, doi:10.1093/biomet/34.1-2.28.
-    .. [2] Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", J. R. Stat. Soc. B 57 (1995) 289,
-       doi:10.1111/j.2517-6161.1995.tb02031.x.
 
     Examples
     --------
@@ -79,13 +79,9 @@ def differences(a: Means, b: Means) -> Differences:
     dof = np.where(np.isnan(dof), np.inf, dof)
     tail = stats.t.sf(np.abs(z), dof)
     p = 2 * tail
-    q = np.full(p.shape, np.nan)
-    finite = np.isfinite(p)
-    if finite.any():
-        q[finite] = stats.false_discovery_control(p[finite])
     # A tail of 0 has no finite quantile; the least double stands for it, at 38 standard deviations.
     score = -np.sign(z) * special.ndtri(np.maximum(tail, np.finfo(np.float64).tiny))
-    return Differences(difference, ratio, np.sqrt(square), z, dof, p, q, score)
+    return Differences(difference, ratio, np.sqrt(square), z, dof, p, false_discovery(p), score)
 
 
 def _part(means: Means) -> Reals:

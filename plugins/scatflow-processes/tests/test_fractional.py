@@ -107,6 +107,35 @@ def test_exponents_of_the_multifractal_walk(lam2: float, hurst: float, octaves: 
     assert abs(found[-1] - expected[-1]) < abs(3 * found[1] - expected[-1]) / 2
 
 
+@pytest.mark.parametrize("lam2", [0.01, 0.02, 0.04])
+def test_exponents_of_the_skewed_walk_up_to_the_fourth_order(lam2: float) -> None:
+    """As short as series of daily returns are: leverage does not change the exponents."""
+    steps = multifractal.increments(4096, lam2, 1024, 1, range(64), skew=Skew(0.08, decay=0.02, exponent=0.5))
+    path, q, lags = np.cumsum(steps, axis=-1), np.arange(1, 9) / 2, [2**octave for octave in range(2, 8)]
+    found = np.polyfit(
+        np.log(lags), np.log([[(np.abs(path[:, lag:] - path[:, :-lag]) ** one).mean() for one in q] for lag in lags]), 1
+    )[0]
+    np.testing.assert_allclose(found, multifractal.zeta(q, lam2), atol=0.03)
+    assert abs(found[-1] - 2) > 0.03  # q / 2, as without intermittency
+
+
+@pytest.mark.parametrize("hurst", [0.3, 0.8])
+def test_sampled_covariances(hurst: float) -> None:
+    """Of noise and of log-volatility, which is read off: the noise is drawn first, from the same stream."""
+    lam2, scale, count = 0.1, 40, 300
+    noise = fractional.noise(512, hurst, 8, range(count))
+    w = np.log(np.abs(multifractal.increments(512, lam2, scale, 8, range(count), hurst, mean="none") / noise))
+    lags = np.array([0, 1, 2, 5, 10, 30, 60])
+    for series, expected in (
+        (noise, fractional.noise_autocovariance(lags, hurst)),
+        (w, multifractal.log_covariance(lags, lam2, scale)),
+    ):
+        products = np.stack([(series[:, : 512 - lag] * series[:, lag:]).mean(axis=1) for lag in lags])
+        error = products.std(axis=1, ddof=1) / math.sqrt(count)
+        assert (np.abs(products.mean(axis=1) - expected) < 4 * error).all()
+        assert (4 * error < 0.1 * expected[0]).all()
+
+
 @pytest.mark.parametrize(("lam2", "hurst"), [(0.0, 0.5), (0.0289, 0.5), (0.09, 0.5), (0.0289, 0.3), (0.09, 0.8), (0.0289, 0.99)])
 def test_second_log_cumulant(lam2: float, hurst: float) -> None:
     path = np.cumsum(multifractal.increments(1 << 16, lam2, 1 << 12, 4, range(20), hurst), axis=-1)
@@ -268,7 +297,12 @@ def test_the_largest_size() -> None:
             lambda: multifractal.increments(1 << 24, 0.1, 100, 0, [0], skew=Skew(0.1)),
             "at most 16777116 samples where skew reaches over 100",
         ),
-        (lambda: multifractal.zeta(1, 0.3), "lam2"),
+        (lambda: multifractal.increments(10, math.nan, 5, 0, [0]), "lam2"),
+        (lambda: multifractal.zeta(1, 0.25), "lam2"),
+        (lambda: multifractal.zeta(1, 0.1, 1.0), "hurst"),
+        (lambda: multifractal_field.zeta(1, 0.25, 0.5), "lam2"),
+        (lambda: multifractal_field.zeta(1, 0.1, 0.0), "hurst"),
+        (lambda: multifractal_field.increments(8, 0.25, 4, 0, [0]), "lam2"),
         (lambda: multifractal.leverage([1], 0.1, 5, PLAIN, "zero"), "mean must be one of variance, amplitude, none, got 'zero'"),
         (lambda: multifractal.leverage([0.5], 0.1, 5, PLAIN), "lags"),
         (lambda: Skew(11), "strength"),

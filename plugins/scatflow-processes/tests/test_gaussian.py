@@ -14,9 +14,11 @@ from scatflow import apply
 from scatflow.errors import DimensionError, ParameterError
 from scatflow.labels import axis_of
 from scatflow_processes import gaussian
+from scatflow_processes.gaussian_model import periodogram
 from scatflow_processes.modes import grid_band, shells, wave_numbers
 from scatflow_processes.operators.filtering import GaussianFilter
 from scatflow_processes.operators.gaussian import GaussianModel, GaussianNegLogProb
+from scatflow_processes.sources import exact
 from scatflow_processes.sources.gaussian import GaussianField, SolenoidalField
 from scatflow_processes.spectra import NAMES, Spectrum, mode_power
 
@@ -72,6 +74,30 @@ def test_masked_support_is_the_law_on_the_modes_with_power() -> None:
     with pytest.raises(ParameterError, match="no density"):
         apply(operator, axes)
     np.testing.assert_allclose(apply(operator.replace(support="masked"), axes), expected, atol=1e-9)
+
+
+def test_the_law_of_a_source_is_that_of_its_covariance() -> None:
+    process = GaussianField(size=(4, 4), spectrum="matern", length=1.2, std=2.0, mean=0.5, realizations=3, seed=2, dtype="float64")
+    x = process.read({})
+    law = stats.multivariate_normal(np.full(16, 0.5), covariance(process.kept_power()))
+    np.testing.assert_allclose(exact.neg_log_prob(process, x), -law.logpdf(x.reshape(3, 16)) / 16, rtol=1e-9)
+    assert exact.entropy(process) == pytest.approx(law.entropy() / 16, rel=1e-9)
+    assert exact.floor(process) == pytest.approx(1 / (2 * 16 * exact.entropy(process) ** 2), rel=1e-12)
+
+
+def test_the_law_of_a_model_of_data_is_that_of_the_modes_it_has() -> None:
+    """The periodogram has no power at k = 0: the density is that on fields of the mean of the data."""
+    x = np.random.default_rng(3).standard_normal((4, 3)).cumsum(axis=0)
+    power = periodogram(x, ndim=2)
+    law = stats.multivariate_normal(np.full(12, x.mean()), covariance(power), allow_singular=True)
+    assert law.cov_object.rank == 11
+    other = np.roll(x, 1, axis=0) * 1.3
+    other += x.mean() - other.mean()
+    for field in (x, other):
+        found = gaussian.neg_log_prob(field, power, x.mean(), support="masked")
+        assert found == pytest.approx(-law.logpdf(field.ravel()) / 11, rel=1e-9)
+    # Of the data themselves it is the entropy: their own spectrum is that of the model.
+    assert gaussian.neg_log_prob(x, power, x.mean(), "masked") == pytest.approx(gaussian.entropy(power, "masked"), rel=1e-12)
 
 
 def test_true_samples_score_the_entropy_and_its_floor() -> None:

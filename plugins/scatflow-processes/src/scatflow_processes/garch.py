@@ -23,6 +23,8 @@ from scatflow_processes.tables import require
 Reals = npt.NDArray[np.float64]
 #: Samples of a simulation that are dropped, in which the variance forgets where it began.
 BURN_IN = 500
+#: Fewest samples of a fit.
+MIN_SAMPLES = 100
 
 
 class GarchFit(NamedTuple):
@@ -88,9 +90,9 @@ def fit_garch(returns: npt.ArrayLike, asymmetric: bool = False) -> GarchFit:
     (True, True)
     """
     r = np.asarray(returns, dtype=np.float64)
-    if r.ndim != 1 or r.size < 100 or not np.isfinite(r).all():
+    if r.ndim != 1 or r.size < MIN_SAMPLES or not np.isfinite(r).all():
         raise ValueError(
-            f"a fit needs at least 100 finite returns in one dim, got shape {r.shape}, {int(np.isfinite(r).sum())} finite"
+            f"a fit needs at least {MIN_SAMPLES} finite returns in one dim, got shape {r.shape}, {int(np.isfinite(r).sum())} finite"
         )
     scale = float(r.std())
     if scale == 0:
@@ -140,10 +142,19 @@ def simulate_garch(fit: GarchFit, innovations: npt.ArrayLike) -> Reals:
     check("omega", fit.omega, fit.omega > 0, "> 0")
     if z.ndim == 0 or z.shape[-1] <= BURN_IN:
         raise ValueError(f"more than {BURN_IN} innovations are needed, got shape {z.shape}")
-    shocks = np.empty_like(z)
-    variance = np.full(z.shape[:-1], fit.omega / (1 - fit.persistence))
-    for t in range(z.shape[-1]):
-        shock = np.sqrt(variance) * z[..., t]
-        shocks[..., t] = shock
-        variance = fit.omega + (fit.alpha + fit.gamma * (shock < 0)) * shock**2 + fit.beta * variance
-    return np.asarray(fit.mean + shocks[..., BURN_IN:])
+    # The next variance is omega + gain variance: a triangular system with one band below the diagonal.
+    gain = fit.beta + (fit.alpha + fit.gamma * (z < 0)) * z**2
+    variance = np.full(z.shape, fit.omega)
+    variance[..., 0] = fit.omega / (1 - fit.persistence)
+    bands = np.stack([np.ones_like(z), -gain], axis=-2)
+    for index in np.ndindex(z.shape[:-1]):
+        variance[index] = _solved(bands[index], variance[index])
+    return np.asarray(fit.mean + (np.sqrt(variance) * z)[..., BURN_IN:])
+
+
+def _solved(bands: Reals, right: Reals) -> Reals:
+    """Return x of a triangular system from its diagonal and the band below, by forward substitution."""
+    from scipy.linalg import lapack
+
+    found, _ = lapack.dtbtrs(bands, right[:, None], uplo="L")
+    return np.asarray(found[:, 0])

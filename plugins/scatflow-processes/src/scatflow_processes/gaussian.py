@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow.arrays import normal
+from scatflow_processes.gaussian_torus import filtered
 from scatflow_processes.modes import Reals, waves
 
 Support = Literal["full", "masked"]
@@ -77,10 +78,7 @@ def shaped(noise: npt.ArrayLike, power: npt.ArrayLike) -> Reals:
     [0.5, 0.0, 0.5, 0.0]
     """
     checked = check_power(power)
-    w = _on_grid(noise, checked, "noise")
-    axes, n = _axes(checked), checked.shape[-1]
-    half = np.sqrt(checked[..., : n // 2 + 1])
-    return np.asarray(np.fft.irfftn(np.fft.rfftn(w, axes=axes) * half, s=checked.shape, axes=axes))
+    return filtered(_on_grid(noise, checked, "noise"), np.sqrt(checked[..., : checked.shape[-1] // 2 + 1]))
 
 
 def gaussian_ensemble(power: npt.ArrayLike, seed: int, realizations: Sequence[int], mean: float = 0.0) -> Reals:

@@ -123,14 +123,14 @@ def filtered(field: npt.NDArray[Any], scale: Vector) -> Vector:
 
     Parameters
     ----------
-    field : ndarray of real, shape (..., n, m)
+    field : ndarray of real, shape (..., *grid)
         Fields, periodic.
-    scale : ndarray of float64, shape (n, m // 2 + 1)
-        Real multipliers at the frequencies of ``rfft2``, even in the first one.
+    scale : ndarray of float64, shape (*grid[:-1], grid[-1] // 2 + 1)
+        Real multipliers at the frequencies of ``rfftn``, the same at k and -k.
 
     Returns
     -------
-    ndarray of float64, shape (..., n, m)
+    ndarray of float64, shape (..., *grid)
         The filtered fields.
 
     Examples
@@ -139,11 +139,12 @@ def filtered(field: npt.NDArray[Any], scale: Vector) -> Vector:
     >>> filtered(np.eye(2), np.ones((2, 2))).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    from scipy.fft import irfft2, rfft2
+    from scipy.fft import irfftn, rfftn
 
-    spectrum = rfft2(np.asarray(field, dtype=np.float64))
+    axes = tuple(range(-scale.ndim, 0))
+    spectrum = rfftn(np.asarray(field, dtype=np.float64), axes=axes)
     spectrum *= scale
-    return np.asarray(irfft2(spectrum, s=field.shape[-2:], overwrite_x=True))
+    return np.asarray(irfftn(spectrum, s=field.shape[field.ndim - scale.ndim :], axes=axes, overwrite_x=True))
 
 
 def check_correlation(length: float, correlation: str) -> None:

@@ -66,6 +66,7 @@ def scatflow_operators() -> Provided:
         "energy_histogram": "scatflow_processes.operators.spin_histograms:EnergyHistogram",
         "energy_spectrum": "scatflow_processes.operators.flow_spectra:EnergySpectrum",
         "flow_scales": "scatflow_processes.operators.flow_scales:FlowScales",
+        "garch_model": "scatflow_processes.operators.garch:GarchModel",
         "gaussian_filter": "scatflow_processes.operators.filtering:GaussianFilter",
         "gaussian_model": "scatflow_processes.operators.gaussian:GaussianModel",
         "gaussian_neg_log_prob": "scatflow_processes.operators.gaussian:GaussianNegLogProb",

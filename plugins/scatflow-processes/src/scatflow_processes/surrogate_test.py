@@ -5,12 +5,7 @@ Each surrogate's statistics are kept on disk as soon as they are known, so a kil
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import io
-import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,38 +13,49 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from scatflow.contract import Operator, Source, canonical_json
+from scatflow.contract import Composite, Operator, Source
+from scatflow.contract.discovery import false_discovery
+from scatflow_processes.operators.drawing import DIM
+from scatflow_processes.pipeline_statistic import PipelineStatistic, applied
+from scatflow_processes.surrogate_ledger import Ledger, identity_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from scatflow import Pipeline
     from scatflow_processes.operators.drawing import Drawing
     from scatflow_processes.sources.ensemble import Ensemble
 
 Reals = npt.NDArray[np.float64]
 Alternative = Literal["two-sided", "greater", "less"]
 ALTERNATIVES = ("two-sided", "greater", "less")
-_IDENTITY = "test.json"
+#: Samples of all surrogates that are evaluated together by default, and the most surrogates.
+_TOGETHER, _MOST_TOGETHER = 1 << 22, 64
 
 
 def surrogate_test(
-    statistic: Operator | Callable[[xr.DataArray], Any],
-    data: xr.DataArray,
+    statistic: Pipeline | Operator | Callable[[xr.DataArray], Any],
+    data: xr.DataArray | None = None,
     surrogates: Drawing | Ensemble | None = None,
     n: int = 199,
     alternative: Alternative = "two-sided",
     ledger: str | os.PathLike[str] | None = None,
     label: str | None = None,
+    *,
+    node: str | None = None,
+    together: int | None = None,
 ) -> xr.Dataset:
     """Test every coefficient of a statistic against its values on surrogates of the data.
 
     Parameters
     ----------
-    statistic : Operator or callable
-        An operator, or a function from a DataArray with the labels of ``data`` to a DataArray or number; ``functools.partial`` of an
-        operator by name (``sf.ops.scattering``) is one.
-    data : DataArray
-        The data; read into memory.
+    statistic : Pipeline, Operator or callable
+        A pipeline, of which the part behind ``node`` is the statistic; an operator; or a function from a DataArray with the labels of
+        ``data`` to a DataArray or number, such as ``functools.partial`` of an operator by name (``sf.ops.scattering``). Of results with
+        errors, as averages give, the ``mean`` is tested.
+    data : DataArray, optional
+        The data; of a pipeline default what it delivers at ``node``. Lazy data stay lazy: surrogates and statistics are computed by the
+        tasks of their chunks, on the cluster whose client is active; data that fit memory are faster there (``data.compute()``).
     surrogates : Drawing or Ensemble, optional
         Operator that makes surrogates of the data, with its seed, whose parameters ``surrogates`` and ``first`` are set here; or a source of
         fields of the same shape, as of a model that was fitted. Default ``gaussian_model(phase_only=True)`` along the last dim,
@@ -60,31 +66,44 @@ def surrogate_test(
         Which values of the data's statistic count against chance.
     ledger : path, optional
         Folder that keeps the statistics of every surrogate. A test that finds some there, of the same data (with its coordinates),
-        surrogates and statistic, computes the others only; more surrogates may be asked for later.
+        surrogates and statistic, computes the others only; more surrogates may be asked for later. Lazy data are read once more to know
+        them.
     label : str, optional
         Name of a statistic that is a function, by which the ledger knows it; default where it is defined, with its arguments if it is
-        a ``functools.partial``. A lambda needs one; a function that has changed needs another: nothing else tells.
+        a ``functools.partial``. A lambda needs one; a function that has changed needs another: nothing else tells. Operators and
+        pipelines are known by what they compute.
+    node : str, optional
+        Node of the pipeline whose result is the data; default the only source, or the only array that it leaves to be supplied.
+    together : int, optional
+        Surrogates that operators (no composites) and pipelines evaluate at a time, along a further dim ``surrogate``, and that a kill
+        loses; default as many as have 2^22 samples, at least 1 and at most 64. Of lazy data they are tasks that run beside each other. Numbers agree to
+        rounding whatever it is, and to the last bit for the same one.
 
     Returns
     -------
     Dataset
         With the labels of the statistic: ``observed``; ``mean`` and ``std`` over surrogates; ``p``, by rank,
         ``(1 + number of surrogates at least as extreme) / (n + 1)``, two-sided twice the smaller of both tails and at most 1; ``q``, the
-        false-discovery rate of Benjamini and Hochberg [2]_ over all finite p. NaN where the data's statistic or one of a surrogate is. Under the
-        hypothesis that data and surrogates are exchangeable p is uniform on its values [1]_.
+        false-discovery rate over all p (:func:`scatflow.contract.discovery.false_discovery`). NaN where the data's statistic or one of a
+        surrogate is. Under the hypothesis that data and surrogates are exchangeable p is uniform on its values [1]_. Attributes say which
+        surrogates, with which parameters and seed.
 
     Raises
     ------
     ValueError
-        ``n`` or ``alternative`` is none, statistics of surrogates differ in dims or shape, the ledger is that of another test, or a lambda
-        has no label for it.
+        ``n``, ``together`` or ``alternative`` is none, there are no data, a pipeline has no such node (see
+        :class:`scatflow_processes.pipeline_statistic.PipelineStatistic`), the statistic has several results, statistics of surrogates
+        differ in dims or shape, the ledger is that of another test, or a lambda has no label for it.
+
+    Notes
+    -----
+    A pipeline is read through its public ``graph``: nodes behind ``node`` are applied with ``scatflow.apply`` to the data and to each
+    surrogate, arrays that do not depend on it come from ``Pipeline.lazy``.
 
     References
     ----------
     .. [1] J. Theiler et al., "Testing for nonlinearity in time series: the method of surrogate data", Physica D 58 (1992) 77,
        doi:10.1016/0167-2789(92)90102-S.
-    .. [2] Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", J. R. Stat. Soc. B 57 (1995) 289,
-       doi:10.1111/j.2517-6161.1995.tb02031.x.
 
     Examples
     --------
@@ -94,31 +113,40 @@ def surrogate_test(
     >>> found = surrogate_test(lambda x: ((x - x.mean()) ** 3).mean() / x.std() ** 3, x, n=19)
     >>> float(found.p)
     0.1
+
+    Of a pipeline, from a source to leverage:
+
+    >>> from scatflow import Pipeline
+    >>> walk = {"process_id": "mrw", "arguments": {"size": 2048, "integral_scale": 512, "skew": 0.2, "input": "increments"}}
+    >>> lever = {"process_id": "leverage", "arguments": {"data": {"from_node": "walk"}, "dims": ["time"], "lags": [1, 2]}, "result": True}
+    >>> pipeline = Pipeline.from_document({"process_graph": {"walk": walk, "lever": lever}})
+    >>> found = surrogate_test(pipeline, n=39, alternative="less")
+    >>> found.p.dims, found.lag.values.tolist(), found.p.values.tolist()
+    (('realization', 'lag'), [1, 2], [[0.025, 0.025]])
     """
     if n < 1 or alternative not in ALTERNATIVES:
         raise ValueError(f"n must be >= 1 and alternative one of {', '.join(ALTERNATIVES)}, got {n} and {alternative!r}")
-    data = data.compute()
-    drawing = _drawing(surrogates, data)
-    template = _evaluated(statistic, data)
+    measure, data = _with_data(statistic, data, node)
+    if together is not None and (together < 1 or not _keeps_dims(measure)):
+        raise ValueError(f"together must be >= 1, and is for pipelines and operators that are no composites; got {together}")
+    drawing = surrogates if surrogates is not None else _random_phases(data)
+    template = _single(_evaluated(measure, data)).compute()
+    kept = None if ledger is None else Ledger(Path(ledger), identity_of(measure, data, drawing, label))
+    step = together or max(1, min(_MOST_TOGETHER, _TOGETHER // max(1, data.size)))
+    values = _on_surrogates(measure, data, drawing, template, n, step if _keeps_dims(measure) else 1, kept)
     observed = np.asarray(template.values, dtype=np.float64)
-    kept = None if ledger is None else _Ledger(Path(ledger), _identity(statistic, data, drawing, label))
-    values = np.empty((n, *observed.shape))
-    for index in range(n):
-        found = None if kept is None else kept.read(index)
-        if found is None:
-            found = _of_surrogate(statistic, data, drawing, index, template)
-            if kept is not None:
-                kept.write(index, found)
-        elif found.shape != observed.shape:
-            raise ValueError(f"ledger {ledger} has statistics of shape {found.shape}, that of the data has {observed.shape}: the function "
-                             "has changed; take another label and folder")  # fmt: skip
-        values[index] = found
     p = rank_p(observed, values, alternative)
     import xarray as xr
 
     results = {"observed": observed, "mean": values.mean(axis=0), "std": values.std(axis=0, ddof=1) if n > 1 else np.nan * observed,
                "p": p, "q": false_discovery(p)}  # fmt: skip
-    attrs = {"surrogates": drawing.name, "n": n, "seed": drawing.seed, "alternative": alternative}
+    attrs = {
+        "surrogates": drawing.name,
+        "surrogate_parameters": drawing.identity()[2],
+        "n": n,
+        "seed": drawing.seed,
+        "alternative": alternative,
+    }
     return xr.Dataset({name: template.copy(data=value).drop_attrs() for name, value in results.items()}, attrs=attrs)
 
 
@@ -159,135 +187,100 @@ def rank_p(observed: npt.ArrayLike, surrogates: npt.ArrayLike, alternative: Alte
     return np.where(np.isfinite(value) & np.isfinite(others).all(axis=0), p, np.nan)
 
 
-def false_discovery(p: npt.ArrayLike) -> Reals:
-    """Return the smallest false-discovery rate at which each p is called significant, over all that are finite.
+def _with_data(statistic: Any, data: xr.DataArray | None, node: str | None) -> tuple[Any, xr.DataArray]:
+    """Return what computes the statistic, and its data."""
+    from scatflow import Pipeline
 
-    Parameters
-    ----------
-    p : array_like of float, shape (...)
-        p-values; NaN are left out.
+    if isinstance(statistic, Pipeline):
+        measure = PipelineStatistic(statistic, node)
+        return measure, measure.data() if data is None else data
+    if node is not None:
+        raise ValueError(f"only pipelines have nodes, got node={node!r} with {type(statistic).__name__}")
+    if data is None:
+        raise ValueError("an operator or a function needs data; only pipelines bring their own")
+    return statistic, data
 
-    Returns
-    -------
-    ndarray of float64, shape (...)
 
-    Examples
-    --------
-    >>> false_discovery([0.01, 0.02, float("nan"), 0.9]).round(3).tolist()
-    [0.03, 0.03, nan, 0.9]
+def _keeps_dims(measure: Any) -> bool:
+    """Tell whether a further dim of the data is one of the results.
+
+    Operators pool no dim unasked; but the parts of composites may take all dims for their core, which only a graph tells apart.
     """
-    from scipy import stats
-
-    values = np.asarray(p, dtype=np.float64)
-    q, finite = np.full(values.shape, np.nan), np.isfinite(values)
-    if finite.any():
-        q[finite] = stats.false_discovery_control(values[finite])
-    return q
+    return isinstance(measure, PipelineStatistic) or (isinstance(measure, Operator) and not isinstance(measure, Composite))
 
 
-def _drawing(surrogates: Drawing | Ensemble | None, data: xr.DataArray) -> Drawing | Ensemble:
-    """Return the operator that makes the surrogates."""
-    if surrogates is not None:
-        return surrogates
+def _random_phases(data: xr.DataArray) -> Drawing:
+    """Return the default: random phases along the last dim, the same along all others."""
     from scatflow_processes.operators.gaussian import GaussianModel
 
     *others, last = map(str, data.dims)
     return GaussianModel(phase_only=True, dims=(last,), shared=tuple(others) or None)
 
 
-def _evaluated(statistic: Any, data: xr.DataArray) -> xr.DataArray:
-    """Return the statistic of data as a DataArray."""
+def _evaluated(measure: Any, data: xr.DataArray) -> Any:
+    """Return the statistic of data."""
+    return applied(measure, data) if isinstance(measure, Operator) else measure(data)
+
+
+def _single(found: Any) -> xr.DataArray:
+    """Return the one result of a statistic: of averages the mean."""
     import xarray as xr
 
-    from scatflow import apply
-
-    found = apply(statistic, data) if isinstance(statistic, Operator) else statistic(data)
     if isinstance(found, xr.Dataset):
-        raise ValueError(f"the statistic has several results, {', '.join(map(str, found.data_vars))}; choose one in a function")
-    return found.compute() if isinstance(found, xr.DataArray) else xr.DataArray(np.asarray(found, dtype=np.float64))
+        if not {"mean", "se"} <= set(found.data_vars):
+            raise ValueError(f"the statistic has several results, {', '.join(map(str, found.data_vars))}; choose one, in a function or by a "
+                             "node 'variable' of a pipeline")  # fmt: skip
+        return found["mean"]
+    return found if isinstance(found, xr.DataArray) else xr.DataArray(np.asarray(found, dtype=np.float64))
 
 
-def _of_surrogate(statistic: Any, data: xr.DataArray, drawing: Drawing | Ensemble, index: int, template: xr.DataArray) -> Reals:
-    """Return the statistics of one surrogate."""
-    found = _evaluated(statistic, data.copy(data=_made(data, drawing, index)))
-    if found.dims != template.dims or found.shape != template.shape:
-        raise ValueError(
-            f"the statistic of surrogate {index} has dims {dict(found.sizes)}, that of the data {dict(template.sizes)}"
-        )
-    return np.asarray(found.values, dtype=np.float64)
+def _on_surrogates(
+    measure: Any, data: xr.DataArray, drawing: Drawing | Ensemble, template: xr.DataArray, n: int, step: int, kept: Ledger | None
+) -> Reals:
+    """Return the statistics of n surrogates, those that are not in the ledger computed in groups and written there."""
+    values = np.empty((n, *template.shape))
+    for start in range(0, n, step):
+        group = range(start, min(start + step, n))
+        known = {} if kept is None else {index: one for index in group if (one := kept.read(index, template.shape)) is not None}
+        if len(known) < len(group):
+            # Whole, as before a kill: a part of a group may differ in the last bit.
+            values[start : group.stop] = _of_group(measure, data, drawing, group, template)
+        for index in group:
+            if index in known:
+                values[index] = known[index]
+            elif kept is not None:
+                kept.write(index, values[index])
+    return values
 
 
-def _made(data: xr.DataArray, drawing: Drawing | Ensemble, index: int) -> npt.NDArray[Any]:
-    """Return the values of one surrogate."""
+def _of_group(measure: Any, data: xr.DataArray, drawing: Drawing | Ensemble, group: range, template: xr.DataArray) -> Reals:
+    """Return the statistics of some surrogates, along a first axis."""
+    made = _surrogates(data, drawing, group)
+    if _keeps_dims(measure):
+        found = _single(_evaluated(measure, made))
+    else:
+        found = _single(_evaluated(measure, made.isel({DIM: 0}))).expand_dims(DIM)
+    wanted = {DIM: len(group), **template.sizes}
+    if dict(found.sizes) != wanted:
+        raise ValueError(f"the statistic of surrogate {group[0]} has dims {dict(found.isel({DIM: 0}).sizes)}, that of the data "
+                         f"{dict(template.sizes)}")  # fmt: skip
+    return np.asarray(found.transpose(DIM, *template.dims).values, dtype=np.float64)
+
+
+def _surrogates(data: xr.DataArray, drawing: Drawing | Ensemble, group: range) -> xr.DataArray:
+    """Return surrogates with the labels of the data, along a first dim; lazy where the data are, each in chunks of its own."""
     import xarray as xr
 
     from scatflow import apply
 
+    labelled = data.expand_dims({DIM: len(group)})
     if isinstance(drawing, Source):
-        values: npt.NDArray[Any] = drawing.replace(realizations=index + 1).read({"realization": slice(index, index + 1)})[0]
-        if values.shape != data.shape:
-            raise ValueError(f"source {drawing.name} has fields of shape {values.shape}, the data {data.shape}; set its size")
-        return values.astype(data.dtype, copy=False)
-    made = apply(drawing.replace(surrogates=1, first=index), data)
-    one = made["surrogates"] if isinstance(made, xr.Dataset) else made
-    return np.asarray(one.isel(surrogate=0).transpose(*data.dims).values)
-
-
-def _identity(statistic: Any, data: xr.DataArray, drawing: Drawing | Ensemble, label: str | None) -> str:
-    """Return the text by which a ledger knows its test: all but the number of surrogates."""
-    content = hashlib.blake2b(np.ascontiguousarray(data.values).tobytes(), digest_size=16)
-    content.update(repr((data.dims, data.shape, str(data.dtype))).encode())
-    for key, coord in sorted(data.coords.items(), key=str):
-        content.update(repr((key, coord.dims, coord.values.tolist(), coord.attrs)).encode())
-    name = label or _name(statistic)
-    one = drawing.replace(realizations=1) if isinstance(drawing, Source) else drawing.replace(surrogates=1, first=0)
-    return canonical_json({"version": 1, "statistic": name, "data": content.hexdigest(), "surrogates": one.token()})
-
-
-def _name(statistic: Any) -> str:
-    """Return the text that tells a statistic from others."""
-    if isinstance(statistic, Operator):
-        return statistic.token()
-    if isinstance(statistic, functools.partial):
-        return f"{_name(statistic.func)}{(statistic.args, sorted(statistic.keywords.items()))!r}"
-    place = getattr(statistic, "__qualname__", type(statistic).__qualname__)
-    if place.endswith("<lambda>"):
-        raise ValueError("a ledger cannot tell one lambda from another; pass label=, or a function with a name")
-    return f"{getattr(statistic, '__module__', '')}:{place}"
-
-
-class _Ledger:
-    """A folder with a file of statistics per surrogate; files appear whole or not at all."""
-
-    def __init__(self, folder: Path, identity: str) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        known = folder / _IDENTITY
-        if not known.exists():
-            self._put(known, identity.encode())
-        elif (stored := known.read_text()) != identity:
-            before, now = json.loads(stored), json.loads(identity)
-            other = [key for key in now if before.get(key) != now[key]]
-            raise ValueError(
-                f"ledger {folder} is that of another test: other {', '.join(other)}; take another folder, or the same test"
-            )
-
-    def read(self, index: int) -> Reals | None:
-        """Return the statistics of a surrogate, None where they are not known."""
-        path = self._path(index)
-        return np.asarray(np.load(path)) if path.exists() else None
-
-    def write(self, index: int, values: Reals) -> None:
-        """Keep the statistics of a surrogate."""
-        buffer = io.BytesIO()
-        np.save(buffer, values)
-        self._put(self._path(index), buffer.getvalue())
-
-    def _path(self, index: int) -> Path:
-        return self.folder / f"{index:09d}.npy"
-
-    def _put(self, path: Path, content: bytes) -> None:
-        descriptor, temporary = tempfile.mkstemp(dir=self.folder, suffix=".part")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
+        values = drawing.replace(realizations=group.stop).read({"realization": slice(group.start, group.stop)})
+        if values.shape != labelled.shape:
+            raise ValueError(f"source {drawing.name} has fields of shape {values.shape[1:]}, the data {data.shape}; set its size")
+        return labelled.copy(data=values.astype(data.dtype, copy=False))
+    apart = [group] if data.chunks is None else [range(index, index + 1) for index in group]
+    made = [apply(drawing.replace(surrogates=len(part), first=part.start), data) for part in apart]
+    arrays = [one["surrogates"] if isinstance(one, xr.Dataset) else one for one in made]
+    joined = xr.concat(arrays, DIM, coords="minimal", compat="override", join="override") if len(arrays) > 1 else arrays[0]
+    return labelled.copy(data=joined.transpose(DIM, *data.dims).data)

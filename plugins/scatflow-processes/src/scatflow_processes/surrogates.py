@@ -11,8 +11,9 @@ time reversal         marginal, spectrum                                      th
 garch                 volatility dynamics of a fitted model                   all that the model does not have
 ====================  ======================================================  ====================================
 
-Random phases are in :mod:`scatflow_processes.gaussian_model`, as ``phase_only``; GARCH in :mod:`scatflow_processes.garch`. Here are kernels
-for an array namespace ``xp``: fields (..., *core), draws that broadcast against them.
+Random phases are in :mod:`scatflow_processes.gaussian_model`, as ``phase_only``; GARCH in :mod:`scatflow_processes.garch`. Operators of
+all that is random take a seed and the number of the first surrogate: surrogate s of an item is the same in any set and on any worker. Here
+are kernels for an array namespace ``xp``: fields (..., *core), draws that broadcast against them.
 """
 
 from __future__ import annotations
