@@ -10,7 +10,7 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scatflow import apply
+from scatflow import apply, ops
 from scatflow.errors import ChunkError, DimensionError, ParameterError
 from scatflow_arrays.increments import Cumsum, Increments, Lagged
 
@@ -134,3 +134,14 @@ def test_a_sum_needs_its_dim_whole(field: xr.DataArray) -> None:
 def test_a_sum_along_uneven_labels() -> None:
     data = xr.DataArray([1.0, 2.0, 3.0], dims="t", coords={"t": [0.0, 1.0, 5.0]})
     np.testing.assert_array_equal(apply(Cumsum(dims="t"), data), [1, 3, 6])
+
+
+def test_paths_and_increments_say_what_they_are(field: xr.DataArray) -> None:
+    """Statistics of returns refuse what says that it is a path, and the remedy has to be one."""
+    path = field.assign_attrs(input="path", source="here")
+    found = ops.increments(path, dim="time")
+    assert "input" not in found.attrs
+    assert found.attrs["source"] == "here"
+    sums = ops.cumsum(field.assign_attrs(input="increments"), dims="time")
+    assert sums.attrs["input"] == "path"
+    assert "input" not in ops.cumsum(field, dims="time").attrs

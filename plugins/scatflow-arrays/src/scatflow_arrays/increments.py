@@ -194,7 +194,8 @@ class Increments(Composite):
         """Wire the difference of two selections, so that chunks stay and no axis need be whole."""
         earlier = Lagged(dim=self.dim, lag=self.lag, boundary=self.boundary)
         later = wire(earlier.replace(side="later"), refs[0])
-        return wire(Subtract(dtype=self.dtype), later, wire(DropLabels(dim=self.dim), wire(earlier, refs[0])))
+        # A difference has the attributes that both sides share: `input`, which tells a path from increments, is not among them.
+        return wire(Subtract(dtype=self.dtype), later, wire(DropLabels(dim=self.dim, attrs=("input",)), wire(earlier, refs[0])))
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
@@ -258,8 +259,10 @@ class Cumsum(Whole):
         return _SegmentedCumsum(**fields, spans=spans) if len(spans) > 1 else self
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
-        """Return the input's labels."""
-        return relabeled(specs[0], "cumulative sum of {}")
+        """Return the input's labels; sums of what says that it is increments are a path."""
+        (spec,) = specs
+        found = relabeled(spec, "cumulative sum of {}")
+        return found.with_attrs(input="path") if spec.attrs.get("input") == "increments" else found
 
     def _spans(self, size: int) -> tuple[Span, ...]:
         return ((0, size),)

@@ -216,11 +216,13 @@ class DropLabels(Pointwise):
         Any dims; float, complex, integer or boolean.
     dim : str
         The dim; every coordinate that lies on it is left out, its own included.
+    attrs : tuple of str, optional
+        Attributes that are left out too.
 
     Returns
     -------
     DataArray
-        Same values, dims, dtype, unit and attributes.
+        Same values, dims, dtype, unit and other attributes.
 
     Raises
     ------
@@ -237,6 +239,7 @@ class DropLabels(Pointwise):
     """
 
     dim: str = param(doc="Dim whose coordinates are left out.")
+    attrs: tuple[str, ...] = param((), "Attributes that are left out too.")
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Return the labels of all other dims."""
@@ -250,7 +253,8 @@ class DropLabels(Pointwise):
                 remedy=near(self.dim, spec.dims),
                 code="DimensionMissing",
             )
-        return replace(spec, coords={name: coord for name, coord in spec.coords.items() if self.dim not in coord.dims})
+        kept = {name: coord for name, coord in spec.coords.items() if self.dim not in coord.dims}
+        return replace(spec.with_attrs(**dict.fromkeys(self.attrs)), coords=kept)
 
     def apply(self, xp: Any, *blocks: Array) -> Array:
         """Return the block itself."""
