@@ -193,8 +193,8 @@ class Increments(Composite):
     def expand(self, *refs: Any) -> Any:
         """Wire the difference of two selections, so that chunks stay and no axis need be whole."""
         earlier = Lagged(dim=self.dim, lag=self.lag, boundary=self.boundary)
-        later = wire(earlier.replace(side="later"), refs[0])
-        # A difference has the attributes that both sides share: `input`, which tells a path from increments, is not among them.
+        # Differences are no path, whatever attribute says so of the data.
+        later = wire(DropLabels(attrs=("input",)), wire(earlier.replace(side="later"), refs[0]))
         return wire(Subtract(dtype=self.dtype), later, wire(DropLabels(dim=self.dim, attrs=("input",)), wire(earlier, refs[0])))
 
     @classmethod

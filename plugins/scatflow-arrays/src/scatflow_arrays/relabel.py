@@ -214,8 +214,8 @@ class DropLabels(Pointwise):
     ----------
     data : DataArray
         Any dims; float, complex, integer or boolean.
-    dim : str
-        The dim; every coordinate that lies on it is left out, its own included.
+    dim : str, optional
+        The dim; every coordinate that lies on it is left out, its own included. Default none.
     attrs : tuple of str, optional
         Attributes that are left out too.
 
@@ -238,13 +238,13 @@ class DropLabels(Pointwise):
     {}
     """
 
-    dim: str = param(doc="Dim whose coordinates are left out.")
+    dim: str | None = param(None, "Dim whose coordinates are left out.")
     attrs: tuple[str, ...] = param((), "Attributes that are left out too.")
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Return the labels of all other dims."""
         (spec,) = specs
-        if self.dim not in spec.dims:
+        if self.dim is not None and self.dim not in spec.dims:
             raise DimensionError(
                 "drop_labels.dim",
                 f"the input has no dim {self.dim!r}",
