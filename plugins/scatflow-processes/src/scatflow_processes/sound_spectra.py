@@ -53,7 +53,7 @@ def chirp_energy(
     inside = (f >= min(start, stop)) & (f <= max(start, stop))
     f = np.where(inside, f, start)
     if law == "linear":
-        share, slowness = (f - start) / (stop - start), duration / abs(stop - start)
+        share, slowness = (f - start) / (stop - start), np.full(f.shape, duration / abs(stop - start))
     else:
         share, slowness = np.log(f / start) / math.log(stop / start), duration / (f * abs(math.log(stop / start)))
     edge = np.minimum(share, 1 - share) / (0.5 * fade) if fade else np.ones(f.shape)
