@@ -45,7 +45,7 @@ def chirp_energy(
     >>> chirp_energy([100.0, 500.0], 200.0, 1000.0, 2.0, "linear").tolist()
     [0.0, 0.000625]
     >>> chirp_energy([600.0, 700.0], 200.0, 1000.0, 2.0, "linear", fade=1.0).round(6).tolist()  # the middle is loudest
-    [0.000625, 0.000456]
+    [0.000625, 0.000455]
     """
     check_chirp(start, stop, duration, law)
     check("fade", fade, 0 <= fade <= 1, "in [0, 1]")
