@@ -102,7 +102,7 @@ def test_a_modulated_sound_peaks_in_the_band_of_its_modulation(modulation: float
 
 
 def test_sparse_and_dense_clicks_have_one_spectrum_and_differ_in_moduli() -> None:
-    """Applause is Gaussian: (E|z|)^2 / E|z|^2 is pi/4 in every band; of crumpling paper it is far less, and order 2 is larger."""
+    """Applause is Gaussian: (E|z|)^2 / E|z|^2 is pi/4 ± 0.004 in every band; of crumpling paper 0.03 to 0.16, and order 2 is larger."""
     parameters = {"size": 1 << 13, "sampling_rate": 8000.0, "resonance": 800.0, "damping": 1e-3, "realizations": 16}
     ratios, power, modulated = {}, {}, {}
     for name, click_rate in (("applause", 1e5), ("paper", 30.0)):
@@ -129,13 +129,13 @@ def test_chirps_up_and_down_are_told_by_joint_wavelets_only() -> None:
     down = made("chirp", start=2400.0, stop=300.0, **parameters)
     turned_round = up.copy(data=up.values[:, -np.arange(up.sizes["time"])])
     orders = {name: scattered(sound, 8, "periodic") for name, sound in (("up", up), ("down", down), ("reversed", turned_round))}
-    np.testing.assert_allclose(orders["reversed"].values, orders["up"].values, atol=1e-10 * float(abs(orders["up"]).max()))
+    np.testing.assert_allclose(orders["reversed"].values, orders["up"].values, rtol=0, atol=1e-10 * float(abs(orders["up"]).max()))
     pictures = {name: ridges(sound)[0] for name, sound in (("up", up), ("down", down))}
 
     def apart(both: dict[str, xr.DataArray]) -> float:
         return float(np.linalg.norm(both["up"] - both["down"]) / np.linalg.norm(both["up"]))
 
-    assert apart(pictures) > 5 * apart(orders)
+    assert apart(orders) < 1e-5 < 0.5 < apart(pictures)
     slopes = {
         name: picture.where((picture.order == 1) & (picture.theta1 % 90 > 0), drop=True) for name, picture in pictures.items()
     }
