@@ -24,6 +24,8 @@ PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
+# What only the comparison with other packages needs, and is large.
+SOLVERS := $(VENV)/.solvers
 # Build back ends come from the constraints like everything else, and are fetched once, not once per distribution.
 BACKEND := hatchling editables
 
@@ -49,7 +51,12 @@ demo: install
 test: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
-test-all: install
+$(SOLVERS): $(STAMP)
+	@echo "installing packages to compare with into $(VENV)"
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[solvers]'
+	@touch $@
+
+test-all: install $(if $(filter peers,$(AREA)),$(SOLVERS))
 	@status=0; for area in $(AREA); do \
 		$(BIN)/python -m pytest -p tests.area_report --area $$area -m $$area --timeout 2700 -o faulthandler_timeout=2730 $(PYTEST_ARGS) || status=1; \
 	done; exit $$status

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 import scatflow as sf
 from scatflow.errors import DimensionError, ParameterError
+from scatflow.graph import bind
+from scatflow.labels import spec_of
 from scatflow_processes import flow_gradients
+from scatflow_processes.operators.velocity_gradients import Vorticity
 
 
 @pytest.fixture(autouse=True)
@@ -218,16 +221,31 @@ def test_spectral_lines_need_only_their_own_dim_whole() -> None:
     np.testing.assert_allclose(lazy.compute(), sf.ops.derivative(u, dims="x", method="spectral"), rtol=1e-13, atol=1e-13)
 
 
-def test_gaps_spoil_what_stencils_reach_and_nothing_else() -> None:
+@pytest.mark.parametrize(("boundary", "reach"), [("reflect", 2), ("periodic", 1), (None, 1)])
+def test_gaps_spoil_what_stencils_reach_and_nothing_else(boundary: str | None, reach: int) -> None:
+    """One-sided differences reach as many samples as their order, and on periodic axes, which have none, central ones half of that."""
     flow = taylor_green()
     flow[0, 5, 7] = np.nan
-    found = sf.ops.vorticity(flow, dims=("y", "x"), order=2)
-    clean = sf.ops.vorticity(taylor_green(), dims=("y", "x"), order=2)
+    found = sf.ops.vorticity(flow, dims=("y", "x"), order=2, boundary=boundary)
+    clean = sf.ops.vorticity(taylor_green(), dims=("y", "x"), order=2, boundary=boundary)
     reached = np.isnan(found)
     declared = np.zeros(reached.shape, dtype=bool)
-    declared[3:8, 5:10] = True  # one-sided differences reach as many samples as their order
+    declared[5 - reach : 6 + reach, 7 - reach : 8 + reach] = True
     np.testing.assert_array_equal(reached, declared)
     np.testing.assert_array_equal(found.where(~reached, 0), clean.where(~reached, 0))
+
+
+def test_on_periodic_axes_stencils_reach_half_as_far() -> None:
+    at = {dim: (dim, np.arange(32.0), {"units": "m", "period": 32.0}) for dim in ("y", "x")}
+    flow = xr.DataArray(np.random.default_rng(9).standard_normal((2, 32, 32)), dims=("component", "y", "x"), coords=at)
+    for boundary, reach in ((None, 3), ("reflect", 6)):  # of order 6
+        operator = Vorticity(dims=("y", "x"), components=("x", "y"), boundary=boundary)
+        kernel = bind(operator, spec_of(flow)).kernel
+        assert {role: kernel.operator.depth()[role] for role in ("y", "x")} == {"y": (reach, reach), "x": (reach, reach)}
+        lazy = sf.ops.vorticity(flow, dims=("y", "x"), components=("x", "y"), boundary=boundary)
+        assert '"edges":"one-sided"' in lazy.attrs["scatflow"]  # what was asked for is recorded, not what follows from it
+    mixed = flow.assign_coords(y=("y", np.arange(32.0), {"units": "m"}))
+    assert bind(operator.replace(boundary=None), spec_of(mixed)).kernel.operator.depth()["x"] == (6, 6)
 
 
 def without_unit_of_x(flow: xr.DataArray) -> xr.DataArray:

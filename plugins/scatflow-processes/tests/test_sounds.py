@@ -12,7 +12,7 @@ from scipy.signal import hilbert
 
 from scatflow.errors import ParameterError
 from scatflow.labels import axis_of
-from scatflow_processes import random_sounds, sounds
+from scatflow_processes import random_sounds, sound_spectra, sounds
 from scatflow_processes.sounds import Resonance
 from scatflow_processes.sources.sounds import Chirp, Crowd, HarmonicAM, Impacts, Sound
 
@@ -75,21 +75,42 @@ def test_instantaneous_frequency(law: str, ends: tuple[float, float]) -> None:
 
 
 @pytest.mark.parametrize("law", ["exponential", "linear"])
-def test_chirp_spectrum(law: str) -> None:
+@pytest.mark.parametrize("fade", [0.0, 0.1, 1.0])
+def test_chirp_spectrum(law: str, fade: float) -> None:
     """Energy by octave thirds within 3 %, off the ends, none outside, the same up and down, and Parseval."""
     spectra = []
     for ends in ((250.0, 2000.0), (2000.0, 250.0)):
-        energy = np.abs(np.fft.rfft(sounds.chirp(32_000, RATE, *ends, law=law, fade=0.0)) / RATE) ** 2
+        sound = sounds.chirp(32_000, RATE, *ends, law=law, fade=fade)
+        energy = np.abs(np.fft.rfft(sound) / RATE) ** 2
         spectra.append(energy)
         f = np.fft.rfftfreq(32_000, 1 / RATE)
-        expected = sounds.chirp_energy(f, *ends, 4.0, law)
+        expected = sound_spectra.chirp_energy(f, *ends, 4.0, law, fade)
         edges = 250 * 2 ** (np.arange(10) / 3)
         for low, high in itertools.pairwise(edges[1:-1]):
             band = (f >= low) & (f < high)
             assert energy[band].sum() == pytest.approx(expected[band].sum(), rel=3e-2)
         assert energy[(f < 200) | (f > 2200)].sum() < 5e-3 * energy.sum()
-        assert 2 * expected.sum() * f[1] == pytest.approx(2.0, rel=1e-2)  # mean square 1/2 over 4 s
+        assert 2 * expected.sum() * f[1] == pytest.approx((sound**2).sum() / RATE, rel=1e-2)
     assert abs(spectra[0] - spectra[1]).sum() < 0.05 * spectra[0].sum()
+
+
+def test_decaying_harmonics_have_lorentzian_lines() -> None:
+    """Against the transform of samples, to the aliases that a sound which sets in at once has, 1 / rate at every frequency."""
+    rate, decay = 64_000.0, 0.02
+    timbre = (300.0, 4, RING, 20.0, 0.7)
+    sound = sounds.harmonic_am(32_000, rate, *timbre, decay=decay, delay=4e-4, modulation_phase=0.3)
+    found = np.fft.rfft(sound) / rate
+    f = np.fft.rfftfreq(32_000, 1 / rate)
+    lines = sounds.harmonic_lines(*timbre, delay=4e-4, modulation_phase=0.3)
+    expected = sound_spectra.decaying_spectrum(f, lines, decay)
+    low = f < 2000
+    np.testing.assert_allclose(found[low], expected[low], atol=abs(sound[0]) / rate)
+    assert abs(sound[0]) / rate < 5e-3 * abs(expected).max()
+    assert 2 * (abs(expected) ** 2).sum() * f[1] == pytest.approx((sound**2).sum() / rate, rel=2e-3)
+    half = 1 / (2 * np.pi * decay)
+    one = sounds.harmonic_lines(300.0, 1, RING)
+    peak, flank = abs(sound_spectra.decaying_spectrum([300.0, 300.0 + half], one, decay)) ** 2
+    assert flank == pytest.approx(peak / 2, rel=0.03)  # less the mirror line
 
 
 def test_repeated_chirps_and_delay() -> None:
@@ -204,6 +225,9 @@ def test_crowd_is_many_modulated_voices() -> None:
         (lambda: random_sounds.impact_kurtosis(1.0, spread=-0.1), "spread"),
         (lambda: random_sounds.impact_spectrum(100.0, Resonance(1000.0, -1.0)), "resonance"),
         (lambda: sounds.chirp_frequency(0.0, 1.0, 2.0, 1.0, "cubic"), "cubic"),
+        (lambda: sound_spectra.chirp_energy(1.0, 1.0, 2.0, 1.0, fade=1.1), "fade"),
+        (lambda: sound_spectra.chirp_energy(1.0, 2.0, 2.0, 1.0), "different"),
+        (lambda: sound_spectra.decaying_spectrum(1.0, sounds.harmonic_lines(100.0, 1), math.inf), "decay"),
         (lambda: random_sounds.impacts(np.random.default_rng(0), 8, RATE, 0.0), "click_rate"),
         (lambda: random_sounds.impacts(np.random.default_rng(0), 8, RATE, resonance=Resonance(4000.0)), "below rate / 2"),
         (lambda: random_sounds.crowd(np.random.default_rng(0), 8, RATE, 0), "voices"),

@@ -1,7 +1,8 @@
 """Eight classes of sounds that differ in spectrum, in modulation rate, or in nothing but the direction of time.
 
 Statistics of the spectrum tell the first, second-order statistics of its bands also the second, and only joint statistics of
-time and frequency the third.
+time and frequency the third. For this the amplitude rises and falls over all of a sweep and sweeps are slow: ends of a band and
+sweeps that filters cannot follow would else tell fast from slow in the spectrum too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from scatflow_processes.sounds import chirp
 #: Class names in order of label: band, sweeps per second, direction.
 CLASSES = tuple("_".join(words) for words in itertools.product(("low", "high"), ("slow", "fast"), ("up", "down")))
 #: Ends of the bands in Hz and sweeps per second; each sound's own are within a factor 2^(1/8) of them.
-BANDS, SWEEPS = {"low": (300.0, 1200.0), "high": (900.0, 3600.0)}, {"slow": 3.0, "fast": 12.0}
+BANDS, SWEEPS = {"low": (300.0, 1200.0), "high": (900.0, 3600.0)}, {"slow": 1.5, "fast": 6.0}
 _FACTOR = 2**0.125
 #: Lowest sampling rate at which all classes can be told apart.
 LOWEST_RATE = 8000.0
@@ -27,19 +28,20 @@ LOWEST_RATE = 8000.0
 def class_sound(
     generator: np.random.Generator, label: int, size: int = 1 << 15, rate: float = 16_000.0, noise: float = 0.05
 ) -> npt.NDArray[np.float64]:
-    """Return a random sound of a class: repeated exponential chirps of amplitude 1 in white noise.
+    """Return a random sound of a class: repeated exponential chirps in white noise, each rising to amplitude 1 and falling.
 
-    The law of a class that goes down is that of its partner with time reversed. The energy spectrum of a chirp depends on its band
-    and length only, so sounds that sweep slowly and fast have the same.
+    The law of a class that goes down is that of its partner with time reversed. The spectrum of a chirp depends on its band and
+    length only, so sounds that sweep slowly and fast have the same spectrum, and the same mean moduli of bands that are wide enough to
+    follow a sweep: up to 4 per octave. Narrower ones ring longer than a fast sweep stays in them, which shows in mean moduli.
 
     Parameters
     ----------
     generator : numpy.random.Generator
         Where the numbers come from.
     label : int
-        Position among ``CLASSES``: band (300 to 1200 or 900 to 3600 Hz), sweeps per second (3 or 12), direction.
+        Position among ``CLASSES``: band (300 to 1200 or 900 to 3600 Hz), sweeps per second (1.5 or 6), direction.
     size : int
-        Samples; a second or more to tell the rates.
+        Samples; two seconds or more to tell the rates.
     rate : float
         Samples per second, at least 8000.
     noise : float
@@ -71,4 +73,5 @@ def class_sound(
     start, stop = ends if direction == "up" else ends[::-1]
     duration = 1 / (hurry * SWEEPS[sweeps])
     delay, phase = duration * generator.random(), 2 * np.pi * generator.random()
-    return chirp(size, rate, start, stop, duration, delay=delay, phase=phase) + noise * generator.standard_normal(size)
+    sweep = chirp(size, rate, start, stop, duration, fade=1.0, delay=delay, phase=phase)
+    return sweep + noise * generator.standard_normal(size)

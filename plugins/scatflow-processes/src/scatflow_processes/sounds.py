@@ -1,7 +1,7 @@
 """Sounds with known spectra: modulated harmonics of a resonance, and chirps.
 
 Every function returns samples at times n / rate, n = 0, 1, ...; frequencies are in Hz, times in seconds, phases in radians.
-The spectra that judge them are here too.
+The spectra that judge them are in :mod:`scatflow_processes.sound_spectra`, lines here.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def chirp_frequency(time: npt.ArrayLike, start: float, stop: float, duration: fl
     >>> chirp_frequency([0.0, 0.5, 1.0], 100.0, 400.0, 1.0).round(6).tolist()
     [100.0, 200.0, 400.0]
     """
-    _check_chirp(start, stop, duration, law)
+    check_chirp(start, stop, duration, law)
     share = np.asarray(time, dtype=np.float64) / duration
     return start * (stop / start) ** share if law == "exponential" else start + (stop - start) * share
 
@@ -311,7 +311,7 @@ def chirp(
     """
     t = times(size, rate)
     length = size / rate if duration is None else duration
-    _check_chirp(start, stop, length, law)
+    check_chirp(start, stop, length, law)
     if not max(start, stop) < rate / 2:
         raise ValueError(f"frequencies must lie below rate / 2 = {rate / 2:g} Hz, got {start:g} to {stop:g}")
     check("fade", fade, 0 <= fade <= 1, "in [0, 1]")
@@ -326,37 +326,6 @@ def chirp(
     return window * np.cos(2 * np.pi * turns + phase)
 
 
-def chirp_energy(frequency: npt.ArrayLike, start: float, stop: float, duration: float, law: str = "exponential") -> Array:
-    """Return the energy spectrum ``|X(f)|²`` of one sweep without fades, by stationary phase: ``|dt / df| / 4`` between its ends.
-
-    It is the same for a chirp and its reversal. True up to the ripples of the ends, of relative size
-    ``1 / sqrt(duration |stop - start|)``.
-
-    Parameters
-    ----------
-    frequency : array_like of float
-        In Hz, >= 0.
-    start, stop, duration, law
-        As for :func:`chirp_frequency`.
-
-    Returns
-    -------
-    ndarray of float64
-        In s²; zero outside the band.
-
-    Examples
-    --------
-    >>> chirp_energy([100.0, 500.0], 200.0, 1000.0, 2.0, "linear").tolist()
-    [0.0, 0.000625]
-    """
-    _check_chirp(start, stop, duration, law)
-    f = np.asarray(frequency, dtype=np.float64)
-    inside = (f >= min(start, stop)) & (f <= max(start, stop))
-    if law == "linear":
-        return np.where(inside, duration / (4 * abs(stop - start)), 0.0)
-    return np.where(inside, duration / (4 * np.where(inside, f, 1.0) * abs(math.log(stop / start))), 0.0)
-
-
 def _check_harmonic(f0: float, partials: int, resonance: Resonance, modulation: float, depth: float) -> None:
     check_resonance(resonance)
     check("f0", f0, f0 > 0, "> 0 Hz")
@@ -365,7 +334,8 @@ def _check_harmonic(f0: float, partials: int, resonance: Resonance, modulation: 
     check("modulation", modulation, 0 <= modulation < f0, f"in [0, f0) = [0, {f0:g}) Hz")
 
 
-def _check_chirp(start: float, stop: float, duration: float, law: str) -> None:
+def check_chirp(start: float, stop: float, duration: float, law: str) -> None:
+    """Raise ValueError where a sweep has no law, no length, or does not go from one frequency > 0 to another."""
     check_choice("law", law, ("exponential", "linear"))
     if not (start > 0 and stop > 0 and start != stop and duration > 0):
         raise ValueError(f"start and stop must be > 0 and different, duration > 0, got {start}, {stop} and {duration}")

@@ -34,6 +34,16 @@ class Differentiation(Extended):
         "from beyond it, or central ones of the field extended by the boundary rule.",
     )  # fmt: skip
 
+    def fitted(self, axes: Sequence[Axis]) -> Self:
+        """Return the operator where the axes allow the method.
+
+        Where all of them are periodic no difference is one-sided, and stencils are central ones, which reach half as far.
+        """
+        self.check_axes(axes)
+        if self.method == "difference" and self.edges == "one-sided" and all(periodic_axes(self, axes)):
+            return self.replace(edges="extended")
+        return self
+
     def check_axes(self, axes: Sequence[Axis]) -> None:
         """Check that the axes allow the method."""
         if self.method == "spectral":
@@ -135,9 +145,8 @@ class Derivative(Differentiation, Window):
     """
 
     def resolve(self, *specs: Any) -> Self:
-        """Return the operator itself where the axis allows it."""
-        self.check_axes([axis_of(specs[0], specs[0].dims[-1], self.sampling)])
-        return self
+        """Return the operator fitted to the axis."""
+        return self.fitted([axis_of(specs[0], specs[0].dims[-1], self.sampling)])
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare the input's labels with the units of a derivative."""

@@ -36,7 +36,7 @@ class _OfGradient(VectorField, Differentiation, Window):
         ready = super().resolve(*specs)
         axes = ready.axes(specs[0])
         length_unit(axes, self.name)
-        ready.check_axes(axes)
+        ready = ready.fitted(axes)
         if self.method == "spectral" and self.boundary is None:
             return ready.replace(boundary="periodic")
         return ready

@@ -116,7 +116,8 @@ class TextureClasses(Labelled):
 class SoundClasses(Labelled):
     """Sounds of eight classes: repeated chirps, in a low or high band, slow or fast, up or down.
 
-    The band shows in the spectrum, the rate only in the modulation of its bands, the direction only jointly in time and frequency.
+    The band shows in the spectrum and in order 1 of time scattering, the rate in order 2 (also in order 1 with more than 4 bands per
+    octave, which fast sweeps cross before they answer), the direction only jointly in time and frequency.
 
     Examples
     --------
@@ -131,7 +132,7 @@ class SoundClasses(Labelled):
 
     size: int = param(1 << 15, "Samples.", ge=1, le=1 << 28)
     sampling_rate: float = param(16_000.0, "Samples per second.", ge=sound_classes.LOWEST_RATE, le=1e6, unit="Hz")
-    noise: float = param(0.05, "Standard deviation of white noise, of chirps of amplitude 1.", ge=0.0, le=1e3)
+    noise: float = param(0.05, "Standard deviation of white noise, of chirps that rise to amplitude 1.", ge=0.0, le=1e3)
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one sound without data."""

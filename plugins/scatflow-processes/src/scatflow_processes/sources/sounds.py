@@ -75,7 +75,8 @@ class _Timed(Sound):
 class HarmonicAM(_Timed):
     """A pulse train through a resonance, under an envelope: harmonics with modulated amplitude.
 
-    The lines of its spectrum are ``scatflow_processes.sounds.harmonic_lines``.
+    The lines of its spectrum are ``scatflow_processes.sounds.harmonic_lines``, with ``decay`` they are as wide as
+    ``scatflow_processes.sound_spectra.decaying_spectrum`` has them.
 
     Examples
     --------
@@ -113,8 +114,8 @@ class HarmonicAM(_Timed):
 class Chirp(_Timed):
     """Chirps, exponential or linear, up or down, one or repeated.
 
-    Frequency and spectrum are ``scatflow_processes.sounds.chirp_frequency`` and ``chirp_energy``; a chirp and its reversal have
-    the same spectrum.
+    Its frequency is ``scatflow_processes.sounds.chirp_frequency``, its spectrum ``scatflow_processes.sound_spectra.chirp_energy``;
+    a chirp and its reversal have the same spectrum.
 
     Examples
     --------
