@@ -197,6 +197,10 @@ class Place:
         first = origin - (origin - self.start[role]) // stride * stride
         return range(first, self.stop[role], stride)
 
+    def counted(self, role: str, stride: int, origin: int = 0) -> range:
+        """Return those of :meth:`samples` whose results count."""
+        return within(self.samples(role, stride, origin), *self.core[role])
+
 
 def _among(earlier: range | None, index: range) -> range:
     """Return the input indices of samples of samples."""

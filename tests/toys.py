@@ -58,7 +58,7 @@ class Smooth(Window):
         found = {}
         for role in at.core:
             where = np.arange(at.start[role], at.stop[role])
-            near = np.abs(np.asarray(at.samples(role, self.stride))[:, None] - where) <= self.radius
+            near = np.abs(np.asarray(at.counted(role, self.stride))[:, None] - where) <= self.radius
             found[role] = near / near.sum(axis=1, keepdims=True)
         return found
 

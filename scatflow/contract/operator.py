@@ -283,7 +283,7 @@ class Extended(Core):
         return {}
 
     def coverage(self, xp: Any, at: Place) -> Mapping[str, Array]:
-        """Return, per role, weights (n_out, n_in) of the smoothing that turns validity into ``valid_fraction``."""
+        """Return, per role, weights of the smoothing that turns validity into ``valid_fraction``: (counted results, block)."""
         return {}
 
     def coverage_reach(self) -> Margins:

@@ -110,7 +110,8 @@ def border_fraction(kernel: Kernel) -> np.ndarray | None:
             samples = within(kernel.outputs[0].along(axis), start, stop)
             share = np.ones(len(samples))
             if rule == "periodic":  # nothing lies outside; all that matters is whether weights are declared
-                first = replace(place, stop={**place.stop, role: place.start[role] + 1})
+                one = place.start[role], place.start[role] + 1
+                first = replace(place, stop={**place.stop, role: one[1]}, core={**place.core, role: one})
                 if _weights(operator, first, role) is None:
                     return None
             for rows, _, weights in () if rule == "periodic" else weight_rows(operator, place, role, samples):
@@ -156,13 +157,15 @@ def weight_rows(
         start, stop = max(place.start[role], part[0] - before), min(place.stop[role], part[-1] + after + 1)
         if not whole and low <= start and stop <= high and (start, stop) == (part[0] - before, part[-1] + after + 1):
             continue
-        near = replace(place, start={**place.start, role: start}, stop={**place.stop, role: stop})
+        near = replace(place, start={**place.start, role: start}, stop={**place.stop, role: stop},
+                       core={**place.core, role: (part[0], part[-1] + 1)})  # fmt: skip
         weights = _weights(operator, near, role)
         inside = slice(max(low, start), min(high, stop))
         columns = slice(inside.start - low, inside.stop - low)
         if weights is not None:
-            first = (part[0] - near.samples(role, stride, samples.start).start) // stride
-            weights = weights[first : first + len(part), inside.start - start : inside.stop - start]
+            if len(weights) != len(part):
+                raise ParameterError(f"{operator.name}.coverage", "has a row for every sample of the result in at.core", expected=len(part), got=len(weights))  # fmt: skip
+            weights = weights[:, inside.start - start : inside.stop - start]
         yield slice(i, i + len(part)), columns, weights
 
 

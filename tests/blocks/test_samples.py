@@ -40,7 +40,7 @@ class EveryFourth(Window):
         return ("symmetric",)
 
     def coverage(self, xp: Any, at: Place) -> Mapping[str, Any]:
-        samples = np.asarray(at.samples("x", 4, 3))[:, None]
+        samples = np.asarray(at.counted("x", 4, 3))[:, None]
         return {"x": (np.abs(samples - np.arange(at.start["x"], at.stop["x"])) <= 1) / 3.0}
 
     def apply(self, xp: Any, x: Any, at: Place) -> Any:

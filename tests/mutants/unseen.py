@@ -141,10 +141,9 @@ class RowsToTwo(Thin):
     """Rows of its coverage add up to two."""
 
     def coverage(self, xp: Any, at: Place) -> Mapping[str, Array]:
-        rows = np.arange(at.stop["x"] - at.start["x"])
-        near = abs(rows[None] - rows[:, None]) <= 3
-        first = at.samples("x", self.stride).start - at.start["x"]
-        return {"x": xp.asarray((near * 2 / 7)[first :: self.stride])}
+        rows = np.asarray(at.counted("x", self.stride))[:, None]
+        near = abs(np.arange(at.start["x"], at.stop["x"]) - rows) <= 3
+        return {"x": xp.asarray(near * 2 / 7)}
 
 
 @found_by("nan_passes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import array_api_strict as strict
@@ -10,6 +11,7 @@ import pytest
 
 from scatflow.arrays import asnumpy, namespace
 from scatflow.errors import ParameterError
+from scatflow.graph import bind
 from scatflow.spec import ArraySpec, Coord, Place
 from scatflow_wavelet import Bank, Grid, Morlet, Tight
 from scatflow_wavelet.modulus import Modulus
@@ -184,3 +186,17 @@ def test_modulus(rng):
     numeric = np.sum(g * (np.abs(a + step) - np.abs(a - step))) / 2e-6
     assert np.sum((np.conj(back) * b).real) == pytest.approx(numeric, rel=1e-7)
     assert operator.vjp(np, np.ones(2), np.array([0.0, -2.0]))[0].tolist() == [0.0, -1.0]
+
+
+def test_shares_of_long_averages_need_no_square_matrix() -> None:
+    """Averages over 2^10 samples reach 6000: all weights of a few thousand samples are a gigabyte, those of some rows are not."""
+    signal = ArraySpec(("time",), (8192,), "float32")
+    tracemalloc.start()
+    kernel = bind(Wavelet(dims=("time",), J=10, Q=1, stride=1), signal)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    share = kernel.outputs[""].coords["valid_fraction"].values
+    assert peak < 200 * 2**20
+    np.testing.assert_allclose(share[[0, -1]], 0.5, atol=1e-3)
+    np.testing.assert_allclose(share, share[::-1], atol=1e-12)
+    assert 0.98 < share[4096] < 1  # both ends are 4096 samples away, less than the reach

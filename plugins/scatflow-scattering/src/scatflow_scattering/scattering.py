@@ -10,7 +10,7 @@ from typing import Any, Self
 from scatflow.arrays import real_dtype
 from scatflow.contract import Ref, Wire, operator
 from scatflow.errors import ChunkError
-from scatflow.spec import ArraySpec, Cost, Place
+from scatflow.spec import ArraySpec, Cost, Place, within
 from scatflow_scattering.averages import Average, Mean, Smoothing, Total, Unaveraged, by_octave, low_passes
 from scatflow_scattering.budget import scattering_cost
 from scatflow_scattering.cascade import cascade
@@ -162,7 +162,9 @@ class Scattering(Profiled):
         bank = self.bank(len(roles))
         weights = {}
         for role, aspect in zip(roles, bank.aspect, strict=True):
-            weights[role] = xp.asarray(bank.coverage(self.samples(at, role), range(at.start[role], at.stop[role]), aspect))
+            weights[role] = xp.asarray(
+                bank.coverage(within(self.samples(at, role), *at.core[role]), range(at.start[role], at.stop[role]), aspect)
+            )
         return weights
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class Wavelet(BankParameters, Window):
         weights = {}
         for role, aspect in zip(roles, bank.aspect, strict=True):
             block = range(at.start[role], at.stop[role])
-            weights[role] = xp.asarray(bank.coverage(at.samples(role, self.stride), block, aspect))
+            weights[role] = xp.asarray(bank.coverage(at.counted(role, self.stride), block, aspect))
         return weights
 
     def prepare(self, xp: Any, block: ArraySpec, device: Any) -> dict[str, Any]:
