@@ -106,7 +106,9 @@ def _copied(loaded: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], socket.so
     mine, theirs = socket.socketpair()
     environment = {**os.environ, "PYTHONHASHSEED": "4321" if os.environ.get("PYTHONHASHSEED") != "4321" else "1234"}
     with theirs:
-        process = subprocess.Popen([sys.executable, "-c", _COPIED, json.dumps([sys.path, loaded])], stdin=theirs, env=environment)
+        process = subprocess.Popen(
+            [sys.executable, "-c", _COPIED, json.dumps([sys.path, loaded])], stdin=theirs.fileno(), env=environment
+        )
     atexit.register(_ended, process, mine)
     return process, mine
 
