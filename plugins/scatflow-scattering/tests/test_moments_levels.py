@@ -90,9 +90,9 @@ def test_single_precision(tmp_path: Path, rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("Q", [1, 8])
 def test_long_series(tmp_path: Path, rng: np.random.Generator, Q: int) -> None:
-    path = stored(tmp_path / "in.zarr", rng.standard_normal((2, 40_001)), ("channel", "time"), (1, 4096))
-    compared(path, tmp_path / "out.zarr", ({**PYRAMID, "region": {"time": 8192}}, 1e-6), J=11, Q=Q, dims=["time"])
-    whole = compared(path, tmp_path / "out.zarr", (PYRAMID, 1e-11), J=11, Q=Q, dims=["time"], order=3)
+    path = stored(tmp_path / "in.zarr", rng.standard_normal((2, 10_001)), ("channel", "time"), (1, 1024))
+    compared(path, tmp_path / "out.zarr", ({**PYRAMID, "region": {"time": 2048}}, 1e-6), J=9, Q=Q, dims=["time"])
+    whole = compared(path, tmp_path / "out.zarr", (PYRAMID, 1e-11), J=9, Q=Q, dims=["time"], order=3)
     assert (whole["count"] == 9).all()
 
 
