@@ -207,6 +207,25 @@ def _among(earlier: range | None, index: range) -> range:
     return index if earlier is None else earlier[index.start : index.stop : index.step]
 
 
+def chunk_lengths(size: int, length: int) -> tuple[int, ...]:
+    """Return the lengths of chunks of an axis: all alike, and the rest, as :attr:`ArraySpec.chunks` has them.
+
+    Parameters
+    ----------
+    size : int
+        Samples of the axis.
+    length : int
+        Samples of a chunk; less than 1 stands for 1.
+
+    Examples
+    --------
+    >>> chunk_lengths(10, 4), chunk_lengths(8, 4), chunk_lengths(0, 4)
+    ((4, 4, 2), (4, 4), ())
+    """
+    full, rest = divmod(size, max(1, length))
+    return (max(1, length),) * full + ((rest,) if rest else ())
+
+
 def within(index: range, low: int, high: int) -> range:
     """Return the part of an increasing range that lies in ``[low, high)``.
 

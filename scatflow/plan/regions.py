@@ -14,7 +14,7 @@ from scatflow.plan.limits import Limits
 from scatflow.plan.memory import Projection
 from scatflow.plan.refusal import too_large
 from scatflow.plan.stage import Box
-from scatflow.spec import ArraySpec, itemsize
+from scatflow.spec import ArraySpec, chunk_lengths, itemsize
 
 #: Smallest output of a region before neighbors are merged, largest inner chunk, and bytes a region aims at.
 CRUMB_BYTES = 2**20
@@ -217,8 +217,7 @@ def chunked(spec: ArraySpec, lengths: Sequence[int] | None) -> ArraySpec:
     """Return the spec of what a stage reads, with the chunks in which an earlier one stored it, if it did."""
     if lengths is None:
         return spec
-    sizes = zip(spec.shape, lengths, strict=True)
-    return replace(spec, chunks=tuple(tuple(min(length, size - i) for i in range(0, size, length)) for size, length in sizes))
+    return replace(spec, chunks=tuple(chunk_lengths(*pair) for pair in zip(spec.shape, lengths, strict=True)))
 
 
 def inner_chunks(spec: ArraySpec, regions: Regions, most: int = CHUNK_BYTES) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import xarray as xr
 from scatflow.contract import Source, param
 from scatflow.errors import ParameterError, StoreError, near
 from scatflow.labels import spec_of
-from scatflow.spec import ArraySpec
+from scatflow.spec import ArraySpec, chunk_lengths
 
 
 class LabelledSource(Source):
@@ -61,16 +61,11 @@ class LabelledSource(Source):
             if length < 1:
                 raise ParameterError(f"{self.name}.chunks", "lengths are positive", got=f"{dim}={length}")
         lengths = {dim: asked.get(dim) or int(stored.get(dim, n) or n) for dim, n in spec.sizes.items()}
-        return replace(spec, chunks=tuple(_split(n, lengths[dim]) for dim, n in spec.sizes.items()))
+        return replace(spec, chunks=tuple(chunk_lengths(n, lengths[dim]) for dim, n in spec.sizes.items()))
 
     @property
     def _subject(self) -> str:
         return f"{type(self).name} {self.path!r}"
-
-
-def _split(size: int, length: int) -> tuple[int, ...]:
-    full, rest = divmod(size, max(1, length))
-    return (length,) * full + ((rest,) if rest else ())
 
 
 def pick(dataset: xr.Dataset, variable: str | None, subject: str) -> xr.DataArray:

@@ -250,7 +250,7 @@ def draw(operator: Operator, count: int, kind: str, seed: int) -> list[Input]:
         return [_turned(item, kind, rng) if isinstance(item, xr.DataArray) else item for item in own]
     sizes = dict(zip(operator.dims or (), _core_sizes(operator, count), strict=True)) if isinstance(operator, Core) else {}
     pooled = [dim for dim in getattr(operator, "over", None) or () if dim not in sizes]
-    outer = dict(zip(pooled, (6, 4, 3), strict=False)) or {_free("item", sizes): 3}
+    outer = dict(zip(pooled, (6, 4, 3), strict=False)) or {_free("item", sizes): 3 if count < 3 else 2}  # volumes are large
     sizes = {**outer, **sizes} if sizes else {**outer, **({} if len(outer) > 1 else {_free("x", outer): 14})}
     return [_noise(sizes, kind, rng) for _ in operator.inputs]
 

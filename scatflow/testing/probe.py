@@ -9,9 +9,6 @@ import hashlib
 import json
 import os
 import pickle
-import subprocess
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,19 +20,17 @@ import xarray as xr
 from scatflow.contract import Operator
 from scatflow.testing.case import Case, results
 from scatflow.testing.check import Failure, NotRun, told
+from scatflow.testing.interpreter import INSIDE, Running
 
 #: Libraries that a module of operators loads inside functions, if at all.
 HEAVY = ("cupy", "dask", "distributed", "fastapi", "matplotlib", "numba", "scipy", "torch", "zarr")
-#: Seconds after which a fresh interpreter is given up.
-PATIENCE = 120
+#: What every author's module may import, and what results need besides.
+LIGHT = ("numpy", "xarray", "scatflow.arrays", "scatflow.contract", "scatflow.hookspecs", "scatflow.labels")
+READY = (*LIGHT, __name__)
 
-#: What every author's module may import is loaded before the clock starts, which stands still while the interpreter waits for a
-#: processor: Linux counts that.
-_PROGRAM = """
+#: Imports a module and tells tokens of values. The clock stands still while the interpreter waits for a processor: Linux counts that.
+_IMPORTING = """
 import base64, importlib, json, pickle, sys, time
-asked = json.load(sys.stdin)
-sys.path[:] = asked["path"]
-import numpy, xarray, scatflow.arrays, scatflow.contract, scatflow.hookspecs, scatflow.labels
 def clock():
     try:
         with open("/proc/self/schedstat") as file:
@@ -47,16 +42,18 @@ began = clock()
 try:
     importlib.import_module(asked["module"])
 except BaseException as error:
-    print("scatflow-probe:" + json.dumps({"error": f"{type(error).__name__}: {error}"}))
-    raise SystemExit
-seconds = clock() - began
-loaded = sorted({name.partition(".")[0] for name in set(sys.modules) - before} & set(asked["heavy"]))
-tokens = [pickle.loads(base64.b64decode(text)).token() for text in asked["values"]]
-results = []
-if asked["cases"]:
-    from scatflow.testing import probe
-    results = probe.evaluated(asked["cases"])
-print("scatflow-probe:" + json.dumps({"seconds": seconds, "loaded": loaded, "tokens": tokens, "results": results}))
+    found = {"error": f"{type(error).__name__}: {error}"}
+else:
+    seconds = clock() - began
+    loaded = sorted({name.partition(".")[0] for name in set(sys.modules) - before} & set(asked["heavy"]))
+    tokens = [pickle.loads(base64.b64decode(text)).token() for text in asked["values"]]
+    found = {"seconds": seconds, "loaded": loaded, "tokens": tokens}
+print("scatflow-probe:" + json.dumps(found))
+"""
+_EVALUATING = """
+import json
+from scatflow.testing import probe
+print("scatflow-probe:" + json.dumps({"results": probe.evaluated(asked["cases"])}))
 """
 
 
@@ -68,10 +65,6 @@ class Probe:
     loaded: tuple[str, ...]
     tokens: tuple[str, ...]
     results: tuple[Mapping[str, str], ...]
-
-
-#: Set where the interpreter is a probe, so that a module that checks its own operators starts no probes of its own.
-INSIDE = "SCATFLOW_INSIDE_PROBE"
 
 
 def probe(module: str, values: Sequence[Operator], cases: Sequence[Case] = ()) -> Probe:
@@ -90,17 +83,15 @@ def probe(module: str, values: Sequence[Operator], cases: Sequence[Case] = ()) -
 @contextlib.contextmanager
 def ahead(module: str, values: Sequence[Operator], cases: Sequence[Case]) -> Iterator[None]:
     """Inside a ``with`` block, have the interpreter at work that :func:`probe` will ask for; where nobody does, end it."""
-    process = None
+    running: tuple[Running, ...] = ()
     with contextlib.suppress(Failure, NotRun):
-        process = _begun(*_asked(module, values, cases))
+        running = _begun(*_asked(module, values, cases))
     try:
         yield
     finally:
         _begun.cache_clear()
-        if process is not None and process.returncode is None:
-            process.kill()
-            with process:
-                process.communicate()
+        for one in running:
+            one.close()
 
 
 def _asked(module: str, values: Sequence[Operator], cases: Sequence[Case]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
@@ -143,29 +134,25 @@ def _evaluated(operator: Operator, inputs: Sequence[Any]) -> dict[str, str]:
 
 @functools.lru_cache(maxsize=8)
 def _probe(module: str, values: tuple[str, ...], cases: tuple[str, ...]) -> Probe:
-    process = _begun(module, values, cases)
+    running = _begun(module, values, cases)
     _begun.cache_clear()
-    with process:
-        output, errors = process.communicate(timeout=PATIENCE)
-    lines = [line for line in output.splitlines() if line.startswith("scatflow-probe:")]
-    if not lines:
-        raise Failure("a fresh interpreter cannot use the values", got=(errors.strip().splitlines() or ["no output"])[-1])
-    found = json.loads(lines[-1].partition(":")[2])
-    if "error" in found:
-        raise NotRun(f"a fresh interpreter cannot import {module} ({found['error']})")
+    found: dict[str, Any] = {"results": []}
+    for one in running:
+        output = one.output().strip().splitlines()
+        answers = [line for line in output if line.startswith("scatflow-probe:")]
+        if not answers:
+            raise Failure("a fresh interpreter cannot use the values", got=(output or ["no output"])[-1])
+        found |= json.loads(answers[-1].partition(":")[2])
+        if "error" in found:
+            raise NotRun(f"a fresh interpreter cannot import {module} ({found['error']})")
     return Probe(found["seconds"], tuple(found["loaded"]), tuple(found["tokens"]), tuple(found["results"]))
 
 
 @functools.lru_cache(maxsize=1)
-def _begun(module: str, values: tuple[str, ...], cases: tuple[str, ...]) -> subprocess.Popen[str]:
-    """Start the interpreter; it reads what it is asked from a file, so that nobody waits."""
-    asked = {"module": module, "path": sys.path, "values": values, "cases": cases, "heavy": HEAVY}
-    environment = {**os.environ, INSIDE: "1", "PYTHONHASHSEED": "4321" if os.environ.get("PYTHONHASHSEED") != "4321" else "1234"}
-    with tempfile.TemporaryFile("w+") as file:
-        json.dump(asked, file)
-        file.seek(0)
-        return subprocess.Popen([sys.executable, "-c", _PROGRAM], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                env=environment)  # fmt: skip
+def _begun(module: str, values: tuple[str, ...], cases: tuple[str, ...]) -> tuple[Running, ...]:
+    """Start the programs: one imports the module where nothing else is loaded, one evaluates cases where there are any."""
+    importing = Running(_IMPORTING, {"module": module, "values": values, "heavy": HEAVY}, LIGHT)
+    return (importing, Running(_EVALUATING, {"cases": cases}, READY)) if cases else (importing,)
 
 
 def again(module: str) -> float:

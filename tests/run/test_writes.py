@@ -135,7 +135,7 @@ def test_an_update_computes_what_any_block_of_a_region_reads(toys: None, tmp_pat
 
 
 @given(
-    sizes=st.tuples(st.integers(1, 400), st.integers(1, 400), st.integers(1, 5)),
+    sizes=st.tuples(st.integers(1, 120), st.integers(1, 120), st.integers(1, 3)),
     steps=st.tuples(st.integers(1, 30), st.integers(1, 30), st.integers(1, 2)), bytes_each=st.sampled_from([1, 300, 20_000, 2**20]),
 )  # fmt: skip
 @settings(deadline=None)

@@ -57,11 +57,11 @@ def test_all_rules_edges_included(
     tmp_path: Path, rng: np.random.Generator, rule: str, strategy: str, dtype: str, tolerance: float
 ) -> None:
     """No size is a multiple of 2^J, chunks are ragged and smaller than the halo."""
-    path = stored(tmp_path / "in.zarr", field(rng, 261, 210).astype(dtype), ("y", "x"), (64, 50))
-    options = {"strategy": strategy, "region": {"y": 128, "x": 96}}
-    plan = job(path, J=6, L=4, boundary=rule).plan(**options)
+    path = stored(tmp_path / "in.zarr", field(rng, 131, 106).astype(dtype), ("y", "x"), (32, 25))
+    options = {"strategy": strategy, "region": {"y": 64, "x": 48}}
+    plan = job(path, J=6, L=3, boundary=rule).plan(**options)
     assert all(len(stage.regions) > 1 for stage in plan.stages[:1])
-    error, _ = compared(path, tmp_path / "out.zarr", options, J=6, L=4, boundary=rule)
+    error, _ = compared(path, tmp_path / "out.zarr", options, J=6, L=3, boundary=rule)
     assert error <= tolerance
 
 
@@ -70,8 +70,8 @@ def test_all_rules_edges_included(
     {"T": 40.0}, {"dims": ["x", "y"]}, {"pad": 1, "L": 8},
 ])  # fmt: skip
 def test_what_levels_serve(tmp_path: Path, rng: np.random.Generator, arguments: dict[str, Any]) -> None:
-    path = stored(tmp_path / "in.zarr", field(rng, 200, 256), ("y", "x"), (200, 256))
-    error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "pyramid"}, **{"J": 6, "L": 4, **arguments})
+    path = stored(tmp_path / "in.zarr", field(rng, 100, 128), ("y", "x"), (100, 128))
+    error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "pyramid"}, **{"J": 6, "L": 3, **arguments})
     assert error <= 1e-7
 
 
@@ -98,12 +98,12 @@ def test_a_scale_as_long_as_the_domain(tmp_path: Path, rng: np.random.Generator)
 
 @pytest.mark.parametrize("Q", [1, 8])
 def test_long_series(tmp_path: Path, rng: np.random.Generator, Q: int) -> None:
-    path = stored(tmp_path / "in.zarr", rng.standard_normal((1, 40_001)), ("channel", "time"), (1, 4096))
-    error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "pyramid"}, J=11, Q=Q, dims=["time"])
+    path = stored(tmp_path / "in.zarr", rng.standard_normal((1, 10_001)), ("channel", "time"), (1, 1024))
+    error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "pyramid"}, J=9, Q=Q, dims=["time"])
     assert error <= 1e-8
-    error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "pyramid", "region": {"time": 8192}}, J=11, Q=Q, dims=["time"])
+    error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "pyramid", "region": {"time": 2048}}, J=9, Q=Q, dims=["time"])
     assert error <= 1e-6
-    error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "halo", "region": {"time": 8192}}, J=6, Q=Q, dims=["time"])
+    error, _ = compared(path, tmp_path / "out.zarr", {"strategy": "halo", "region": {"time": 2048}}, J=4, Q=Q, dims=["time"])
     assert error <= 1e-6
 
 

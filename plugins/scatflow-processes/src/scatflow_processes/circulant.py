@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
+
 Vector = npt.NDArray[np.float64]
 _ROUNDING = 1e-12  # of the largest eigenvalue; a transform of 2^25 samples errs by about 1e-15
 
@@ -45,8 +47,7 @@ def roots(half: npt.ArrayLike) -> Vector:
     from scipy.fft import dct
 
     row = np.asarray(half, dtype=np.float64)
-    if row.ndim != 1 or row.size < 2:
-        raise ValueError(f"half must be one row of at least 2 covariances, got shape {row.shape}")
+    check("half", f"shape {row.shape}", row.ndim == 1 and row.size >= 2, "one row of at least 2 covariances")
     # The transform of an even sequence is the cosine transform of its half: a quarter of the memory.
     return eigenvalue_roots(dct(row, type=1), "sequence")
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow_processes import half_spectra
+from scatflow_processes.bounds import check, check_choice
 from scatflow_processes.modes import Reals, twins
 
 Array = Any
@@ -159,11 +160,10 @@ def tables_of(grid: Sequence[int], spacing: Sequence[float], estimate: Estimate,
         return {}
     if estimate == "isotropic":
         return _shell_tables(grid, spacing)
-    if estimate != "welch":
-        raise ValueError(f"estimate must be one of {', '.join(ESTIMATES)}, got {estimate!r}")
+    check_choice("estimate", estimate, ESTIMATES)
     lengths = [n // segments for n in grid]
-    if segments < 2 or min(lengths) < 2:
-        raise ValueError(f"segments must be >= 2 and leave 2 samples or more of each dim, got {segments} of {tuple(grid)}")
+    rule = ">= 2 and leave 2 samples or more of each dim"
+    check("segments", f"{segments} of {tuple(grid)}", segments >= 2 and min(lengths) >= 2, rule)
     tables: dict[str, Any] = {}
     for axis, (n, length) in enumerate(zip(grid, lengths, strict=True)):
         tables[f"window_{axis}"] = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2

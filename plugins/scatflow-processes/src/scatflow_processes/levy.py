@@ -253,8 +253,7 @@ def _stable(angle: Vector, exponential: Vector, alpha: float, beta: float) -> Ve
     rest = np.maximum(np.cos(angle - turned), 2.0**-54) / exponential
     with np.errstate(over="ignore", invalid="ignore"):
         drawn = size * np.sin(turned) * np.cos(angle) ** (-1 / alpha) * rest ** ((1 - alpha) / alpha)
-    if not np.isfinite(drawn).all():
-        raise ValueError(f"alpha must be >= 0.1 for numbers that all fit float64, got {alpha}")
+    check("alpha", alpha, bool(np.isfinite(drawn).all()), ">= 0.1 for numbers that all fit float64")
     return np.asarray(drawn)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from scatflow_processes.bounds import check
+
 Reals = npt.NDArray[np.float64]
 #: Added before rounding to shells, so that wave numbers on their edges fall to one side, the outer one, whatever the rounding.
 EDGE = 1e-9
@@ -38,8 +40,8 @@ def waves(shape: Sequence[int], spacing: Sequence[float], window: Sequence[tuple
     """
     if not 1 <= len(shape) <= 3 or min(shape) < 1:
         raise ValueError(f"a field has 1 to 3 dims of at least one sample, got shape {tuple(shape)}")
-    if len(spacing) != len(shape) or not all(0 < step < math.inf for step in spacing):
-        raise ValueError(f"spacing must be > 0 for each of {len(shape)} dims, got {tuple(spacing)}")
+    fine = len(spacing) == len(shape) and all(0 < step < math.inf for step in spacing)
+    check("spacing", tuple(spacing), fine, f"> 0 for each of {len(shape)} dims")
     found = []
     for axis, (n, step) in enumerate(zip(shape, spacing, strict=True)):
         low, high = (0, n) if window is None else window[axis]

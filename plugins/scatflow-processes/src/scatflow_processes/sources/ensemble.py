@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scatflow.arrays import prepared_cache
 from scatflow.contract import Source, param
 from scatflow.errors import ParameterError, near
-from scatflow.spec import ArraySpec, Coord
+from scatflow.spec import ArraySpec, Coord, chunk_lengths
 
 Block = npt.NDArray[Any]
 Region = Mapping[str, slice]
@@ -23,9 +23,7 @@ Region = Mapping[str, slice]
 
 def whole_realizations(count: int, shape: Sequence[int], samples: int) -> tuple[tuple[int, ...], ...]:
     """Return chunks of whole realizations of this shape, of about so many samples, one realization at least."""
-    per_chunk = max(1, samples // max(1, int(np.prod(shape))))
-    full, rest = divmod(count, per_chunk)
-    return ((per_chunk,) * full + ((rest,) if rest else ()), *((size,) for size in shape))
+    return (chunk_lengths(count, samples // max(1, int(np.prod(shape)))), *((size,) for size in shape))
 
 
 def named_variable(source: Source, known: Iterable[str], variable: str | None) -> str:

@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from scatflow.arrays import normal, prepared_cache
 from scatflow.contract import param, source
-from scatflow.spec import ArraySpec, Coord
+from scatflow.spec import ArraySpec, Coord, chunk_lengths
 from scatflow_processes import gaussian
 from scatflow_processes.modes import Reals, grid_band
 from scatflow_processes.references_gaussian import RANDOM_FIELDS, ROGALLO
@@ -150,9 +150,7 @@ class WhiteNoise(_Cells):
         spec = self._repeated(self.labels()["white_noise"])
         shape, chunks = (self.realizations, *self.size), []
         for axis, n in enumerate(shape):
-            length = max(1, min(n, CHUNK // math.prod(shape[axis + 1 :])))
-            full, rest = divmod(n, length)
-            chunks.append((length,) * full + ((rest,) if rest else ()))
+            chunks.append(chunk_lengths(n, CHUNK // math.prod(shape[axis + 1 :])))
         return replace(spec, chunks=tuple(chunks))
 
     def read(self, region: Region, variable: str | None = None) -> Block:

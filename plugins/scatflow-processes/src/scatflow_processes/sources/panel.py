@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator
 
-from scatflow.spec import ArraySpec, Coord
+from scatflow.spec import ArraySpec, Coord, chunk_lengths
 from scatflow_processes.prices import Dates, Returns
 
 #: Samples per chunk of assets, 32 MiB of float64: operators along time need it whole, batches are cut.
@@ -54,9 +54,7 @@ def panel_spec(returns: Returns, attrs: Mapping[str, Any], step: str = "trading_
         valid = returns.valid if many else returns.valid[0]
         coords["valid"] = Coord(dims, valid, {"long_name": "the session and the one before had a price"})
     n = returns.dates.size
-    per_chunk = max(1, _SAMPLES_PER_CHUNK // n)
-    full, rest = divmod(len(returns.assets), per_chunk)
-    rows = (per_chunk,) * full + ((rest,) if rest else ())
+    rows = chunk_lengths(len(returns.assets), _SAMPLES_PER_CHUNK // n)
     labels = {"units": "1", "long_name": "log-return", "input": "increments", **({} if many else {"asset": returns.assets[0]})}
     shape, chunks = ((len(returns.assets), n), (rows, (n,))) if many else ((n,), ((n,),))
     return ArraySpec(dims, shape, "float64", chunks, coords, {**labels, **attrs}, "returns")
