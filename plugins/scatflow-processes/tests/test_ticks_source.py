@@ -171,6 +171,47 @@ def test_wall_times_are_those_of_the_market(tmp_path: Path, path: str) -> None:
     np.testing.assert_array_equal(Bars(path=naive, **MARKET).read({}), Bars(path=path, **MARKET).read({}))
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_wall_times_that_clocks_show_twice_or_never_are_refused(tmp_path: Path, unit: str) -> None:
+    """In 2024 New York went forward at 2:00 on March 10 and back at 2:00 on November 3."""
+
+    def bars(name: str, *moments: str) -> Bars:
+        table = pa.table(
+            {"time": pa.array(np.array(moments, f"datetime64[{unit}]"), pa.timestamp(unit)), "price": [1.0] * len(moments)}
+        )
+        pq.write_table(table, tmp_path / name)
+        return Bars(path=str(tmp_path / name), timezone="America/New_York", size=1800.0)
+
+    twice = bars("autumn.parquet", "2024-11-03T00:59:59", "2024-11-03T01:10:00", "2024-11-03T01:10:00")
+    with pytest.raises(
+        DataError, match=r"holds 2024-11-03T01:10:00, .*'America/New_York' show twice.*with their time zone, or in UTC"
+    ):
+        twice.describe()
+    never = bars("spring.parquet", "2024-03-10T01:59:59", "2024-03-10T02:00:00", "2024-03-10T03:00:00")
+    with pytest.raises(DataError, match=r"holds 2024-03-10T02:00:00, .* show never.*is timezone= right"):
+        never.describe()
+    for name, last in (("a.parquet", "2024-11-03T02:00:00"), ("b.parquet", "2024-03-10T03:00:00")):
+        day = last[:10]
+        clear = bars(name, f"{day}T00:59:59", last)  # before and behind the hour there is no doubt
+        hours = {"11": 25, "03": 23}[day[5:7]]
+        assert clear.describe().shape == (2 * hours,)
+        traded = np.flatnonzero(clear.replace(variable="ticks").read({}))
+        assert traded.tolist() == [1, 5 if hours == 25 else 3]  # the bar that ends at 2:00 ends an hour later, or at once
+
+
+def test_moments_with_their_zone_are_told_apart_in_the_repeated_hour(tmp_path: Path) -> None:
+    first = int(np.datetime64("2024-11-03T05:10", "ns").astype(np.int64))  # 1:10 in New York, and 1:10 again an hour later
+    times = first + np.array([0, 3600, 7200]) * S
+    source = Bars(path=write(tmp_path / "t.parquet", times, price=[1.0, 2.0, 4.0]), size=3600.0, timezone="America/New_York")
+    table = pa.table({"time": pa.array(times, pa.timestamp("ns", "America/New_York")), "price": [1.0, 2.0, 4.0]})
+    pq.write_table(table, tmp_path / "z.parquet")
+    for path in (source.path, str(tmp_path / "z.parquet")):
+        zoned = source.replace(path=path)
+        assert zoned.describe().shape == (25,)
+        assert np.flatnonzero(zoned.replace(variable="ticks").read({})).tolist() == [1, 2, 3]
+        np.testing.assert_allclose(zoned.read({})[1:4], [0.0, np.log(2), np.log(2)])
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

@@ -64,7 +64,10 @@ class Bars(Source):
     path: str = param(doc="Parquet file, rows in order of time.")
     bar: Clock = param("time", "What a bar is measured in.", choices=("time", "volume", "tick"))
     size: float = param(300.0, "Seconds, units of volume, or ticks per bar.", gt=0.0)
-    time: str = param("time", "Column of moments; those without a time zone are wall times of ``timezone``.")
+    time: str = param(
+        "time",
+        "Column of moments; those without a time zone are wall times of ``timezone``, none in an hour that its clocks repeat.",
+    )
     price: str = param("price", "Column of prices of trades.")
     bid: str | None = param(None, "Column of bids; with ``ask`` the middle of both is the price.")
     ask: str | None = param(None, "Column of asks.")
