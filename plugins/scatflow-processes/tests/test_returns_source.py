@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from scatflow import Pipeline, ops
+from scatflow.arrays import prepared_cache
 from scatflow.contract import Source
 from scatflow.errors import DataError, ParameterError
 from scatflow.labels import axis_of
@@ -356,3 +357,17 @@ def test_stocks_without_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r'skfolio: pip install "scatflow-processes\[finance\]"'):
         stock_prices()
+
+
+def test_tables_are_kept_within_the_byte_limit_of_the_process(tmp_path: Path, wide: "pd.DataFrame") -> None:
+    wide.to_csv(tmp_path / "p.csv")
+    source, cache = TableReturns(path=str(tmp_path / "p.csv")), prepared_cache()
+    cache.clear()
+    source.read({})
+    assert cache.nbytes == 7 * 8 + 3 * 7 * (8 + 1)  # dates; returns and whether they are valid
+    misses = cache.stats.misses
+    assert source.read({}).flags.writeable
+    assert source.describe().shape == (3, 7)
+    assert cache.stats.misses == misses
+    with pytest.raises(ValueError, match="read-only"):
+        source._table().returns.values[:] = 0

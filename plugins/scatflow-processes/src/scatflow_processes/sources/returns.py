@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
+from scatflow.arrays import prepared_cache
 from scatflow.contract import Source, digest, param, source
 from scatflow.spec import ArraySpec
 from scatflow_processes.actions import adjust_prices
@@ -94,15 +94,17 @@ class TableReturns(Source):
         return digest([*self.identity(), self._states()])
 
     def _table(self) -> _Table:
-        return _returns(self, self._states())
+        """Return the table, kept as long as no file changes and the process's cache has room; arrays that nobody may change."""
+        key = (*map(str, self.identity()), self._states())
+        table: _Table = prepared_cache().get(key, lambda: {"table": _returns(self)})["table"]
+        return table
 
     def _states(self) -> tuple[Any, ...]:
         return states(self, self.path, self.calendar, self.actions)
 
 
-@lru_cache(maxsize=4)
-def _returns(source: TableReturns, state: tuple[Any, ...]) -> _Table:
-    """Return a table's returns: read once per process, parameters and state of the files; arrays that nobody may change."""
+def _returns(source: TableReturns) -> _Table:
+    """Return a table's returns from its files."""
     try:
         prices = _prices(source)
         if source.calendar is not None:
@@ -120,8 +122,6 @@ def _returns(source: TableReturns, state: tuple[Any, ...]) -> _Table:
         returns = price_returns(prices, source.gaps)
     except ValueError as error:
         raise invalid(source, source.path, error) from error
-    for array in (returns.dates, returns.values, returns.valid):
-        array.setflags(write=False)
     return _Table(returns, jumps(returns, source.jump_threshold), applied, rows - applied)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
+from scatflow.arrays import prepared_cache
 from scatflow.contract import Source, digest, param, source
 from scatflow.spec import ArraySpec, Coord
 from scatflow_processes.bars import Bars as BarTable
@@ -152,11 +152,14 @@ class Bars(Source):
         return states(self, self.path, self.sessions)
 
     def _surveyed(self) -> _Survey:
-        plain, state = self.replace(variable="returns"), self._states()  # which variable is wanted changes no bar
+        """Return the survey, kept as long as no file changes and the process's cache has room; arrays that nobody may change."""
+        plain = self.replace(variable="returns")  # which variable is wanted changes no bar
+        key = (*map(str, plain.identity()), self._states())
         try:
-            return _survey(plain, state)
+            survey: _Survey = prepared_cache().get(key, lambda: {"survey": _survey(plain)})["survey"]
         except ValueError as error:
             raise invalid(self, self.path, error) from error
+        return survey
 
     def _bars(self, start: int, stop: int) -> BarTable:
         """Return the bars of the sessions from ``start`` to before ``stop``, from their row groups alone."""
@@ -189,9 +192,8 @@ def _chunks(counts: npt.NDArray[np.int64], assets: int) -> tuple[int, ...]:
     return (*lengths, filled)
 
 
-@lru_cache(maxsize=8)
-def _survey(source: Bars, state: tuple[Any, ...]) -> _Survey:
-    """Read a file's moments once per process, parameters and state of the files; holds bars, no ticks."""
+def _survey(source: Bars) -> _Survey:
+    """Return what one pass over a file's moments tells; holds bars, no ticks."""
     file = source.file()
     assets = asset_names(file)
     for name in source.assets or ():
@@ -211,16 +213,10 @@ def _survey(source: Bars, state: tuple[Any, ...]) -> _Survey:
     if (groups < 0).all():
         raise ValueError("no tick lies inside a session; is the time zone right?")
     if surveyor is not None:
-        return _held(surveyor.grid(), assets, groups)
+        return _Survey(surveyor.grid(), assets, groups)
     # Days without a tick are none on which the market was open, unless a calendar says so.
     kept = np.ones(len(groups), dtype=bool) if source.sessions is not None else groups[:, 0] >= 0
-    return _held(time_grid(Sessions(*(moments[kept] for moments in sessions)), source.size), assets, groups[kept])
-
-
-def _held(grid: Grid, assets: tuple[str, ...], groups: npt.NDArray[np.int64]) -> _Survey:
-    for array in (grid.ends, grid.edges, *grid.sessions, groups):
-        array.setflags(write=False)
-    return _Survey(grid, assets, groups)
+    return _Survey(time_grid(Sessions(*(moments[kept] for moments in sessions)), source.size), assets, groups[kept])
 
 
 def _sessions(source: Bars, file: TickFile) -> Sessions:
