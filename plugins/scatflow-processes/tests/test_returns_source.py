@@ -55,7 +55,11 @@ def test_every_kind_of_file_gives_the_same_returns(tmp_path: Path, wide: "pd.Dat
     array = xr.DataArray(wide.to_numpy(), dims=("date", "asset"), coords={"date": DATES, "asset": list("ABC")}, name="close")
     array.to_dataset().to_zarr(tmp_path / "p.zarr", zarr_format=2)
     array.to_dataset().to_netcdf(tmp_path / "p.nc", engine="h5netcdf")
-    for name in ("wide.csv", "wide.csv.gz", "wide.parquet", "long.csv", "long.parquet", "p.zarr", "p.nc"):
+    np.savez(tmp_path / "p.npz", date=DATES.to_numpy(), asset=list("ABC"), close=wide.to_numpy())
+    np.savez_compressed(
+        tmp_path / "text.npz", date=DATES.strftime("%Y-%m-%d").to_numpy(dtype=str), asset=list("ABC"), close=wide.to_numpy()
+    )
+    for name in ("wide.csv", "wide.csv.gz", "wide.parquet", "long.csv", "long.parquet", "p.zarr", "p.nc", "p.npz", "text.npz"):
         source = TableReturns(path=str(tmp_path / name), layout="long" if "long" in name else "wide")
         spec = source.describe()
         assert (spec.dims, spec.shape, spec.dtype) == (("asset", "time"), (3, 7), "float64")
@@ -183,6 +187,40 @@ def test_files_that_are_no_tables(tmp_path: Path, wide: "pd.DataFrame") -> None:
     array.drop_vars("day").to_dataset().to_zarr(tmp_path / "q.zarr", zarr_format=2)
     with pytest.raises(DataError, match="must be moments, got numbers such as 0"):
         TableReturns(path=str(tmp_path / "q.zarr"), date="day").describe()
+
+
+def test_arrays_of_numpy(tmp_path: Path, wide: "pd.DataFrame") -> None:
+    path, dates, values = tmp_path / "p.npz", DATES.to_numpy(), wide.to_numpy()
+    source = TableReturns(path=str(path))
+
+    def save(**arrays: object) -> TableReturns:
+        np.savez(path, **arrays)
+        os.utime(path, ns=(0, path.stat().st_size))
+        return source
+
+    one = save(date=dates, B=values[:, 1])
+    assert (one.describe().dims, one.describe().attrs["asset"]) == (("time",), "B")
+    np.testing.assert_allclose(one.read({}), EXPECTED[1], atol=1e-13)
+    two = save(day=dates, name=list("ABC"), open=values, close=values**2)
+    with pytest.raises(DataError, match=r"array 'date' of dates, shape \(n,\), is needed; arrays: close, day, name, open"):
+        two.describe()
+    two = two.replace(date="day", asset="name")
+    with pytest.raises(DataError, match=r"variable= one of \['close', 'open'\]"):
+        two.describe()
+    np.testing.assert_allclose(two.replace(variable="close", assets=("C", "A")).read({}), 2 * EXPECTED[[2, 0]], atol=1e-13)
+    with pytest.raises(
+        DataError, match=r"array 'close' must have one of the shapes \[\(8,\), \(8, 3\)\], a row per date, got \(3, 8\)"
+    ):
+        save(date=dates, asset=list("ABC"), close=values.T).describe()
+    with pytest.raises(DataError, match=r"shapes \[\(8,\)\], .*got \(8, 3\)"):  # nobody knows the names
+        save(date=dates, close=values).describe()
+    with pytest.raises(DataError, match=r"got -1\.0 for B at 2020-01-06; 1 such in all; correct them"):
+        save(date=dates, asset=list("ABC"), close=np.where(np.arange(24).reshape(8, 3) == 7, -1.0, values)).describe()
+    with pytest.raises(DataError, match=r"Object arrays .*save names as text: np.array\(names, dtype=str\)"):
+        save(date=dates, asset=np.array(list("ABC"), dtype=object), close=values).describe()
+    path.write_text("no archive")
+    with pytest.raises(DataError, match="cannot be opened"):
+        source.describe()
 
 
 def test_stores_of_one_asset_and_of_any_format(tmp_path: Path, wide: "pd.DataFrame") -> None:

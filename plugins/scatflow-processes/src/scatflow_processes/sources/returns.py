@@ -12,6 +12,7 @@ from scatflow_processes.prices import Gaps, Jump, Prices, Returns, checked_dates
 from scatflow_processes.sources.ensemble import Region
 from scatflow_processes.sources.files import invalid, states
 from scatflow_processes.sources.panel import Assets, cut, panel_spec
+from scatflow_processes.stored_prices import stored_prices
 from scatflow_processes.tables import (
     Layout,
     frame_actions,
@@ -19,7 +20,6 @@ from scatflow_processes.tables import (
     kind_of,
     long_prices,
     read_frame,
-    stored_prices,
     wide_prices,
 )
 
@@ -38,7 +38,7 @@ class _Table(NamedTuple):
 
 @source("returns", version=1)
 class TableReturns(Source):
-    """Daily log-returns of assets from a table of prices: csv, parquet, zarr or netCDF.
+    """Daily log-returns of assets from a table of prices: csv, parquet, zarr, netCDF or npz.
 
     Dims (asset, time), time alone for one asset. Time is by sample: the dates stay as its coordinate, frequencies are per
     trading day. Values before an asset's first and after its last price are NaN, which is absence; what is done about gaps
@@ -58,12 +58,12 @@ class TableReturns(Source):
     >>> folder.cleanup()
     """
 
-    path: str = param(doc="File of prices: .csv, .csv.gz, .parquet, .zarr, .nc.")
+    path: str = param(doc="File of prices: .csv, .csv.gz, .parquet, .zarr, .nc, .npz.")
     layout: Layout = param("wide", "wide: a column per asset; long: a row per asset and date.", choices=("wide", "long"))
-    date: str = param("date", "Column of dates; of zarr and netCDF the dim.")
-    asset: str = param("asset", "Column of names in long tables; of zarr and netCDF the dim.")
+    date: str = param("date", "Column of dates; of zarr and netCDF the dim, of npz the array.")
+    asset: str = param("asset", "Column of names in long tables; of zarr and netCDF the dim, of npz the array.")
     price: str = param("price", "Column of prices in long tables.")
-    variable: str | None = param(None, "Variable of zarr and netCDF; may be left out where there is one.")
+    variable: str | None = param(None, "Variable of zarr, netCDF and npz; may be left out where there is one.")
     assets: Assets = param(None, "Assets to take, in this order; default all.")
     date_format: str | None = param(None, "Format of dates in text, as strptime takes it; default ISO 8601.")
     gaps: Gaps = param(
