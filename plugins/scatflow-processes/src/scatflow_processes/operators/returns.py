@@ -122,8 +122,9 @@ class Leverage(ReturnStatistic):
     """Correlation of returns with later squared returns, ``<r(t) r(t + tau)^2> / <r^2>^2``.
 
     Dims: time becomes ``lag`` in samples; lag > 0 is a past return and later volatility. Results ``leverage`` in the inverse of
-    the returns' unit, "1" with ``normalize="std"``, and ``count``, the pairs that the first mean is over; the second is over all
-    samples. From 16 lags on, sums of series without walls are taken by transforms, to 1e-13 of ``sqrt(<r^2> <r^4>)``.
+    the returns' unit, "1" with ``normalize="std"``; ``band``, the half width of the interval around 0 that holds one value with
+    the stated probability where the signs of returns are random and their moduli these; ``count``, the pairs that the first mean
+    is over (the second is over all samples). From 16 lags on, sums are taken by transforms, to 1e-13 of ``sqrt(<r^2> <r^4>)``.
 
     Examples
     --------
@@ -136,6 +137,7 @@ class Leverage(ReturnStatistic):
     lags: tuple[int, ...] = param(tuple(range(1, 101)), "Lags in samples, of either sign.")
     normalize: Literal["raw", "std"] = param("raw", "Divide by <r^2>^2 (raw) or by <r^2>^(3/2) (std).", choices=("raw", "std"))
     demean: bool = param(True, "Remove the mean of the returns first.")
+    probability: float = param(0.95, "Coverage of the band.", gt=0.0, lt=1.0)
 
     def _fit(self, lengths: Any) -> None:
         self._within("lags", self.lags, 1 - int(lengths.max()), int(lengths.max()) - 1)
@@ -149,13 +151,17 @@ class Leverage(ReturnStatistic):
         inverse = "1" if self.normalize == "std" or unit == "1" else f"({unit})-1" if unit else None
         label = "lag in samples, > 0: volatility after the return"
         spec = labelled(specs[0], "lag", self.lags, "leverage", inverse, label=label)
-        return {"leverage": spec, "count": counted(spec, "pairs")}
+        band = replace(
+            spec.with_attrs(long_name="half width of the band of random signs", probability=self.probability), name="band"
+        )
+        return {"leverage": spec, "band": band, "count": counted(spec, "pairs")}
 
     def apply(self, xp: Any, *blocks: Array, at: Place | None = None, **prepared: Array) -> Mapping[str, Array]:
-        """Return the correlation and the number of pairs at every lag."""
+        """Return the correlation, the band and the number of pairs at every lag."""
         series = self._series(xp, blocks[0], at)
-        values, pairs = kernels.leverage(xp, series, self.lags, LEVERAGE_EXPONENT[self.normalize], self.demean)
-        return {"leverage": values, "count": xp.astype(pairs, xp.int64)}
+        values, spread, pairs = kernels.leverage(xp, series, self.lags, LEVERAGE_EXPONENT[self.normalize], self.demean)
+        band = white_noise_band(1, self.probability) * spread
+        return {"leverage": values, "band": band, "count": xp.astype(pairs, xp.int64)}
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:

@@ -23,14 +23,20 @@ from scatflow_processes.stylized_facts.series import (
 Array = Any
 
 
-def leverage(xp: Any, series: Series, lags: Sequence[int], exponent: float, demean: bool) -> tuple[Array, Array]:
-    """Return ``<r(t) r(t + tau)^2> / <r^2>^exponent`` and the numbers of pairs, each (..., lags)."""
+def leverage(xp: Any, series: Series, lags: Sequence[int], exponent: float, demean: bool) -> tuple[Array, Array, Array]:
+    """Return ``<r(t) r(t + tau)^2> / <r^2>^exponent``, its standard deviation under random signs and the numbers of pairs.
+
+    Each has shape (..., lags). Random signs leave every modulus where it is and give all terms r r'^2 independent signs, so the
+    variance of their sum is exactly that of their squares, however volatility clusters.
+    """
     x = center(xp, series.values, series.valid) if demean else series.values
     square = x * x
     pairs = pair_counts(xp, series, lags)
+    scale = ratio(xp, xp.sum(square, axis=-1), series.samples(xp))[..., None] ** exponent
     means = ratio(xp, lagged_sums(xp, x, square, lags, series.walls), pairs)
-    variance = ratio(xp, xp.sum(square, axis=-1), series.samples(xp))
-    return ratio(xp, means, variance[..., None] ** exponent), pairs
+    squares = lagged_sums(xp, square, square * square, lags, series.walls)
+    spread = ratio(xp, xp.sqrt(xp.where(squares < 0, xp.zeros_like(squares), squares)), pairs)
+    return ratio(xp, means, scale), ratio(xp, spread, scale), pairs
 
 
 def autocorrelation(xp: Any, series: Series, x: Array, pairs: Array) -> Array:

@@ -93,7 +93,7 @@ def leverage(
     index = np.asarray(lags)
     if index.ndim != 1 or index.size == 0 or index.dtype.kind not in "iu" or not (np.abs(index) < n).all():
         raise ValueError(f"lags must be a list of integers below {n} in modulus, got {index.tolist()}")
-    values, _ = kernels.leverage(np, Series(x), index.tolist(), LEVERAGE_EXPONENT[normalize], demean)
+    values, *_ = kernels.leverage(np, Series(x), index.tolist(), LEVERAGE_EXPONENT[normalize], demean)
     return np.asarray(values)
 
 
