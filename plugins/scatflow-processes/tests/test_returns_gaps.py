@@ -2,15 +2,17 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scatflow import ops
+from scatflow import Pipeline, ops
 from scatflow.contract import Operator
 from scatflow.errors import DataError, ParameterError
 from scatflow.graph.bind import bind
@@ -357,3 +359,34 @@ def test_names_without_any_sample_are_nan_alone(rng: np.random.Generator) -> Non
             else:
                 assert np.isnan(values[1]).all()
                 assert not np.isnan(values[[0, 2]]).all()
+
+
+def test_a_job_on_a_stored_panel_is_the_panel(tmp_path: Path, rng: np.random.Generator) -> None:
+    data = xr.DataArray(panel(rng), dims=("asset", "time"), name="r", coords={"asset": np.array(list("ABCDEF"), dtype=object)})
+    data = data.assign_coords(segment=("time", np.repeat([3, 4], 60)))
+    data.chunk(asset=2).to_dataset().to_zarr(tmp_path / "r.zarr", consolidated=False)
+    result = job(tmp_path / "r.zarr", "absolute_autocorrelation", max_lag=20).run(tmp_path / "out.zarr")
+    expected = ops.absolute_autocorrelation(data, dims="time", max_lag=20, nan="mask")
+    for name, values in expected.items():
+        np.testing.assert_allclose(result[name], values, rtol=1e-12, atol=1e-14)
+    assert result["asset"].values.tolist() == list("ABCDEF")
+
+
+def test_twenty_years_of_5000_names_are_split_by_names(tmp_path: Path) -> None:
+    """A task holds some names with all their days; what it needs beside them is what cost() declares."""
+    zarr.create_group(tmp_path / "r.zarr")
+    zarr.create_array(tmp_path / "r.zarr" / "r", shape=(5000, 5030), chunks=(50, 5030), dtype="float64",
+                      dimension_names=("asset", "time"))  # fmt: skip
+    for name in LOOPS:
+        plan = job(tmp_path / "r.zarr", name).plan(memory="512 MiB")
+        assert plan.tasks >= 20
+        assert plan.max_projected_memory < 160 << 20
+        assert "split over asset" in str(plan)
+
+
+def job(path: Path, name: str, **parameters: Any) -> Pipeline:
+    arguments = {"data": {"from_node": "r"}, "dims": ["time"], "nan": "mask", **parameters}
+    return Pipeline({"process_graph": {
+        "r": {"process_id": "open_zarr", "arguments": {"path": str(path), "variable": "r"}},
+        "s": {"process_id": name, "arguments": arguments, "result": True},
+    }})  # fmt: skip

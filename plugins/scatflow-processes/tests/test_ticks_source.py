@@ -301,6 +301,26 @@ def test_through_the_engine_and_walls(tmp_path: Path, path: str) -> None:
         assert result["segment"].values.max() == 2
 
 
+def test_from_ticks_to_facts_by_sessions(tmp_path: Path, path: str) -> None:
+    """Bars without their daily pattern are a result with its profile; statistics of it pair bars of one session alone."""
+    graph = {
+        "bars": {"process_id": "bars", "arguments": {"path": path, "size": 600.0, **MARKET}},
+        "flat": {"process_id": "remove_intraday_pattern", "arguments": {"data": {"from_node": "bars"}}, "result": True},
+    }
+    with dask.config.set(scheduler="synchronous"):
+        flat = Pipeline.from_document({"process_graph": graph}).run(tmp_path / "flat.zarr").compute()
+    assert flat["profile"].sizes == {"slot": 39}
+    np.testing.assert_allclose(
+        flat["returns"] * flat["profile"].sel(slot=flat["session_bar"]), Bars(path=path, size=600.0, **MARKET).read({})
+    )
+    found = ops.leverage(flat["returns"], dims="time", lags=(1, 38))
+    x = flat["returns"].values.reshape(3, 39)
+    x = x - np.nanmean(x)
+    by_hand = np.nanmean(x[:, :-1] * x[:, 1:] ** 2) / np.nanmean(x**2) ** 2
+    np.testing.assert_allclose(found["leverage"][0], by_hand, rtol=1e-10)
+    assert found["count"].values.tolist() == [(np.isfinite(x[:, :-1]) & np.isfinite(x[:, 1:])).sum(), np.isfinite(x[:, 0]).sum()]
+
+
 def test_a_million_trades_in_bounded_memory(tmp_path: Path, rng: np.random.Generator) -> None:
     """Neither the file nor a session is ever held whole: 1e6 trades in 20 row groups, two sessions."""
     import tracemalloc

@@ -48,7 +48,7 @@ class Hill(ReturnStatistic):
     ([[2.0], [1.0]], [[0.9618], [0.9618]])
     """
 
-    copies: ClassVar[int] = 4
+    copies: ClassVar[int] = 5
 
     extremes: tuple[int, ...] | None = param(
         None, "Numbers of extreme values; default the largest 5 % of the samples of every series."

@@ -134,6 +134,8 @@ class Leverage(ReturnStatistic):
     ([-0.666667, 0.296296], [4, 3])
     """
 
+    copies: ClassVar[int] = 14
+
     lags: tuple[int, ...] = param(tuple(range(1, 101)), "Lags in samples, of either sign.")
     normalize: Literal["raw", "std"] = param("raw", "Divide by <r^2>^2 (raw) or by <r^2>^(3/2) (std).", choices=("raw", "std"))
     demean: bool = param(True, "Remove the mean of the returns first.")
