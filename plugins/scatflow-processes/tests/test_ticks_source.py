@@ -142,6 +142,26 @@ def test_sessions_of_a_table(tmp_path: Path, path: str) -> None:
     for name in ("sessions.csv", "sessions.parquet"):
         spec = Bars(path=path, sessions=str(tmp_path / name)).describe()
         assert np.bincount(spec.coords["segment"].values).tolist() == [78, 42, 78]  # a half day; the last lies behind the file
+    walls = table.apply(lambda column: column.dt.tz_localize(None))
+    walls.to_csv(tmp_path / "walls.csv", index=False)
+    walls.to_parquet(tmp_path / "walls.parquet")
+    for name in ("walls.csv", "walls.parquet"):  # wall times of the market, as those of ticks are
+        local = Bars(path=path, sessions=str(tmp_path / name), timezone="America/New_York").describe()
+        np.testing.assert_array_equal(local.coords["time"].values, spec.coords["time"].values)
+        with pytest.raises(DataError, match="is the time zone right"):
+            Bars(path=path, sessions=str(tmp_path / name), timezone="Asia/Tokyo").describe()
+    (tmp_path / "mixed.csv").write_text(
+        "open,close\n2024-03-06 09:30-05:00,2024-03-06 16:00-05:00\n2024-03-07 09:30,2024-03-07 16:00\n"
+    )
+    with pytest.raises(
+        DataError, match="dates of sessions must all have a time zone where one has, got '2024-03-07 09:30' in row 1"
+    ):
+        Bars(path=path, sessions=str(tmp_path / "mixed.csv")).describe()
+    (tmp_path / "twice.csv").write_text("open,close\n2024-03-06 09:30,2024-03-06 16:00\n2024-11-03 01:30,2024-11-03 16:00\n")
+    with pytest.raises(
+        DataError, match=r"'America/New_York' show some twice or never; store them.*got 2024-11-03 01:30:00 in row 1"
+    ):
+        Bars(path=path, sessions=str(tmp_path / "twice.csv"), timezone="America/New_York").describe()
     table.rename(columns={"open": "opens"}).to_csv(tmp_path / "bad.csv")
     with pytest.raises(DataError, match=r"no column 'open'"):
         Bars(path=path, sessions=str(tmp_path / "bad.csv")).describe()

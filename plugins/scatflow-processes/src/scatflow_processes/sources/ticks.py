@@ -77,7 +77,10 @@ class Bars(Source):
     opening: str = param("00:00", "Time of day at which sessions open, on the clocks of ``timezone``.")
     closing: str = param("24:00", "Time of day at which they close; of the next day where it is not after the opening.")
     timezone: str = param("UTC", "Time zone of the market, an IANA name.")
-    sessions: str | None = param(None, "Table with columns open and close instead; default every day that has a tick.")
+    sessions: str | None = param(
+        None,
+        "Table with columns open and close instead, wall times of ``timezone`` where they have no zone; default every day that has a tick.",
+    )
     invalid: Literal["error", "drop"] = param(
         "error", "Ticks with a price or volume that is none, or bid above ask: refuse or leave out.", choices=("error", "drop")
     )
@@ -228,10 +231,10 @@ def _sessions(source: Bars, file: TickFile) -> Sessions:
     for name in ("open", "close"):
         if name not in frame:
             raise ValueError(f"the table of sessions {source.sessions!r} has no column {name!r}; columns: {list(frame)}")
-    sessions = table_sessions(*(frame_dates(frame[name], "sessions", utc=True) for name in ("open", "close")))
+    sessions = table_sessions(*(frame_dates(frame[name], "sessions", timezone=source.timezone) for name in ("open", "close")))
     touched = (sessions.closes >= first) & (sessions.opens <= last)
     if not touched.any():
-        raise ValueError("the file touches no session of the table; are its moments in UTC?")
+        raise ValueError("the file touches no session of the table; is the time zone right?")
     return Sessions(*(moments[touched] for moments in sessions))
 
 
