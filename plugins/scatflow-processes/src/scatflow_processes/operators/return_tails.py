@@ -13,7 +13,7 @@ import numpy as np
 
 from scatflow.contract import Operator, operator, param
 from scatflow.spec import ArraySpec, Coord, Place
-from scatflow_processes.operators.returns import ReturnStatistic, counted, labelled
+from scatflow_processes.operators.returns import ReturnStatistic, counted, labelled, last_of
 from scatflow_processes.references import STYLIZED_FACTS, TAIL_INFERENCE
 from scatflow_processes.stylized_facts import interval_factors, kernels
 from scatflow_processes.stylized_facts.series import Series
@@ -150,9 +150,8 @@ class HorizonMoments(ReturnStatistic):
     overlap: bool = param(True, "Use every sum of successive returns, not only disjoint ones.")
 
     def _fit(self, lengths: Any) -> None:
-        widths = np.arange(1, int(lengths.max()) + 1)
-        disjoint = sum(length // widths for length in lengths.tolist())
-        self._within("horizons", self.horizons, 1, int((np.asarray(disjoint) >= 2).sum()))
+        most = last_of(int(lengths.max()), lambda horizon: (lengths // horizon).sum() >= 2)
+        self._within("horizons", self.horizons, 1, most)
 
     def _results(self) -> int:
         return 12 * len(self.horizons)

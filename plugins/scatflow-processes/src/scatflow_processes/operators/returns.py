@@ -7,7 +7,8 @@ float64 whatever the input, as sums of heavy-tailed numbers need it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import bisect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -96,6 +97,11 @@ class ReturnStatistic(Whole):
 
     def _results(self) -> int:
         return 1
+
+
+def last_of(top: int, serves: Callable[[int], bool]) -> int:
+    """Return the last of the numbers 1 to ``top`` that serves, where all those before it do; 0 for none."""
+    return bisect.bisect_left(range(1, top + 1), True, key=lambda number: not serves(number))
 
 
 def labelled(spec: ArraySpec, dim: str, values: Any, name: str, units: str | None, **attrs: Any) -> ArraySpec:
@@ -270,9 +276,9 @@ class Zumbach(ReturnStatistic):
     windows: tuple[int, ...] = param((5, 10, 20, 60), "Lengths of the past and future windows in samples.")
 
     def _fit(self, lengths: Any) -> None:
-        widths = np.arange(1, int(lengths.max()) // 2 + 1)
-        pairs = sum(np.maximum(length - 2 * widths + 1, 0) for length in lengths.tolist())
-        self._within("windows", self.windows, 1, int((np.asarray(pairs) >= 3).sum()))  # two pairs have no correlation but +-1
+        # Two pairs have no correlation but 1 or -1.
+        most = last_of(int(lengths.max()) // 2, lambda width: np.maximum(lengths - 2 * width + 1, 0).sum() >= 3)
+        self._within("windows", self.windows, 1, most)
 
     def _results(self) -> int:
         return 16 * len(self.windows)
