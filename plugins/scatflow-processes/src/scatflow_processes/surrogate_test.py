@@ -47,7 +47,7 @@ def surrogate_test(
     ----------
     statistic : Operator or callable
         An operator, or a function from a DataArray with the labels of ``data`` to a DataArray or number; ``functools.partial`` of an
-        operator by name (``sf.ops.scattering``) is one.
+        operator by name (``sf.ops.scattering``) is one. Of an operator's results that of its own name is tested.
     data : DataArray
         The data; read into memory.
     surrogates : Drawing or Ensemble, optional
@@ -202,6 +202,8 @@ def _evaluated(statistic: Any, data: xr.DataArray) -> xr.DataArray:
     from scatflow import apply
 
     found = apply(statistic, data) if isinstance(statistic, Operator) else statistic(data)
+    if isinstance(statistic, Operator) and isinstance(found, xr.Dataset):
+        found = found.get(statistic.name, found)  # beside it lie its band and numbers
     if isinstance(found, xr.Dataset):
         raise ValueError(f"the statistic has several results, {', '.join(map(str, found.data_vars))}; choose one in a function")
     return found.compute() if isinstance(found, xr.DataArray) else xr.DataArray(np.asarray(found, dtype=np.float64))
