@@ -30,7 +30,7 @@ from scatflow_processes.operators.return_tails import Hill, HorizonMoments
 from scatflow_processes.operators.returns import AbsoluteAutocorrelation, Leverage, ReturnStatistic, Zumbach
 
 RESULTS = Path(__file__).parent / "results" / "returns.json"
-DAYS, NAMES, BLOCK = 5030, 5000, 1 << 22
+DAYS, NAMES, BLOCK = 5030, 5000, (1 << 20) // 5030
 #: Days of a session, where the days are the bars of sessions.
 SESSION = 78
 STATISTICS: tuple[ReturnStatistic, ...] = (
@@ -60,7 +60,7 @@ def panel(kind: str, names: int) -> xr.DataArray:
     if kind == "sessions":
         values[rng.random(values.shape) < 0.01] = np.nan
         data = data.assign_coords(segment=("time", np.arange(DAYS) // SESSION))
-    return data.chunk(asset=min(names, BLOCK // DAYS))
+    return data.chunk(asset=BLOCK)
 
 
 def measured(statistic: ReturnStatistic, data: xr.DataArray) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def measured(statistic: ReturnStatistic, data: xr.DataArray) -> dict[str, Any]:
         start = time.process_time()
         sf.apply(statistic, data).compute()
         seconds = time.process_time() - start
-    block = data[: data.chunks[0][0]].compute()
+    block = data[:BLOCK].compute()
     bound: Any = bind(statistic, spec_of(block)).operator
     tracemalloc.start()
     bound.apply(namespace(), block.values)

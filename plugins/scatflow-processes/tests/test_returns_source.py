@@ -16,9 +16,9 @@ from scatflow.contract import Source
 from scatflow.errors import DataError, ParameterError
 from scatflow.labels import axis_of
 from scatflow_processes.markets import stock_prices
-from scatflow_processes.prices import price_returns
+from scatflow_processes.prices import Returns, price_returns
 from scatflow_processes.sources.markets import SP500, VIX, WTI, Nasdaq, SP500Stocks
-from scatflow_processes.sources.panel import as_array
+from scatflow_processes.sources.panel import as_array, panel_spec
 from scatflow_processes.sources.returns import TableReturns
 from scatflow_processes.stylized_facts import leverage
 from scatflow_processes.tables import long_prices, wide_prices
@@ -409,3 +409,9 @@ def test_tables_are_kept_within_the_byte_limit_of_the_process(tmp_path: Path, wi
     assert cache.stats.misses == misses
     with pytest.raises(ValueError, match="read-only"):
         source._table().returns.values[:] = 0
+
+
+def test_many_names_come_in_chunks_of_a_few_mebibytes() -> None:
+    names, days = tuple(f"N{k}" for k in range(500)), pd.bdate_range("2000-01-03", periods=5030).to_numpy()
+    spec = panel_spec(Returns(days, names, np.zeros((500, 5030)), np.ones((500, 5030), dtype=bool)), {})
+    assert spec.chunks == ((208, 208, 84), (5030,))
