@@ -1,5 +1,6 @@
 """Sources and operators through the engine: lazy arrays, jobs, provenance."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import xarray as xr
 
 from scatflow import Pipeline, ops
+from scatflow_processes.operators.return_tails import HorizonMoments
 from scatflow_processes.sources.flows import Turbulence2D
 from scatflow_processes.sources.spins import Ising
 from scatflow_processes.stylized_facts import leverage
@@ -78,3 +80,21 @@ def test_operators_are_lazy_over_names() -> None:
     tails = ops.hill(array, dims="time", extremes=(10, 20))
     assert set(tails.data_vars) == {"exponent", "low", "high", "threshold", "count"}
     assert tails.sizes == {"name": 4, "tail": 2, "extremes": 2}
+
+
+def test_lazy_results_that_come_together_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = xr.DataArray(np.random.default_rng(0).standard_normal((4, 300)), dims=("name", "time")).chunk(name=2)
+    calls: list[int] = []
+    kernel = HorizonMoments.apply
+
+    def counted(self: HorizonMoments, xp: object, *blocks: np.ndarray, **rest: object) -> object:
+        calls.append(len(blocks[0]))
+        return kernel(self, xp, *blocks, **rest)
+
+    monkeypatch.setattr(HorizonMoments, "apply", functools.wraps(kernel)(counted))
+    lazy = ops.horizon_moments(array, dims="time", horizons=(1, 5))
+    assert not calls
+    together = lazy.compute()
+    assert calls == [2, 2]  # once for every block of names, with four results each
+    np.testing.assert_array_equal(lazy["std"].isel(name=[3]).compute(), together["std"][[3]])
+    assert calls == [2, 2, 2]
