@@ -118,12 +118,16 @@ def _unsplit(array: Any, port: Port | float, whole: set[str], kernel: Kernel, re
     )  # fmt: skip
 
 
-def _one(kernel: Kernel, name: str, dims: tuple[str, ...], *parts: Any) -> Any:
-    """Return one block of a result; with ``dims``, the last part is the block's range along each of them."""
+def _all(kernel: Kernel, dims: tuple[str, ...], *parts: Any) -> dict[str, Any]:
+    """Return one block of every result; with ``dims``, the last part is the block's range along each of them."""
     if not dims:
-        return blocks.evaluate(kernel, parts)[name]
+        return blocks.evaluate(kernel, parts)
     box = {dim: (span.start, span.stop) for dim, span in zip(dims, parts[-1], strict=True)}
-    return blocks.evaluate(kernel, parts[:-1], box)[name]
+    return blocks.evaluate(kernel, parts[:-1], box)
+
+
+def _one(kernel: Kernel, name: str, dims: tuple[str, ...], *parts: Any) -> Any:
+    return _all(kernel, dims, *parts)[name]
 
 
 def _blockwise(kernel: Kernel, arrays: Sequence[Any], call: Call) -> dict[str, da.Array]:
@@ -133,17 +137,25 @@ def _blockwise(kernel: Kernel, arrays: Sequence[Any], call: Call) -> dict[str, d
     for array, port in zip(arrays, kernel.inputs, strict=True):
         arguments += [array, port.dims] if isinstance(port, Port) else [array, None]
     token = tokenize(kernel, *arrays)
-    known = {dim for port in kernel.inputs if isinstance(port, Port) for dim in port.dims}
+    known = dict.fromkeys(dim for port in kernel.inputs if isinstance(port, Port) for dim in port.dims)
     arguments, dims = _with_position(kernel, arguments)
+    aligned = not dims
+    if several := len(kernel.outputs) > 1:  # evaluated once for all of them; a block of this array is a mapping
+        batch = tuple(dim for dim in known if dim not in kernel.core)
+        shared = da.blockwise(
+            functools.partial(_all, kernel, dims), batch, *arguments, name=f"{kernel.operator.name}-all-{token}",
+            concatenate=True, align_arrays=aligned, dtype=object, meta=np.empty((0,) * len(batch), dtype=object),
+        )  # fmt: skip
+        arguments, known, aligned = [shared, batch], dict.fromkeys(batch), False
     results = {}
     for port in kernel.outputs:
         sizes = dict(zip(_index(kernel, port), call.outputs[port.name].shape, strict=True))
         results[port.name] = da.blockwise(
-            functools.partial(_one, kernel, port.name, dims), _index(kernel, port), *arguments,
-            name=f"{kernel.operator.name}-{port.name or 'out'}-{token}",
+            functools.partial(_pick, port.name) if several else functools.partial(_one, kernel, port.name, dims),
+            _index(kernel, port), *arguments, name=f"{kernel.operator.name}-{port.name or 'out'}-{token}",
             new_axes={dim: size for dim, size in sizes.items() if dim not in known},
             adjust_chunks={dim: (sizes[dim],) for dim in kernel.core if dim in sizes},
-            concatenate=True, align_arrays=not dims, dtype=port.dtype, meta=_meta(meta_source, port),
+            concatenate=True, align_arrays=aligned, dtype=port.dtype, meta=_meta(meta_source, port),
         )  # fmt: skip
     return results
 
@@ -213,7 +225,7 @@ def _reduce(kernel: Kernel, array: da.Array, call: Call) -> dict[str, da.Array]:
     return {out.name: _reduced(kernel, out, array, call, layer, stem, [port.dims[axis] for axis in kept]) for out in kernel.outputs}
 
 
-def _pick(results: Mapping[str, Any], name: str) -> Any:
+def _pick(name: str, results: Mapping[str, Any]) -> Any:
     return results[name]
 
 
@@ -230,7 +242,7 @@ def _reduced(
     for at in itertools.product(*(range(counts[dim]) for dim in kept)):
         where = dict(zip(kept, at, strict=True))
         index = tuple(where.get(dim, 0) for dim in port.dims)
-        tasks[(name, *index)] = (_pick, (f"{stem}-final", *at), port.name)
+        tasks[(name, *index)] = (_pick, port.name, (f"{stem}-final", *at))
     dependencies: Any = [array]
     graph = HighLevelGraph.from_collections(name, {**layer, **tasks}, dependencies=dependencies)
     return da.Array(graph, name, chunks=chunks, dtype=port.dtype, meta=_meta(array, port))

@@ -118,11 +118,15 @@ def _chunk_files(root: Path, array: Any, region: Region | None, dims: Sequence[s
 
 
 def coordinates(spec: ArraySpec) -> Mapping[str, Any]:
-    """Return a spec's coordinates as xarray variables; text of any length, since zarr 3 has no stable type for a fixed one."""
-    values = {name: np.asarray(coord.values) for name, coord in spec.coords.items()}
-    return {
-        name: xr.Variable(
-            coord.dims, values[name].astype(object) if values[name].dtype.kind == "U" else coord.values, dict(coord.attrs)
-        )
-        for name, coord in spec.coords.items()
-    }
+    """Return a spec's coordinates as xarray variables; texts have any length, since zarr 3 has no stable type for a fixed one.
+
+    So have bytes, as which netCDF files hold texts: in UTF-8, of which ASCII is a part.
+    """
+    return {name: xr.Variable(coord.dims, _of_any_length(coord.values), dict(coord.attrs)) for name, coord in spec.coords.items()}
+
+
+def _of_any_length(values: Any) -> Any:
+    kind = np.asarray(values).dtype.kind
+    if kind not in "SU":
+        return values
+    return (np.char.decode(values, "utf-8", "replace") if kind == "S" else np.asarray(values)).astype(object)

@@ -1,5 +1,6 @@
 """Sources and operators through the engine: lazy arrays, jobs, provenance."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import xarray as xr
 
 from scatflow import Pipeline, ops
+from scatflow_processes.operators.return_tails import HorizonMoments
 from scatflow_processes.sources.flows import Turbulence2D
 from scatflow_processes.sources.spins import Ising
 from scatflow_processes.stylized_facts import leverage
@@ -61,20 +63,38 @@ def test_market_statistics_as_a_pipeline(tmp_path: Path) -> None:
         },
     }
     pipeline = Pipeline.from_document({"process_graph": graph})
-    lazy = pipeline.lazy()
+    lazy = pipeline.lazy()["leverage"]
     assert lazy.round().values.tolist() == [-30, -23, -21, -27, -21]
     result = pipeline.run(tmp_path / "leverage.zarr")
-    (name,) = result.data_vars
-    np.testing.assert_array_equal(result[name].values, lazy.values)
+    np.testing.assert_array_equal(result["leverage"].values, lazy.values)
+    assert result["count"].values.tolist() == [5029, 5028, 5027, 5026, 5025]
 
 
 def test_operators_are_lazy_over_names() -> None:
     values = np.random.default_rng(0).standard_normal((4, 300))
     array = xr.DataArray(values, dims=("name", "time"), attrs={"units": "1"})
-    lazy = ops.leverage(array.chunk(name=1), dims="time", lags=(1, 5))
+    lazy = ops.leverage(array.chunk(name=1), dims="time", lags=(1, 5))["leverage"]
     assert lazy.chunks is not None
     assert len(lazy.chunks[0]) == 4
     np.testing.assert_array_equal(lazy.values, leverage(values, (1, 5)))
     tails = ops.hill(array, dims="time", extremes=(10, 20))
-    assert set(tails.data_vars) == {"exponent", "low", "high", "threshold"}
+    assert set(tails.data_vars) == {"exponent", "low", "high", "threshold", "count"}
     assert tails.sizes == {"name": 4, "tail": 2, "extremes": 2}
+
+
+def test_lazy_results_that_come_together_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = xr.DataArray(np.random.default_rng(0).standard_normal((4, 300)), dims=("name", "time")).chunk(name=2)
+    calls: list[int] = []
+    kernel = HorizonMoments.apply
+
+    def counted(self: HorizonMoments, xp: object, *blocks: np.ndarray, **rest: object) -> object:
+        calls.append(len(blocks[0]))
+        return kernel(self, xp, *blocks, **rest)
+
+    monkeypatch.setattr(HorizonMoments, "apply", functools.wraps(kernel)(counted))
+    lazy = ops.horizon_moments(array, dims="time", horizons=(1, 5))
+    assert not calls
+    together = lazy.compute()
+    assert calls == [2, 2]  # once for every block of names, with four results each
+    np.testing.assert_array_equal(lazy["std"].isel(name=[3]).compute(), together["std"][[3]])
+    assert calls == [2, 2, 2]

@@ -89,14 +89,17 @@ def test_the_first_gap_is_named() -> None:
     [
         (days(3)[[0, 2, 1]], "A", [[1.0, 2.0, 3.0]], "sorted, first broken at 2020-01-02"),
         (days(3)[[0, 1, 1]], "A", [[1.0, 2.0, 3.0]], "unique, first broken at 2020-01-02"),
-        (np.array(["2020-01-02", "NaT"], "datetime64[ns]"), "A", [[1.0, 2.0]], "1 NaT, first in row 1"),
-        (days(2), "AB", [[1.0, 2.0], [-3.0, 1.0]], r"> 0, got -3.0 for B at 2020-01-01; 1 such"),
+        (np.array(["2020-01-02", "NaT"], "datetime64[ns]"), "A", [[1.0, 2.0]], "1 NaT, first in row 1; fill them"),
+        (days(2), "AB", [[1.0, 2.0], [-3.0, 1.0]], r"> 0, got -3.0 for B at 2020-01-01; 1 such in all; correct them"),
         (days(2), "AB", [[1.0, np.inf], [3.0, 0.0]], "got inf for A at 2020-01-02; 2 such"),
-        (days(2), "AA", [[1.0, 1.0], [3.0, 1.0]], "unique, got 'A'"),
+        (days(2), "AA", [[1.0, 1.0], [3.0, 1.0]], "unique, got 'A' more than once; rename"),
         (days(2), "AB", [[1.0, 1.0], [np.nan, np.nan]], "B has no price at all"),
         (days(2), "A", [[1.0, 1.0, 1.0]], r"shape \(assets, dates\) = \(1, 2\)"),
         ([2020, 2021], "A", [[1.0, 2.0]], "must be moments, got numbers such as 2020"),
         (days(0), "A", np.zeros((1, 0)), "not empty"),
+        (np.array(["2020-01-02", "9999-12-31"], "datetime64[D]"), "A", [[1.0, 2.0]], "1678 to 2261, got 9999-12-31 in row 1"),
+        (["1600-01-01", "2020-01-02"], "A", [[1.0, 2.0]], "1678 to 2261, got 1600-01-01 in row 0"),
+        (["2020-01-02", "03.01.2020"], "A", [[1.0, 2.0]], "moments or text as ISO 8601: .*03.01.2020"),
     ],
 )
 def test_bad_tables(dates: np.ndarray, assets: str, values: list, match: str) -> None:
@@ -121,7 +124,7 @@ def test_a_calendar_makes_missing_sessions_gaps() -> None:
     with pytest.raises(ValueError, match="A has no price at 2020-01-05; 2 gaps"):
         price_returns(full)
     np.testing.assert_allclose(price_returns(full, "bridge").values, np.log([[2.0, 1.0, 1.0, 2.0]]))
-    with pytest.raises(ValueError, match=r"A has a row at 2020-01-07, which is no session of the calendar; 1 such"):
+    with pytest.raises(ValueError, match=r"A has a row at 2020-01-07, which is no session of the calendar; 1 such dates; add them"):
         on_sessions(sparse, days(5))
     with pytest.raises(ValueError, match="dates of the calendar must be unique"):
         on_sessions(sparse, days(10)[[2, 3, 3, 6]])

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from scatflow import Pipeline, ops
+from scatflow.arrays import prepared_cache
 from scatflow.contract import Source
 from scatflow.errors import DataError, ParameterError
 from scatflow.labels import axis_of
 from scatflow_processes.markets import stock_prices
-from scatflow_processes.prices import price_returns
+from scatflow_processes.prices import Returns, price_returns
 from scatflow_processes.sources.markets import SP500, VIX, WTI, Nasdaq, SP500Stocks
-from scatflow_processes.sources.panel import as_array
+from scatflow_processes.sources.panel import as_array, panel_spec
 from scatflow_processes.sources.returns import TableReturns
 from scatflow_processes.stylized_facts import leverage
 from scatflow_processes.tables import long_prices, wide_prices
@@ -54,7 +55,11 @@ def test_every_kind_of_file_gives_the_same_returns(tmp_path: Path, wide: "pd.Dat
     array = xr.DataArray(wide.to_numpy(), dims=("date", "asset"), coords={"date": DATES, "asset": list("ABC")}, name="close")
     array.to_dataset().to_zarr(tmp_path / "p.zarr", zarr_format=2)
     array.to_dataset().to_netcdf(tmp_path / "p.nc", engine="h5netcdf")
-    for name in ("wide.csv", "wide.csv.gz", "wide.parquet", "long.csv", "long.parquet", "p.zarr", "p.nc"):
+    np.savez(tmp_path / "p.npz", date=DATES.to_numpy(), asset=list("ABC"), close=wide.to_numpy())
+    np.savez_compressed(
+        tmp_path / "text.npz", date=DATES.strftime("%Y-%m-%d").to_numpy(dtype=str), asset=list("ABC"), close=wide.to_numpy()
+    )
+    for name in ("wide.csv", "wide.csv.gz", "wide.parquet", "long.csv", "long.parquet", "p.zarr", "p.nc", "p.npz", "text.npz"):
         source = TableReturns(path=str(tmp_path / name), layout="long" if "long" in name else "wide")
         spec = source.describe()
         assert (spec.dims, spec.shape, spec.dtype) == (("asset", "time"), (3, 7), "float64")
@@ -184,6 +189,40 @@ def test_files_that_are_no_tables(tmp_path: Path, wide: "pd.DataFrame") -> None:
         TableReturns(path=str(tmp_path / "q.zarr"), date="day").describe()
 
 
+def test_arrays_of_numpy(tmp_path: Path, wide: "pd.DataFrame") -> None:
+    path, dates, values = tmp_path / "p.npz", DATES.to_numpy(), wide.to_numpy()
+    source = TableReturns(path=str(path))
+
+    def save(**arrays: object) -> TableReturns:
+        np.savez(path, **arrays)
+        os.utime(path, ns=(0, path.stat().st_size))
+        return source
+
+    one = save(date=dates, B=values[:, 1])
+    assert (one.describe().dims, one.describe().attrs["asset"]) == (("time",), "B")
+    np.testing.assert_allclose(one.read({}), EXPECTED[1], atol=1e-13)
+    two = save(day=dates, name=list("ABC"), open=values, close=values**2)
+    with pytest.raises(DataError, match=r"array 'date' of dates, shape \(n,\), is needed; arrays: close, day, name, open"):
+        two.describe()
+    two = two.replace(date="day", asset="name")
+    with pytest.raises(DataError, match=r"variable= one of \['close', 'open'\]"):
+        two.describe()
+    np.testing.assert_allclose(two.replace(variable="close", assets=("C", "A")).read({}), 2 * EXPECTED[[2, 0]], atol=1e-13)
+    with pytest.raises(
+        DataError, match=r"array 'close' must have one of the shapes \[\(8,\), \(8, 3\)\], a row per date, got \(3, 8\)"
+    ):
+        save(date=dates, asset=list("ABC"), close=values.T).describe()
+    with pytest.raises(DataError, match=r"shapes \[\(8,\)\], .*got \(8, 3\)"):  # nobody knows the names
+        save(date=dates, close=values).describe()
+    with pytest.raises(DataError, match=r"got -1\.0 for B at 2020-01-06; 1 such in all; correct them"):
+        save(date=dates, asset=list("ABC"), close=np.where(np.arange(24).reshape(8, 3) == 7, -1.0, values)).describe()
+    with pytest.raises(DataError, match=r"Object arrays .*save names as text: np.array\(names, dtype=str\)"):
+        save(date=dates, asset=np.array(list("ABC"), dtype=object), close=values).describe()
+    path.write_text("no archive")
+    with pytest.raises(DataError, match="cannot be opened"):
+        source.describe()
+
+
 def test_stores_of_one_asset_and_of_any_format(tmp_path: Path, wide: "pd.DataFrame") -> None:
     array = xr.DataArray(wide.to_numpy(), dims=("date", "asset"), coords={"date": DATES, "asset": list("ABC")}, name="close")
     array.sel(asset="B").to_dataset().to_zarr(tmp_path / "b.zarr", zarr_format=2)
@@ -281,7 +320,7 @@ def test_through_the_engine(tmp_path: Path, wide: "pd.DataFrame") -> None:
         assert masked["valid"].values.all()
         array = as_array(price_returns(wide_prices(wide), "mask"))
         xr.testing.assert_equal(array, lazy.compute())
-        np.testing.assert_allclose(ops.leverage(array, dims="time", lags=(1,)), leverage(EXPECTED, [1]), rtol=1e-11)
+        np.testing.assert_allclose(ops.leverage(array, dims="time", lags=(1,))["leverage"], leverage(EXPECTED, [1]), rtol=1e-11)
         graph = {
             "r": {"process_id": "returns", "arguments": {"path": str(tmp_path / "p.csv")}},
             "l": {
@@ -356,3 +395,23 @@ def test_stocks_without_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r'skfolio: pip install "scatflow-processes\[finance\]"'):
         stock_prices()
+
+
+def test_tables_are_kept_within_the_byte_limit_of_the_process(tmp_path: Path, wide: "pd.DataFrame") -> None:
+    wide.to_csv(tmp_path / "p.csv")
+    source, cache = TableReturns(path=str(tmp_path / "p.csv")), prepared_cache()
+    cache.clear()
+    source.read({})
+    assert cache.nbytes == 7 * 8 + 3 * 7 * (8 + 1)  # dates; returns and whether they are valid
+    misses = cache.stats.misses
+    assert source.read({}).flags.writeable
+    assert source.describe().shape == (3, 7)
+    assert cache.stats.misses == misses
+    with pytest.raises(ValueError, match="read-only"):
+        source._table().returns.values[:] = 0
+
+
+def test_many_names_come_in_chunks_of_a_few_mebibytes() -> None:
+    names, days = tuple(f"N{k}" for k in range(500)), pd.bdate_range("2000-01-03", periods=5030).to_numpy()
+    spec = panel_spec(Returns(days, names, np.zeros((500, 5030)), np.ones((500, 5030), dtype=bool)), {})
+    assert spec.chunks == ((208, 208, 84), (5030,))

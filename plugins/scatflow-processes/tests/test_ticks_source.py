@@ -142,6 +142,26 @@ def test_sessions_of_a_table(tmp_path: Path, path: str) -> None:
     for name in ("sessions.csv", "sessions.parquet"):
         spec = Bars(path=path, sessions=str(tmp_path / name)).describe()
         assert np.bincount(spec.coords["segment"].values).tolist() == [78, 42, 78]  # a half day; the last lies behind the file
+    walls = table.apply(lambda column: column.dt.tz_localize(None))
+    walls.to_csv(tmp_path / "walls.csv", index=False)
+    walls.to_parquet(tmp_path / "walls.parquet")
+    for name in ("walls.csv", "walls.parquet"):  # wall times of the market, as those of ticks are
+        local = Bars(path=path, sessions=str(tmp_path / name), timezone="America/New_York").describe()
+        np.testing.assert_array_equal(local.coords["time"].values, spec.coords["time"].values)
+        with pytest.raises(DataError, match="is the time zone right"):
+            Bars(path=path, sessions=str(tmp_path / name), timezone="Asia/Tokyo").describe()
+    (tmp_path / "mixed.csv").write_text(
+        "open,close\n2024-03-06 09:30-05:00,2024-03-06 16:00-05:00\n2024-03-07 09:30,2024-03-07 16:00\n"
+    )
+    with pytest.raises(
+        DataError, match="dates of sessions must all have a time zone where one has, got '2024-03-07 09:30' in row 1"
+    ):
+        Bars(path=path, sessions=str(tmp_path / "mixed.csv")).describe()
+    (tmp_path / "twice.csv").write_text("open,close\n2024-03-06 09:30,2024-03-06 16:00\n2024-11-03 01:30,2024-11-03 16:00\n")
+    with pytest.raises(
+        DataError, match=r"'America/New_York' show some twice or never; store them.*got 2024-11-03 01:30:00 in row 1"
+    ):
+        Bars(path=path, sessions=str(tmp_path / "twice.csv"), timezone="America/New_York").describe()
     table.rename(columns={"open": "opens"}).to_csv(tmp_path / "bad.csv")
     with pytest.raises(DataError, match=r"no column 'open'"):
         Bars(path=path, sessions=str(tmp_path / "bad.csv")).describe()
@@ -169,6 +189,47 @@ def test_wall_times_are_those_of_the_market(tmp_path: Path, path: str) -> None:
     walls = pa.compute.local_timestamp(local).cast(pa.int64()).to_numpy()
     naive = write(tmp_path / "naive.parquet", walls, tz=None, price=table["price"])
     np.testing.assert_array_equal(Bars(path=naive, **MARKET).read({}), Bars(path=path, **MARKET).read({}))
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_wall_times_that_clocks_show_twice_or_never_are_refused(tmp_path: Path, unit: str) -> None:
+    """In 2024 New York went forward at 2:00 on March 10 and back at 2:00 on November 3."""
+
+    def bars(name: str, *moments: str) -> Bars:
+        table = pa.table(
+            {"time": pa.array(np.array(moments, f"datetime64[{unit}]"), pa.timestamp(unit)), "price": [1.0] * len(moments)}
+        )
+        pq.write_table(table, tmp_path / name)
+        return Bars(path=str(tmp_path / name), timezone="America/New_York", size=1800.0)
+
+    twice = bars("autumn.parquet", "2024-11-03T00:59:59", "2024-11-03T01:10:00", "2024-11-03T01:10:00")
+    with pytest.raises(
+        DataError, match=r"holds 2024-11-03T01:10:00, .*'America/New_York' show twice.*with their time zone, or in UTC"
+    ):
+        twice.describe()
+    never = bars("spring.parquet", "2024-03-10T01:59:59", "2024-03-10T02:00:00", "2024-03-10T03:00:00")
+    with pytest.raises(DataError, match=r"holds 2024-03-10T02:00:00, .* show never.*is timezone= right"):
+        never.describe()
+    for name, last in (("a.parquet", "2024-11-03T02:00:00"), ("b.parquet", "2024-03-10T03:00:00")):
+        day = last[:10]
+        clear = bars(name, f"{day}T00:59:59", last)  # before and behind the hour there is no doubt
+        hours = {"11": 25, "03": 23}[day[5:7]]
+        assert clear.describe().shape == (2 * hours,)
+        traded = np.flatnonzero(clear.replace(variable="ticks").read({}))
+        assert traded.tolist() == [1, 5 if hours == 25 else 3]  # the bar that ends at 2:00 ends an hour later, or at once
+
+
+def test_moments_with_their_zone_are_told_apart_in_the_repeated_hour(tmp_path: Path) -> None:
+    first = int(np.datetime64("2024-11-03T05:10", "ns").astype(np.int64))  # 1:10 in New York, and 1:10 again an hour later
+    times = first + np.array([0, 3600, 7200]) * S
+    source = Bars(path=write(tmp_path / "t.parquet", times, price=[1.0, 2.0, 4.0]), size=3600.0, timezone="America/New_York")
+    table = pa.table({"time": pa.array(times, pa.timestamp("ns", "America/New_York")), "price": [1.0, 2.0, 4.0]})
+    pq.write_table(table, tmp_path / "z.parquet")
+    for path in (source.path, str(tmp_path / "z.parquet")):
+        zoned = source.replace(path=path)
+        assert zoned.describe().shape == (25,)
+        assert np.flatnonzero(zoned.replace(variable="ticks").read({})).tolist() == [1, 2, 3]
+        np.testing.assert_allclose(zoned.read({})[1:4], [0.0, np.log(2), np.log(2)])
 
 
 @pytest.mark.parametrize(
@@ -258,6 +319,26 @@ def test_through_the_engine_and_walls(tmp_path: Path, path: str) -> None:
         (name,) = result.data_vars
         np.testing.assert_array_equal(result[name].values, lazy.values)
         assert result["segment"].values.max() == 2
+
+
+def test_from_ticks_to_facts_by_sessions(tmp_path: Path, path: str) -> None:
+    """Bars without their daily pattern are a result with its profile; statistics of it pair bars of one session alone."""
+    graph = {
+        "bars": {"process_id": "bars", "arguments": {"path": path, "size": 600.0, **MARKET}},
+        "flat": {"process_id": "remove_intraday_pattern", "arguments": {"data": {"from_node": "bars"}}, "result": True},
+    }
+    with dask.config.set(scheduler="synchronous"):
+        flat = Pipeline.from_document({"process_graph": graph}).run(tmp_path / "flat.zarr").compute()
+    assert flat["profile"].sizes == {"slot": 39}
+    np.testing.assert_allclose(
+        flat["returns"] * flat["profile"].sel(slot=flat["session_bar"]), Bars(path=path, size=600.0, **MARKET).read({})
+    )
+    found = ops.leverage(flat["returns"], dims="time", lags=(1, 38))
+    x = flat["returns"].values.reshape(3, 39)
+    x = x - np.nanmean(x)
+    by_hand = np.nanmean(x[:, :-1] * x[:, 1:] ** 2) / np.nanmean(x**2) ** 2
+    np.testing.assert_allclose(found["leverage"][0], by_hand, rtol=1e-10)
+    assert found["count"].values.tolist() == [(np.isfinite(x[:, :-1]) & np.isfinite(x[:, 1:])).sum(), np.isfinite(x[:, 0]).sum()]
 
 
 def test_a_million_trades_in_bounded_memory(tmp_path: Path, rng: np.random.Generator) -> None:

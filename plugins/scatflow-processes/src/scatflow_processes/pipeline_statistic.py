@@ -66,6 +66,11 @@ class PipelineStatistic:
         """Text that tells this statistic from others: the hash of the graph, and the node."""
         return f"pipeline {self._graph.hash} from {self._data.node} {self._data.output}"
 
+    @property
+    def name(self) -> str:
+        """Name of the operator that delivers the result."""
+        return str(next(one.value.name for one in self._steps if one.id == self._result.node))
+
     def data(self) -> xr.DataArray:
         """Return the result of the node, lazy; raises GraphError where the array is still to be supplied."""
         return self._delivered(self._data)

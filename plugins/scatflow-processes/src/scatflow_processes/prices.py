@@ -17,6 +17,9 @@ Dates = npt.NDArray[np.datetime64]
 Matrix = npt.NDArray[np.float64]
 Gaps = Literal["error", "drop", "bridge", "mask"]
 
+#: Whole years that nanoseconds since 1970 reach, in 64 bits; beyond them moments would wrap around.
+YEARS = (1678, 2261)
+
 
 class ReturnSeries(NamedTuple):
     """Returns with their dates.
@@ -166,7 +169,7 @@ def checked_prices(dates: npt.ArrayLike, assets: Sequence[str], values: npt.Arra
     >>> days = np.array(["2020-01-02", "2020-01-03"], dtype="datetime64[D]")
     >>> checked_prices(days, ["A", "B"], [[1.0, 2.0], [3.0, 0.0]])
     Traceback (most recent call last):
-    ValueError: prices must be finite and > 0, got 0.0 for B at 2020-01-03; 1 such in all
+    ValueError: prices must be finite and > 0, got 0.0 for B at 2020-01-03; 1 such in all; correct them or leave them empty
     """
     names = tuple(map(str, assets))
     prices = np.array(values, dtype=np.float64)
@@ -175,12 +178,12 @@ def checked_prices(dates: npt.ArrayLike, assets: Sequence[str], values: npt.Arra
         raise ValueError(f"prices must have shape (assets, dates) = {(len(names), when.size)}, got {prices.shape}")
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
-        raise ValueError(f"names of assets must be unique, got {twice[0]!r} more than once")
+        raise ValueError(f"names of assets must be unique, got {twice[0]!r} more than once; rename or leave out one")
     wrong = ~np.isnan(prices) & ~(np.isfinite(prices) & (prices > 0))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise ValueError(f"prices must be finite and > 0, got {prices[row, column]} for {names[row]} at {day(when[column])}; "
-                         f"{int(wrong.sum())} such in all")  # fmt: skip
+                         f"{int(wrong.sum())} such in all; correct them or leave them empty")  # fmt: skip
     empty = np.isnan(prices).all(axis=1)
     if empty.any():
         raise ValueError(f"{names[int(np.argmax(empty))]} has no price at all; leave the column out")
@@ -193,7 +196,8 @@ def checked_dates(dates: npt.ArrayLike, subject: str) -> Dates:
     Raises
     ------
     ValueError
-        If dates are missing, not sorted or not unique; the text names ``subject`` and the first date that is wrong.
+        If dates are missing, no dates, beyond nanoseconds since 1970 in 64 bits, not sorted or not unique; the text names
+        ``subject`` and the first date that is wrong.
 
     Examples
     --------
@@ -204,13 +208,22 @@ def checked_dates(dates: npt.ArrayLike, subject: str) -> Dates:
     given = np.asarray(dates)
     if given.dtype.kind in "iufb" and given.size:
         raise ValueError(f"dates of {subject} must be moments, got numbers such as {given.flat[0]}; convert them to datetime64")
+    if given.ndim != 1 or given.size < 1:
+        raise ValueError(f"dates of {subject} must be 1-D and not empty, got shape {given.shape}")
+    try:
+        seconds = given.astype("datetime64[s]")
+    except ValueError as error:
+        raise ValueError(f"dates of {subject} must be moments or text as ISO 8601: {error}") from error
+    outside = (seconds < np.datetime64(f"{YEARS[0]}")) | (seconds >= np.datetime64(f"{YEARS[1] + 1}"))
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise ValueError(f"dates of {subject} must lie in the years {YEARS[0]} to {YEARS[1]}, got {given[row]} in row {row}")
     when: Dates = given.astype("datetime64[ns]")
-    if when.ndim != 1 or when.size < 1:
-        raise ValueError(f"dates of {subject} must be 1-D and not empty, got shape {when.shape}")
     missing = np.isnat(when)
     if missing.any():
         raise ValueError(
-            f"dates of {subject} must not be missing, got {int(missing.sum())} NaT, first in row {int(np.argmax(missing))}"
+            f"dates of {subject} must not be missing, got {int(missing.sum())} NaT, first in row {int(np.argmax(missing))}; "
+            "fill them or leave the rows out"
         )
     steps = np.diff(when)
     for wrong, what in ((steps < np.timedelta64(0), "sorted"), (steps == np.timedelta64(0), "unique")):
@@ -335,7 +348,7 @@ def on_sessions(prices: Prices, sessions: npt.ArrayLike) -> Prices:
         column = int(np.argmax(outside))
         row = int(np.argmax(np.isfinite(prices.values[:, column])))
         raise ValueError(f"{prices.assets[row]} has a row at {day(prices.dates[column])}, which is no session of the calendar; "
-                         f"{int(outside.sum())} such dates")  # fmt: skip
+                         f"{int(outside.sum())} such dates; add them to the calendar or leave the rows out")  # fmt: skip
     kept = open_days[(open_days >= prices.dates[0]) & (open_days <= prices.dates[-1])]
     values = np.full((len(prices.assets), kept.size), np.nan)
     values[:, np.searchsorted(kept, prices.dates)] = prices.values

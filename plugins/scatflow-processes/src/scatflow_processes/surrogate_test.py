@@ -51,8 +51,8 @@ def surrogate_test(
     ----------
     statistic : Pipeline, Operator or callable
         A pipeline, of which the part behind ``node`` is the statistic; an operator; or a function from a DataArray with the labels of
-        ``data`` to a DataArray or number, such as ``functools.partial`` of an operator by name (``sf.ops.scattering``). Of results with
-        errors, as averages give, the ``mean`` is tested.
+        ``data`` to a DataArray or number, such as ``functools.partial`` of an operator by name (``sf.ops.scattering``). Of several
+        results that of the operator's own name is tested (``leverage``, beside its ``band``), of averages with errors the ``mean``.
     data : DataArray, optional
         The data; of a pipeline default what it delivers at ``node``. Lazy data stay lazy: surrogates and statistics are computed by the
         tasks of their chunks, on the cluster whose client is active; data that fit memory are faster there (``data.compute()``).
@@ -130,7 +130,7 @@ def surrogate_test(
     if together is not None and (together < 1 or not _keeps_dims(measure)):
         raise ValueError(f"together must be >= 1, and is for pipelines and operators that are no composites; got {together}")
     drawing = surrogates if surrogates is not None else _random_phases(data)
-    template = _single(_evaluated(measure, data)).compute()
+    template = _evaluated(measure, data).compute()
     kept = None if ledger is None else Ledger(Path(ledger), identity_of(measure, data, drawing, label))
     step = together or max(1, min(_MOST_TOGETHER, _TOGETHER // max(1, data.size)))
     values = _on_surrogates(measure, data, drawing, template, n, step if _keeps_dims(measure) else 1, kept)
@@ -217,16 +217,14 @@ def _random_phases(data: xr.DataArray) -> Drawing:
     return GaussianModel(phase_only=True, dims=(last,), shared=tuple(others) or None)
 
 
-def _evaluated(measure: Any, data: xr.DataArray) -> Any:
-    """Return the statistic of data."""
-    return applied(measure, data) if isinstance(measure, Operator) else measure(data)
-
-
-def _single(found: Any) -> xr.DataArray:
-    """Return the one result of a statistic: of averages the mean."""
+def _evaluated(measure: Any, data: xr.DataArray) -> xr.DataArray:
+    """Return the statistic of data: of several results that of the operator's name, of averages the mean."""
     import xarray as xr
 
+    found = applied(measure, data) if isinstance(measure, Operator) else measure(data)
     if isinstance(found, xr.Dataset):
+        if isinstance(measure, (Operator, PipelineStatistic)) and measure.name in found:
+            return found[measure.name]
         if not {"mean", "se"} <= set(found.data_vars):
             raise ValueError(f"the statistic has several results, {', '.join(map(str, found.data_vars))}; choose one, in a function or by a "
                              "node 'variable' of a pipeline")  # fmt: skip
@@ -257,9 +255,9 @@ def _of_group(measure: Any, data: xr.DataArray, drawing: Drawing | Ensemble, gro
     """Return the statistics of some surrogates, along a first axis."""
     made = _surrogates(data, drawing, group)
     if _keeps_dims(measure):
-        found = _single(_evaluated(measure, made))
+        found = _evaluated(measure, made)
     else:
-        found = _single(_evaluated(measure, made.isel({DIM: 0}))).expand_dims(DIM)
+        found = _evaluated(measure, made.isel({DIM: 0})).expand_dims(DIM)
     wanted = {DIM: len(group), **template.sizes}
     if dict(found.sizes) != wanted:
         raise ValueError(f"the statistic of surrogate {group[0]} has dims {dict(found.isel({DIM: 0}).sizes)}, that of the data "

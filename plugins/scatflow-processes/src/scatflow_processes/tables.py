@@ -1,4 +1,4 @@
-"""Tables of prices, actions and sessions from files and data frames: csv, parquet, zarr and netCDF.
+"""Tables of prices, actions and sessions from csv and parquet files and data frames; those of arrays are in ``stored_prices``.
 
 pandas and pyarrow are imported when a table is read; without them the error says what to install. What a table holds is
 checked where its meaning is known, in ``prices``, ``actions`` and ``sessions``.
@@ -7,7 +7,6 @@ checked where its meaning is known, in ``prices``, ``actions`` and ``sessions``.
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow_processes.actions import Actions, checked_actions
-from scatflow_processes.prices import Dates, Matrix, Prices, checked_dates, checked_prices, day
+from scatflow_processes.prices import YEARS, Dates, Matrix, Prices, checked_dates, checked_prices, day
 
 Layout = Literal["wide", "long"]
 Frame = Any
@@ -27,17 +26,15 @@ _READERS = {
     (".parquet", ".pq"): ("pyarrow", "scatflow[io]"),
     (".zarr",): ("zarr", "scatflow"),
     (".nc", ".nc4", ".h5", ".hdf5"): ("h5netcdf", "scatflow[io]"),
+    (".npz",): ("numpy", "scatflow"),
 }
 
 #: A moment in text with its distance from UTC: the moment is the first group.
 _OFFSET = r"^(.*\d\d:\d\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 
-#: Whole years that nanoseconds since 1970 reach, in 64 bits; beyond them moments would wrap around.
-_YEARS = (1678, 2261)
-
 
 def kind_of(path: str) -> str:
-    """Return what reads a file: "pandas", "pyarrow", "zarr" or "h5netcdf".
+    """Return what reads a file: "pandas", "pyarrow", "zarr", "h5netcdf" or "numpy".
 
     Raises
     ------
@@ -239,48 +236,6 @@ def _groups(labels: npt.NDArray[Any], names: Sequence[str]) -> Mapping[str, npt.
     return {name: order[a:b] for name, a, b in zip(names, left, right, strict=True)}
 
 
-def stored_prices(path: str, variable: str | None, date: str, asset: str, assets: Sequence[str] | None) -> Prices:
-    """Return the prices of a variable of a zarr store or netCDF file, with dims ``date`` and, where it has two, ``asset``.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be opened, the variable or its dims are others, or the table is not sound.
-    ModuleNotFoundError
-        If a package is missing.
-    """
-    kind = kind_of(path)
-    stamp(path)
-    import xarray as xr
-
-    try:
-        if kind == "zarr":
-            opened = xr.open_zarr(path, chunks=None, consolidated=None if Path(path, ".zmetadata").exists() else False)
-        else:
-            opened = xr.open_dataset(path, chunks=None)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"file {path!r} cannot be opened: {type(error).__name__}: {error}") from error
-    with opened as dataset:
-        names = sorted(map(str, dataset.data_vars))
-        chosen = variable if variable is not None else names[0] if len(names) == 1 else None
-        if chosen not in names:
-            raise ValueError(f"{path!r} needs variable= one of {names}, got {variable!r}")
-        array = dataset[chosen]
-        if set(array.dims) not in ({date}, {date, asset}):
-            raise ValueError(f"{chosen!r} must have the dims {date!r} and, for several assets, {asset!r}; got {array.dims}")
-        if array.ndim == 1:
-            array = array.expand_dims(asset if asset in array.coords else {asset: [chosen]})
-        known = [str(name) for name in array[asset].values.tolist()]
-        for name in assets or ():
-            if name not in known:
-                raise ValueError(f"{path!r} has no asset {name!r}; assets: {', '.join(known[:10])}")
-            if known.count(name) > 1:
-                raise ValueError(f"names of assets must be unique, got {name!r} more than once")
-        picked = [known.index(name) for name in assets or known]
-        values = array.transpose(asset, date).isel({asset: picked})
-        return checked_prices(values[date].values, [known[k] for k in picked], values.values)
-
-
 def frame_actions(frame: Frame, date: str = "date", asset: str = "asset", date_format: str | None = None) -> Actions:
     """Return the actions of a table with columns of date, asset and some of ``split``, ``factor``, ``dividend``.
 
@@ -305,42 +260,55 @@ def frame_actions(frame: Frame, date: str = "date", asset: str = "asset", date_f
     return checked_actions(when, names.tolist(), **columns)
 
 
-def frame_dates(column: Any, subject: str, date_format: str | None = None, utc: bool = False) -> Dates:
+def frame_dates(column: Any, subject: str, date_format: str | None = None, timezone: str | None = None) -> Dates:
     """Return a column of dates as datetime64[ns]; text is ISO 8601 or as ``date_format`` says.
 
     Moments with a time zone keep their wall time: a day's close belongs to the day of the exchange, not to that of
-    Greenwich; with ``utc`` they are given in UTC.
+    Greenwich. With ``timezone`` they are given in UTC, and those without a zone are wall times of that one.
 
     Raises
     ------
     ValueError
-        If something in it is no date, or one beyond nanoseconds since 1970 in 64 bits; the text names the row.
+        If something in it is no date, one beyond nanoseconds since 1970 in 64 bits, or one that clocks of the time zone show twice
+        or never; the text names the row.
     """
     pandas = require("pandas", "reading dates", "scatflow-processes[finance]")
     if not pandas.api.types.is_datetime64_any_dtype(column.dtype):
-        if pandas.api.types.is_numeric_dtype(column.dtype) and date_format is None:
-            raise ValueError(f"dates of {subject} must be moments or text, got numbers such as {column.iloc[0]}; date_format=")
-        texts = column.astype("str")
-        if date_format is None and not utc and len(texts) and re.search(_OFFSET, texts.iloc[0]):
-            texts = texts.str.replace(_OFFSET, r"\1", regex=True)  # a year with summer time has two distances in one column
-        parsed = pandas.to_datetime(texts, format=date_format or "ISO8601", errors="coerce", utc=utc)
-        wrong = (parsed.isna() & column.notna()).to_numpy()
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(
-                f"dates of {subject} must be {date_format or 'ISO 8601'}, got {column.iloc[row]!r} in row {row}; date_format="
-            )
-        column = parsed
+        column = _parsed(pandas, column, subject, date_format, utc=timezone is not None)
     if column.dt.tz is not None:
-        column = (column.dt.tz_convert("UTC") if utc else column).dt.tz_localize(None)
-    outside = ((column.dt.year < _YEARS[0]) | (column.dt.year > _YEARS[1])).to_numpy()
-    if outside.any():
-        row = int(np.argmax(outside))
-        raise ValueError(
-            f"dates of {subject} must lie in the years {_YEARS[0]} to {_YEARS[1]}, got {column.iloc[row]} in row {row}"
-        )
+        column = (column if timezone is None else column.dt.tz_convert("UTC")).dt.tz_localize(None)
+    elif timezone is not None:
+        zoned = column.dt.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
+        _refuse_row(column, zoned.isna() & column.notna(), f"dates of {subject} must be clear, clocks of {timezone!r} show some twice "
+                    "or never; store them with their time zone, or in UTC")  # fmt: skip
+        column = zoned.dt.tz_convert("UTC").dt.tz_localize(None)
+    outside = (column.dt.year < YEARS[0]) | (column.dt.year > YEARS[1])
+    _refuse_row(column, outside, f"dates of {subject} must lie in the years {YEARS[0]} to {YEARS[1]}")
     dates: Dates = column.to_numpy(dtype="datetime64[ns]")
     return dates
+
+
+def _parsed(pandas: Any, column: Any, subject: str, date_format: str | None, utc: bool) -> Any:
+    """Return a column of text as moments, in UTC where they have a zone and ``utc`` asks for it, else as wall times."""
+    if pandas.api.types.is_numeric_dtype(column.dtype) and date_format is None:
+        raise ValueError(f"dates of {subject} must be moments or text, got numbers such as {column.iloc[0]}; date_format=")
+    texts = column.astype("str")
+    zoned = texts.str.match(_OFFSET) & column.notna() if date_format is None else column.notna() & ("%z" in date_format)
+    if utc and zoned.any():
+        _refuse_row(column, ~zoned & column.notna(), f"dates of {subject} must all have a time zone where one has")
+    elif date_format is None and zoned.any():
+        texts = texts.str.replace(_OFFSET, r"\1", regex=True)  # a year with summer time has two distances in one column
+    parsed = pandas.to_datetime(texts, format=date_format or "ISO8601", errors="coerce", utc=utc and bool(zoned.any()))
+    _refuse_row(column, parsed.isna() & column.notna(), f"dates of {subject} must be {date_format or 'ISO 8601'}", "; date_format=")
+    return parsed
+
+
+def _refuse_row(column: Any, wrong: Any, rule: str, remedy: str = "") -> None:
+    """Raise ValueError for the first row that is wrong."""
+    if wrong.any():
+        row = int(np.argmax(wrong.to_numpy()))
+        got = column.iloc[row]
+        raise ValueError(f"{rule}, got {repr(got) if isinstance(got, str) else got} in row {row}{remedy}")
 
 
 def _flat(frame: Frame, date: str) -> Frame:

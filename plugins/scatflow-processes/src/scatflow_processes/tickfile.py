@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scatflow_processes.bars import Ticks, check_order, told, unsound
+from scatflow_processes.prices import day
 from scatflow_processes.sessions import Moments, time_zone
 from scatflow_processes.tables import require
 
@@ -30,7 +31,8 @@ class TickFile:
     path : str
         The file.
     time : str
-        Column of moments, not decreasing. Those without a time zone are wall times of ``timezone``.
+        Column of moments, not decreasing. Those without a time zone are wall times of ``timezone``, in which no hour is
+        repeated or left out.
     price : tuple of str
         Column of prices, or those of bid and ask, whose middle is taken.
     volume, asset : str or None
@@ -83,16 +85,31 @@ class TickFile:
         return opened
 
     def moments(self, column: Any) -> Moments:
-        """Return a column of moments as int64 ns in UTC."""
+        """Return a column of moments as int64 ns in UTC; ValueError names one that is missing or no moment of its zone."""
         pyarrow, compute = self.arrow("pyarrow"), self.arrow("pyarrow.compute")
         if column.null_count:
             raise ValueError(f"column {self.time!r} must not be empty, {column.null_count} are")
         if column.type.tz is None:
-            time_zone(self.timezone)
-            column = compute.assume_timezone(column, self.timezone, ambiguous="earliest", nonexistent="earliest")
+            column = self._zoned(column, compute)
         whole = column.cast(pyarrow.timestamp("ns", "UTC"))  # years beyond 1677 to 2262 are refused
         times: Moments = whole.cast(pyarrow.int64()).to_numpy(zero_copy_only=False)
         return times
+
+    def _zoned(self, column: Any, compute: Any) -> Any:
+        """Return wall times with their zone; those that its clocks show twice, or never, are refused, not guessed."""
+        time_zone(self.timezone)
+        early, late = (
+            compute.assume_timezone(column, self.timezone, ambiguous=end, nonexistent=end) for end in ("earliest", "latest")
+        )
+        unclear = compute.not_equal(early, late)
+        if compute.any(unclear).as_py():
+            row = compute.index(unclear, True).as_py()
+            apart = late[row].value - early[row].value  # an hour, or a unit of time before and after what is left out
+            what = "twice, when they are put back" if apart > 1 else "never, when they are put forward"
+            moment = np.datetime64(column[row].value, column.type.unit)
+            raise ValueError(f"column {self.time!r} holds {day(moment)}, which the clocks of {self.timezone!r} show {what}; "
+                             "is timezone= right? Else store moments with their time zone, or in UTC")  # fmt: skip
+        return early
 
     def arrow(self, module: str) -> Any:
         """Return a module of pyarrow; ModuleNotFoundError says what to install."""

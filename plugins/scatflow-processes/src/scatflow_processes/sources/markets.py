@@ -136,9 +136,9 @@ def _state(source: Source, dates: Dates, values: Matrix) -> str:
     return digest([*source.identity(), dates.astype(np.int64).tobytes().hex(), values.tobytes().hex()])
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2 * len(markets.MARKETS))
 def _market(name: str, input: str) -> tuple[Dates, Matrix]:
-    """Return dates and values of a market, read once per process; arrays that nobody may change."""
+    """Return dates and values of a market, read once per process; arrays that nobody may change, 1 MB of all markets."""
     if input == "path":
         dates, levels = markets.market_levels(name)
         values = np.log(levels)
@@ -151,7 +151,7 @@ def _market(name: str, input: str) -> tuple[Dates, Matrix]:
 
 @lru_cache(maxsize=1)
 def _stocks() -> Returns:
-    """Return the returns of all stocks, read once per process; arrays that nobody may change."""
+    """Return the returns of all stocks, read once per process; arrays that nobody may change, 2 MB."""
     returns = price_returns(markets.stock_prices())
     for array in (returns.dates, returns.values, returns.valid):
         array.setflags(write=False)

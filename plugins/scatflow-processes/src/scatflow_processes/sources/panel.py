@@ -11,8 +11,9 @@ from pydantic import AfterValidator
 from scatflow.spec import ArraySpec, Coord, chunk_lengths
 from scatflow_processes.prices import Dates, Returns
 
-#: Samples per chunk of assets, 32 MiB of float64: operators along time need it whole, batches are cut.
-_SAMPLES_PER_CHUNK = 1 << 22
+#: Samples per chunk of assets, 8 MiB of float64: operators along time need it whole and take a dozen copies; 5000 names of twenty
+#: years are 25 tasks.
+_SAMPLES_PER_CHUNK = 1 << 20
 
 
 def _each_once(assets: tuple[str, ...] | None) -> tuple[str, ...] | None:

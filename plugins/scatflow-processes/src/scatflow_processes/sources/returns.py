@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
+from scatflow.arrays import prepared_cache
 from scatflow.contract import Source, digest, param, source
 from scatflow.spec import ArraySpec
 from scatflow_processes.actions import adjust_prices
@@ -12,6 +12,7 @@ from scatflow_processes.prices import Gaps, Jump, Prices, Returns, checked_dates
 from scatflow_processes.sources.ensemble import Region
 from scatflow_processes.sources.files import invalid, states
 from scatflow_processes.sources.panel import Assets, cut, panel_spec
+from scatflow_processes.stored_prices import stored_prices
 from scatflow_processes.tables import (
     Layout,
     frame_actions,
@@ -19,7 +20,6 @@ from scatflow_processes.tables import (
     kind_of,
     long_prices,
     read_frame,
-    stored_prices,
     wide_prices,
 )
 
@@ -38,7 +38,7 @@ class _Table(NamedTuple):
 
 @source("returns", version=1)
 class TableReturns(Source):
-    """Daily log-returns of assets from a table of prices: csv, parquet, zarr or netCDF.
+    """Daily log-returns of assets from a table of prices: csv, parquet, zarr, netCDF or npz.
 
     Dims (asset, time), time alone for one asset. Time is by sample: the dates stay as its coordinate, frequencies are per
     trading day. Values before an asset's first and after its last price are NaN, which is absence; what is done about gaps
@@ -58,12 +58,12 @@ class TableReturns(Source):
     >>> folder.cleanup()
     """
 
-    path: str = param(doc="File of prices: .csv, .csv.gz, .parquet, .zarr, .nc.")
+    path: str = param(doc="File of prices: .csv, .csv.gz, .parquet, .zarr, .nc, .npz.")
     layout: Layout = param("wide", "wide: a column per asset; long: a row per asset and date.", choices=("wide", "long"))
-    date: str = param("date", "Column of dates; of zarr and netCDF the dim.")
-    asset: str = param("asset", "Column of names in long tables; of zarr and netCDF the dim.")
+    date: str = param("date", "Column of dates; of zarr and netCDF the dim, of npz the array.")
+    asset: str = param("asset", "Column of names in long tables; of zarr and netCDF the dim, of npz the array.")
     price: str = param("price", "Column of prices in long tables.")
-    variable: str | None = param(None, "Variable of zarr and netCDF; may be left out where there is one.")
+    variable: str | None = param(None, "Variable of zarr, netCDF and npz; may be left out where there is one.")
     assets: Assets = param(None, "Assets to take, in this order; default all.")
     date_format: str | None = param(None, "Format of dates in text, as strptime takes it; default ISO 8601.")
     gaps: Gaps = param(
@@ -94,15 +94,17 @@ class TableReturns(Source):
         return digest([*self.identity(), self._states()])
 
     def _table(self) -> _Table:
-        return _returns(self, self._states())
+        """Return the table, kept as long as no file changes and the process's cache has room; arrays that nobody may change."""
+        key = (*map(str, self.identity()), self._states())
+        table: _Table = prepared_cache().get(key, lambda: {"table": _returns(self)})["table"]
+        return table
 
     def _states(self) -> tuple[Any, ...]:
         return states(self, self.path, self.calendar, self.actions)
 
 
-@lru_cache(maxsize=4)
-def _returns(source: TableReturns, state: tuple[Any, ...]) -> _Table:
-    """Return a table's returns: read once per process, parameters and state of the files; arrays that nobody may change."""
+def _returns(source: TableReturns) -> _Table:
+    """Return a table's returns from its files."""
     try:
         prices = _prices(source)
         if source.calendar is not None:
@@ -120,8 +122,6 @@ def _returns(source: TableReturns, state: tuple[Any, ...]) -> _Table:
         returns = price_returns(prices, source.gaps)
     except ValueError as error:
         raise invalid(source, source.path, error) from error
-    for array in (returns.dates, returns.values, returns.valid):
-        array.setflags(write=False)
     return _Table(returns, jumps(returns, source.jump_threshold), applied, rows - applied)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
+from scatflow.arrays import prepared_cache
 from scatflow.contract import Source, digest, param, source
 from scatflow.spec import ArraySpec, Coord
 from scatflow_processes.bars import Bars as BarTable
@@ -64,7 +64,10 @@ class Bars(Source):
     path: str = param(doc="Parquet file, rows in order of time.")
     bar: Clock = param("time", "What a bar is measured in.", choices=("time", "volume", "tick"))
     size: float = param(300.0, "Seconds, units of volume, or ticks per bar.", gt=0.0)
-    time: str = param("time", "Column of moments; those without a time zone are wall times of ``timezone``.")
+    time: str = param(
+        "time",
+        "Column of moments; those without a time zone are wall times of ``timezone``, none in an hour that its clocks repeat.",
+    )
     price: str = param("price", "Column of prices of trades.")
     bid: str | None = param(None, "Column of bids; with ``ask`` the middle of both is the price.")
     ask: str | None = param(None, "Column of asks.")
@@ -74,7 +77,10 @@ class Bars(Source):
     opening: str = param("00:00", "Time of day at which sessions open, on the clocks of ``timezone``.")
     closing: str = param("24:00", "Time of day at which they close; of the next day where it is not after the opening.")
     timezone: str = param("UTC", "Time zone of the market, an IANA name.")
-    sessions: str | None = param(None, "Table with columns open and close instead; default every day that has a tick.")
+    sessions: str | None = param(
+        None,
+        "Table with columns open and close instead, wall times of ``timezone`` where they have no zone; default every day that has a tick.",
+    )
     invalid: Literal["error", "drop"] = param(
         "error", "Ticks with a price or volume that is none, or bid above ask: refuse or leave out.", choices=("error", "drop")
     )
@@ -149,11 +155,14 @@ class Bars(Source):
         return states(self, self.path, self.sessions)
 
     def _surveyed(self) -> _Survey:
-        plain, state = self.replace(variable="returns"), self._states()  # which variable is wanted changes no bar
+        """Return the survey, kept as long as no file changes and the process's cache has room; arrays that nobody may change."""
+        plain = self.replace(variable="returns")  # which variable is wanted changes no bar
+        key = (*map(str, plain.identity()), self._states())
         try:
-            return _survey(plain, state)
+            survey: _Survey = prepared_cache().get(key, lambda: {"survey": _survey(plain)})["survey"]
         except ValueError as error:
             raise invalid(self, self.path, error) from error
+        return survey
 
     def _bars(self, start: int, stop: int) -> BarTable:
         """Return the bars of the sessions from ``start`` to before ``stop``, from their row groups alone."""
@@ -186,9 +195,8 @@ def _chunks(counts: npt.NDArray[np.int64], assets: int) -> tuple[int, ...]:
     return (*lengths, filled)
 
 
-@lru_cache(maxsize=8)
-def _survey(source: Bars, state: tuple[Any, ...]) -> _Survey:
-    """Read a file's moments once per process, parameters and state of the files; holds bars, no ticks."""
+def _survey(source: Bars) -> _Survey:
+    """Return what one pass over a file's moments tells; holds bars, no ticks."""
     file = source.file()
     assets = asset_names(file)
     for name in source.assets or ():
@@ -208,16 +216,10 @@ def _survey(source: Bars, state: tuple[Any, ...]) -> _Survey:
     if (groups < 0).all():
         raise ValueError("no tick lies inside a session; is the time zone right?")
     if surveyor is not None:
-        return _held(surveyor.grid(), assets, groups)
+        return _Survey(surveyor.grid(), assets, groups)
     # Days without a tick are none on which the market was open, unless a calendar says so.
     kept = np.ones(len(groups), dtype=bool) if source.sessions is not None else groups[:, 0] >= 0
-    return _held(time_grid(Sessions(*(moments[kept] for moments in sessions)), source.size), assets, groups[kept])
-
-
-def _held(grid: Grid, assets: tuple[str, ...], groups: npt.NDArray[np.int64]) -> _Survey:
-    for array in (grid.ends, grid.edges, *grid.sessions, groups):
-        array.setflags(write=False)
-    return _Survey(grid, assets, groups)
+    return _Survey(time_grid(Sessions(*(moments[kept] for moments in sessions)), source.size), assets, groups[kept])
 
 
 def _sessions(source: Bars, file: TickFile) -> Sessions:
@@ -229,10 +231,10 @@ def _sessions(source: Bars, file: TickFile) -> Sessions:
     for name in ("open", "close"):
         if name not in frame:
             raise ValueError(f"the table of sessions {source.sessions!r} has no column {name!r}; columns: {list(frame)}")
-    sessions = table_sessions(*(frame_dates(frame[name], "sessions", utc=True) for name in ("open", "close")))
+    sessions = table_sessions(*(frame_dates(frame[name], "sessions", timezone=source.timezone) for name in ("open", "close")))
     touched = (sessions.closes >= first) & (sessions.opens <= last)
     if not touched.any():
-        raise ValueError("the file touches no session of the table; are its moments in UTC?")
+        raise ValueError("the file touches no session of the table; is the time zone right?")
     return Sessions(*(moments[touched] for moments in sessions))
 
 

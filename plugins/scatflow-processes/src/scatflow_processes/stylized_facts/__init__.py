@@ -1,8 +1,8 @@
 """Stylized facts of return series: leverage, volatility clustering, time asymmetry, heavy tails.
 
 Pure functions of arrays whose last axis is time, one sample per row whatever the calendar says; leading axes
-(names, realizations) are kept. Returns are increments (not prices) in any unit. NaN is refused: cut or fill
-first, a gap would silently shift the lags.
+(names, realizations) are kept. Returns are increments (not prices) in any unit. NaN is refused, as cutting it out would silently
+shift the lags: the operators of the same names take names listed at different dates, gaps and sessions.
 """
 
 from scatflow_processes.stylized_facts.memory import (

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from scatflow_processes.autocorrelation import finite_series
 from scatflow_processes.stylized_facts import kernels
+from scatflow_processes.stylized_facts.series import Series, center, pair_counts
 
 Vector = npt.NDArray[np.float64]
 Lags = npt.NDArray[np.int_]
@@ -92,7 +93,8 @@ def leverage(
     index = np.asarray(lags)
     if index.ndim != 1 or index.size == 0 or index.dtype.kind not in "iu" or not (np.abs(index) < n).all():
         raise ValueError(f"lags must be a list of integers below {n} in modulus, got {index.tolist()}")
-    return np.asarray(kernels.leverage(np, x, index.tolist(), LEVERAGE_EXPONENT[normalize], demean))
+    values, *_ = kernels.leverage(np, Series(x), index.tolist(), LEVERAGE_EXPONENT[normalize], demean)
+    return np.asarray(values)
 
 
 def absolute_autocorrelation(returns: npt.ArrayLike, max_lag: int, power: float = 1.0, probability: float = 0.95) -> Correlogram:
@@ -140,11 +142,12 @@ def absolute_autocorrelation(returns: npt.ArrayLike, max_lag: int, power: float 
     n = x.shape[-1]
     if not 1 <= max_lag < n:
         raise ValueError(f"max_lag must lie in [1, {n - 1}], got {max_lag}")
-    modulus = np.abs(kernels.center(np, x)) ** power
+    modulus = np.abs(center(np, x)) ** power
     if (modulus.max(axis=-1) == modulus.min(axis=-1)).any():
         raise ValueError("|returns| must not be constant")
-    values = np.asarray(kernels.autocorrelation(np, modulus, max_lag))
-    return Correlogram(np.arange(1, max_lag + 1), values, white_noise_band(n, probability))
+    lags = np.arange(1, max_lag + 1)
+    values = np.asarray(kernels.autocorrelation(np, Series(x), modulus, pair_counts(np, Series(x), lags.tolist())))
+    return Correlogram(lags, values, white_noise_band(n, probability))
 
 
 def white_noise_band(n: int, probability: float = 0.95) -> float:
@@ -222,7 +225,8 @@ def zumbach(returns: npt.ArrayLike, windows: Sequence[int] | Lags) -> Vector:
     lengths = np.asarray(windows, dtype=np.int_).ravel()
     if lengths.size == 0 or not ((lengths >= 1) & (2 * lengths + 2 <= n)).all():
         raise ValueError(f"windows must lie in [1, {n // 2 - 1}] for {n} samples, got {lengths.tolist()}")
-    return np.asarray(kernels.zumbach(np, x, lengths.tolist()))
+    values, _ = kernels.zumbach(np, Series(x), lengths.tolist())
+    return np.asarray(values)
 
 
 def _checked(returns: npt.ArrayLike) -> Vector:

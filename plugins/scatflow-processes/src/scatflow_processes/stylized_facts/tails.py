@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from scatflow_processes.autocorrelation import finite_series
 from scatflow_processes.stylized_facts import kernels
+from scatflow_processes.stylized_facts.series import Series
 
 Vector = npt.NDArray[np.float64]
 Lags = npt.NDArray[np.int_]
@@ -108,13 +109,14 @@ def hill(
     """
     if tail not in ("lower", "upper"):
         raise ValueError(f'tail must be "lower" or "upper", got {tail!r}')
-    x = finite_series(returns) * (1 if tail == "upper" else -1)
-    most = int((x > 0).sum(axis=-1).min()) - 1
+    x = finite_series(returns)
+    most = int(((x > 0) if tail == "upper" else (x < 0)).sum(axis=-1).min()) - 1
     counts = np.atleast_1d(np.asarray(max(1, x.shape[-1] // 20) if count is None else count, dtype=np.int_))
     if counts.ndim != 1 or counts.size == 0 or not ((counts >= 1) & (counts <= most)).all():
         raise ValueError(f"count must lie in [1, {most}] for this tail, got {counts.tolist()}")
     low, high = interval_factors(counts.tolist(), probability)
-    exponent, threshold = kernels.hill(np, x, counts.tolist())
+    ordered = kernels.tails(np, x, int(counts.max()) + 1)[..., int(tail == "upper"), :]
+    exponent, threshold = (curve[..., counts - 1] for curve in kernels.hill(np, ordered))
     if np.isnan(exponent).any():
         raise ValueError("the extreme values are all equal; the tail has no exponent, or count is too small")
     return Tail(counts, exponent, exponent * low, exponent * high, threshold)
@@ -198,8 +200,8 @@ def moments_by_horizon(returns: npt.ArrayLike, horizons: Sequence[int] | Lags, o
     lengths = np.asarray(horizons, dtype=np.int_).ravel()
     if lengths.size == 0 or not ((lengths >= 1) & (2 * lengths <= n)).all():
         raise ValueError(f"horizons must lie in [1, {n // 2}] for {n} samples, got {lengths.tolist()}")
+    std, skewness, kurtosis, _ = kernels.moments(np, Series(x), lengths.tolist(), overlap)
     sums = [n - h + 1 if overlap else n // h for h in lengths.tolist()]
-    std, skewness, kurtosis = kernels.moments(np, x, lengths.tolist(), overlap)
     if not (std > 0).all():
         raise ValueError("returns must not be constant when summed over a horizon")
     return Moments(lengths, std, skewness, kurtosis, np.asarray(sums, dtype=np.int_))
