@@ -254,10 +254,7 @@ def _on_surrogates(
 def _of_group(measure: Any, data: xr.DataArray, drawing: Drawing | Ensemble, group: range, template: xr.DataArray) -> Reals:
     """Return the statistics of some surrogates, along a first axis."""
     made = _surrogates(data, drawing, group)
-    if _keeps_dims(measure):
-        found = _evaluated(measure, made)
-    else:
-        found = _evaluated(measure, made.isel({DIM: 0})).expand_dims(DIM)
+    found = _evaluated(measure, made) if _keeps_dims(measure) else _evaluated(measure, made.isel({DIM: 0})).expand_dims(DIM)
     wanted = {DIM: len(group), **template.sizes}
     if dict(found.sizes) != wanted:
         raise ValueError(f"the statistic of surrogate {group[0]} has dims {dict(found.isel({DIM: 0}).sizes)}, that of the data "
