@@ -161,7 +161,7 @@ def tables_of(grid: Sequence[int], spacing: Sequence[float], estimate: Estimate,
     if estimate == "isotropic":
         return _shell_tables(grid, spacing)
     check_choice("estimate", estimate, ESTIMATES)
-    lengths = [n // segments for n in grid]
+    lengths = [n // max(1, segments) for n in grid]
     rule = ">= 2 and leave 2 samples or more of each dim"
     check("segments", f"{segments} of {tuple(grid)}", segments >= 2 and min(lengths) >= 2, rule)
     tables: dict[str, Any] = {}
