@@ -236,9 +236,7 @@ def test_chain_source_and_its_times() -> None:
     energy = ops.bond_energy(chain, dims=("y", "x"))
     np.testing.assert_allclose(energy.values, energy_per_site(chain.values), atol=1e-6)
     times = ops.integrated_time(energy, dims="sweep").values
-    plain = np.array([integrated_time(row, window=5.0) for row in energy.values])
-    # The same sum, times the factor for the sample mean: its window is the first lag of at least 5 times the sum, to a lag or two.
-    assert times == pytest.approx(plain * (1 + (2 * np.ceil(5 * plain) + 1) / 600), rel=4 / 600)
+    assert times == pytest.approx([integrated_time(row) for row in energy.values], rel=1e-5)  # of float32
     assert (times > 1).all()
     # Averages along the chain know of its correlations.
     result = ops.spin_observables(chain, dims=("y", "x"), over="sweep")
