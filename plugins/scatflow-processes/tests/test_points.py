@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from scatflow import Pipeline
+from scatflow import Pipeline, ops
 from scatflow.errors import DataError, ParameterError
 from scatflow.labels import axis_of
 from scatflow_processes import cox, gaussian_torus, points
@@ -135,6 +135,35 @@ def test_pair_correlations_known_otherwise() -> None:
     even = TwoLevel(0.1, 0.3, 0.5).pair_correlation((64, 64))
     np.testing.assert_allclose(even, 1 + (0.2 / 0.2) ** 2 * np.arcsin(rho) / (2 * math.pi), rtol=1e-10)
     assert TwoLevel(0.2, 0.6, 0.1).pair_correlation((64, 64))[0, 0] == pytest.approx(1 + 0.09 * 0.16 / 0.24**2, rel=1e-6)
+
+
+def test_shot_noise_by_campbells_theorem() -> None:
+    # One center leaves two cells empty of points with exp(-h - h'): the product over all centers, summed here as it stands.
+    law, shape = Shot(0.3, 2.0, 1.5), (12, 16)
+    rings = [np.exp(-((np.arange(n)[:, None] + np.array([-n, 0, n])) ** 2) / (2 * 1.5**2)).sum(axis=1) for n in shape]
+    bump = 2.0 * np.multiply.outer(rings[0] / rings[0][0], rings[1] / rings[1][0])
+    empty = math.exp(-law.rate(shape) * float(-np.expm1(-bump).sum()))
+    assert 1 - empty == pytest.approx(0.3, rel=1e-9)
+    g = law.pair_correlation(shape)
+    for shift in ((0, 0), (0, 1), (2, 1), (6, 8)):
+        neither = math.exp(-law.rate(shape) * float(-np.expm1(-bump - np.roll(bump, shift, axis=(0, 1))).sum()))
+        assert g[shift] == pytest.approx((1 - 2 * empty + neither) / 0.3**2, rel=1e-9)
+    # Rare and faint: the covariance is the rate times the correlation of bumps.
+    faint = Shot(1e-4, 1e-4, 1.5)
+    expected = (bump * np.roll(bump, (2, 1), axis=(0, 1))).sum() / (faint.rate(shape) * bump.sum() ** 2)
+    assert faint.pair_correlation(shape)[2, 1] - 1 == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_operator_finds_the_pair_correlation_of_the_law() -> None:
+    options = {"size": 32, "mean": 0.1, "sigma": 0.8, "correlation_length": 2.0, "realizations": 300, "seed": 6}
+    with dask.config.set(scheduler="synchronous"):
+        drawn = Pipeline.from_source("cox_lognormal", **options).lazy()["points"]
+        found = ops.pair_correlation(drawn, dims=("y", "x"), over="realization").compute()
+    law = CoxLognormal(**options).law()
+    expected = law.pair_correlation((32, 32))[0, 1:16] * law.mean_intensity**2
+    z = (found["mean"].values[1:16] - expected) / found["se"].values[1:16]
+    assert expected[0] > 1.5 * expected[-1]
+    assert np.abs(z).max() < 4
 
 
 SHAPES = {
