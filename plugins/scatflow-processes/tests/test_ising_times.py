@@ -61,7 +61,7 @@ def test_fresh_chains_between_the_points(sampler: Sampler, size: int, temperatur
         ("swendsen_wang", 96, 2.35, 60_000, 0.1),
         ("swendsen_wang", 48, 1.7, 40_000, 0.1),
         ("swendsen_wang", 64, 3.5, 40_000, 0.1),
-        ("swendsen_wang", 256, T_C, 30_000, 0.2),
+        ("swendsen_wang", 256, T_C, 15_000, 0.2),
         ("wolff", 24, T_C, 60_000, 0.3),
         ("wolff", 48, 2.33, 60_000, 0.3),
         ("wolff", 96, 2.2, 30_000, 0.3),
@@ -69,7 +69,7 @@ def test_fresh_chains_between_the_points(sampler: Sampler, size: int, temperatur
         ("heat_bath", 48, 2.6, 120_000, 0.1),
         ("heat_bath", 24, 3.0, 100_000, 0.1),
         ("heat_bath", 64, 6.0, 20_000, 0.1),
-        ("heat_bath", 24, 2.35, 400_000, 0.3),
+        ("heat_bath", 24, 2.35, 200_000, 0.3),
         ("heat_bath", 24, 2.1, 200_000, 0.3),
     ],
 )

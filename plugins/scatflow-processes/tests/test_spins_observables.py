@@ -312,6 +312,14 @@ def test_energy_at_128_is_exact_within_errors(temperature: float) -> None:
         assert abs(mean - spontaneous_magnetization(2.0)) < 4 * error < 0.01
 
 
+@pytest.mark.slow
+def test_wolffs_clusters_forget_a_random_start_at_the_critical_point() -> None:
+    # From disorder they relax slower than they forget in equilibrium; the default burn-in, counted in turned spins, is enough.
+    spins = ensemble(64, T_C, seed=3, realizations=range(200), sampler="wolff").astype(np.float32)
+    mean, error = observed(spins)["bond_energy"]
+    assert abs(mean - torus(64, 64, T_C).energy) < 4 * error < 0.02
+
+
 def test_spontaneous_magnetization() -> None:
     mean, error = observed(ensemble(32, 2.0, seed=4, realizations=range(40)).astype(np.float32))["absolute_magnetization"]
     assert abs(mean - spontaneous_magnetization(2.0)) < 4 * error < 0.02

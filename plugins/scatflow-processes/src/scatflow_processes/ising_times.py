@@ -11,15 +11,15 @@ which vanishes at the critical temperature and is else the inverse of the correl
 or twice that (below). A lattice of more than 8 of these lengths is as slow as one of 8, but for \|m\| of clusters above the critical
 temperature, whose memory fades as the number of correlated areas grows; where g is large the times go to limits that can be told: of
 single spins at high temperature, of single turned spins in an ordered lattice at low temperature.
-Beyond the largest lattice of the table, times of clusters grow by as much per octave as in its last two, a logarithm as seen up to
-n = 8192 [2]_, and those of the heat bath as ``n^2.167`` [3]_.
+Beyond the largest lattice of the table, times of clusters grow by as much per octave as in its last two: a logarithm, as the relaxation
+of the energy was seen to have up to n = 8192 [2]_. Those of the heat bath grow as ``n^2.167`` [3]_.
 
 References
 ----------
 .. [1] P. C. Hohenberg, B. I. Halperin, "Theory of dynamic critical phenomena", Rev. Mod. Phys. 49 (1977) 435,
    doi:10.1103/RevModPhys.49.435.
-.. [2] J. Du, B. Zheng, J.-S. Wang, "Dynamic critical exponents for Swendsen-Wang and Wolff algorithms obtained by a nonequilibrium
-   relaxation method", J. Stat. Mech. (2006) P05004, doi:10.1088/1742-5468/2006/05/P05004.
+.. [2] J. Du, B. Zheng, J.-S. Wang, "Dynamic critical exponents of Swendsen-Wang and Wolff algorithms by nonequilibrium relaxation",
+   J. Stat. Mech. (2006) P05004, arXiv:cond-mat/0603038.
 .. [3] M. P. Nightingale, H. W. J. Blöte, "Dynamic exponent of the two-dimensional Ising model and Monte Carlo computation of the
    subdominant eigenvalue from the stochastic matrix", Phys. Rev. Lett. 76 (1996) 4548, doi:10.1103/PhysRevLett.76.4548.
 """
