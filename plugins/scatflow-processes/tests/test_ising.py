@@ -31,9 +31,9 @@ def energies(n: int, temperature: float, seed: int, length: int, sampler: Sample
 
 
 @pytest.mark.parametrize("temperature", [2.0, T_C, 2.5, 3.0, 10.0])
-@pytest.mark.parametrize("n", [16, 32])
-def test_chain_energy_is_exact_within_errors(n: int, temperature: float) -> None:
-    result = average(energies(n, temperature, seed=11, length=800))
+@pytest.mark.parametrize(("n", "sampler"), [(16, "swendsen_wang"), (32, "swendsen_wang"), (16, "wolff")])
+def test_chain_energy_is_exact_within_errors(n: int, sampler: Sampler, temperature: float) -> None:
+    result = average(energies(n, temperature, 11, 800, sampler))
     assert result.error < 0.02
     assert abs(result.mean - torus(n, n, temperature).energy) < 4 * result.error
 

@@ -82,6 +82,7 @@ def test_torus_equals_high_precision(n: int, m: int, temperature: float, log_z: 
 
 
 def test_infinite_lattice_equals_table_at_the_critical_point() -> None:
+    assert pytest.approx(2.269185314213022, abs=1e-15) == T_C
     exact = infinite_lattice(T_C)
     np.testing.assert_allclose((exact.log_z, exact.energy, exact.entropy), (0.929695, -1.414214, 0.306470), atol=1e-6)
     assert exact.energy == pytest.approx(-math.sqrt(2), abs=1e-15)

@@ -13,19 +13,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from scatflow import Pipeline
+from scatflow import Pipeline, ops
 from scatflow.errors import DataError, ParameterError
 from scatflow.labels import axis_of
 from scatflow_processes import cox, gaussian_torus, points
-from scatflow_processes.cox import Blocks, Law, Lognormal, Shot, TwoLevel
+from scatflow_processes.cox import Blocks, Law, Shot, TwoLevel
+from scatflow_processes.cox_lognormal import LARGEST, Lognormal
 from scatflow_processes.raster import Window, rasterize
+from scatflow_processes.sources.gaussian import GaussianField
+from scatflow_processes.sources.points import CoxLognormal
 from scatflow_processes.sources.tables import PointTable
+from scatflow_processes.spectra import Spectrum
 
 LAWS: list[tuple[Law, int]] = [
     (TwoLevel(0.05, 0.5, 0.3, 3.0), 32),
     (TwoLevel(0.1, 0.3, 0.5, 4.0, "exponential"), 32),
     (Lognormal(0.2, 0.5, 4.0), 32),
     (Lognormal(0.3, 1.0, 3.0, "exponential"), 32),  # cut at 1 in 1 of 9 cells
+    (Lognormal(0.1, 1.0, spectrum=Spectrum("kolmogorov")), 32),
+    (Lognormal(0.2, 0.5, spectrum=Spectrum("matern", length=1.0, smoothness=0.5), spacing=0.25), 32),
+    (Lognormal(0.3, 1.0, spectrum=Spectrum("power_law", "mode", 1.0, k_low=0.5, k_high=2.0)), 32),  # cut, and rho has both signs
+    (Lognormal(0.2, 0.5, spectrum=Spectrum("table", "mode", k=(0.1, 1.0, 5.0), values=(3.0, 1.0, 0.1))), 32),
+    (Lognormal(0.2, 0.7, spectrum=Spectrum()), 32),  # white: every cell on its own
     (Shot(0.2, 0.5, 2.0), 32),
     (Shot(0.05, 3.0, 1.0), 32),
     (Blocks(0.5, 2.0, 4), 32),
@@ -116,7 +125,7 @@ def test_pair_correlations_known_otherwise() -> None:
     rho = gaussian_torus.correlation_on_torus((64, 64), 4.0, "gaussian")
     for law in (Lognormal(0.3, 1.0), Lognormal(0.9, 0.1), Lognormal(0.01, 5.0)):
         g = np.linspace(-12, 12, 200_001)
-        lam = np.minimum(law.mean * np.exp(law.sigma * g - law.sigma**2 / 2), cox.LARGEST)
+        lam = np.minimum(law.mean * np.exp(law.sigma * g - law.sigma**2 / 2), LARGEST)
         mean, square = (np.trapezoid(lam**power * stats.norm.pdf(g), g) for power in (1, 2))
         assert law.mean_intensity == pytest.approx(mean, rel=1e-6)
         assert law.coefficients()[0] == pytest.approx(mean, rel=1e-6)
@@ -126,6 +135,97 @@ def test_pair_correlations_known_otherwise() -> None:
     even = TwoLevel(0.1, 0.3, 0.5).pair_correlation((64, 64))
     np.testing.assert_allclose(even, 1 + (0.2 / 0.2) ** 2 * np.arcsin(rho) / (2 * math.pi), rtol=1e-10)
     assert TwoLevel(0.2, 0.6, 0.1).pair_correlation((64, 64))[0, 0] == pytest.approx(1 + 0.09 * 0.16 / 0.24**2, rel=1e-6)
+
+
+def test_shot_noise_by_campbells_theorem() -> None:
+    # One center leaves two cells empty of points with exp(-h - h'): the product over all centers, summed here as it stands.
+    law, shape = Shot(0.3, 2.0, 1.5), (12, 16)
+    rings = [np.exp(-((np.arange(n)[:, None] + np.array([-n, 0, n])) ** 2) / (2 * 1.5**2)).sum(axis=1) for n in shape]
+    bump = 2.0 * np.multiply.outer(rings[0] / rings[0][0], rings[1] / rings[1][0])
+    empty = math.exp(-law.rate(shape) * float(-np.expm1(-bump).sum()))
+    assert 1 - empty == pytest.approx(0.3, rel=1e-9)
+    g = law.pair_correlation(shape)
+    for shift in ((0, 0), (0, 1), (2, 1), (6, 8)):
+        neither = math.exp(-law.rate(shape) * float(-np.expm1(-bump - np.roll(bump, shift, axis=(0, 1))).sum()))
+        assert g[shift] == pytest.approx((1 - 2 * empty + neither) / 0.3**2, rel=1e-9)
+    # Rare and faint: the covariance is the rate times the correlation of bumps.
+    faint = Shot(1e-4, 1e-4, 1.5)
+    expected = (bump * np.roll(bump, (2, 1), axis=(0, 1))).sum() / (faint.rate(shape) * bump.sum() ** 2)
+    assert faint.pair_correlation(shape)[2, 1] - 1 == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_operator_finds_the_pair_correlation_of_the_law() -> None:
+    options = {"size": 32, "mean": 0.1, "sigma": 0.8, "correlation_length": 2.0, "realizations": 300, "seed": 6}
+    with dask.config.set(scheduler="synchronous"):
+        drawn = Pipeline.from_source("cox_lognormal", **options).lazy()["points"]
+        found = ops.pair_correlation(drawn, dims=("y", "x"), over="realization").compute()
+    law = CoxLognormal(**options).law()
+    expected = law.pair_correlation((32, 32))[0, 1:16] * law.mean_intensity**2
+    z = (found["mean"].values[1:16] - expected) / found["se"].values[1:16]
+    assert expected[0] > 1.5 * expected[-1]
+    assert np.abs(z).max() < 4
+
+
+SHAPES = {
+    "white": {},
+    "kolmogorov": {"k_high": 2.0},
+    "vorticity": {"k_low": 0.3, "k_high": 2.0},
+    "direct_cascade": {},
+    "power_law": {"given": "mode", "exponent": 1.5, "k_low": 0.3},
+    "matern": {"length": 3.0, "smoothness": 1.0},
+    "table": {"given": "shell", "table_k": (0.2, 1.0, 4.0), "table_values": (1.0, 2.0, 0.5)},
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_spectra_of_the_logarithm(name: str) -> None:
+    # With rare cuts the logarithm is the Gaussian field itself: its power is that of gaussian_field, to the noise of 200 fields.
+    process = CoxLognormal(size=16, mean=1e-3, sigma=0.5, spectrum=name, realizations=200, seed=4, dtype="float64", **SHAPES[name])
+    field = (np.log(process.read({}, "intensity") / 1e-3) + 0.125) / 0.5
+    reference = GaussianField(size=(16, 16), box=16.0, spectrum=name, **SHAPES[name])
+    expected = reference.power((16, 16), reference.spacing)
+    power = np.abs(np.fft.fft2(field)) ** 2 / 256
+    some = expected > 0
+    assert np.abs(power[:, ~some]).max(initial=0.0) < 1e-20
+    ratio = power[:, some] / expected[some]
+    z = (ratio.mean(axis=0) - 1) / (ratio.std(axis=0, ddof=1) / math.sqrt(200))
+    assert np.abs(z).max() < 4.5  # of up to 130 different modes
+    rho = process.law().correlation_of_logarithms((16, 16))
+    assert rho[0, 0] == pytest.approx(1, abs=1e-12)
+    for shift in ((0, 1), (3, 2), (8, 8)):
+        along = (field * np.roll(field, shift, axis=(1, 2))).mean(axis=(1, 2))
+        assert abs(along.mean() - rho[shift]) < 4 * along.std(ddof=1) / math.sqrt(200)
+    np.testing.assert_allclose(process.law().pair_correlation((16, 16)), np.exp(0.25 * rho), rtol=1e-9)
+
+
+def test_spectra_are_in_units_of_the_box() -> None:
+    options = {"size": 32, "spectrum": "matern", "realizations": 2, "seed": 1}
+    cells, meters = CoxLognormal(length=4.0, **options), CoxLognormal(length=1.0, box=8.0, **options)
+    np.testing.assert_array_equal(cells.read({}), meters.read({}))
+    attrs = meters.describe()["points"].attrs
+    assert (attrs["spectrum"], attrs["length"], attrs["given"], attrs["sigma"]) == ("matern", 1.0, "mode", 0.5)
+    assert "correlation" not in attrs and "exponent" not in attrs
+    assert attrs["mean_intensity"] == pytest.approx(0.2, rel=1e-3)
+    plain = CoxLognormal(size=32).describe()["points"].attrs
+    assert (plain["correlation_length"], plain["correlation"]) == (4.0, "gaussian") and "spectrum" not in plain
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"spectrum": "matern", "correlation_length": 2.0}, "left alone where there is a spectrum"),
+        ({"spectrum": "white", "correlation": "exponential"}, "left alone where there is a spectrum"),
+        ({"length": 2.0, "k_low": 0.5}, "k_low, length belong to a spectrum"),
+        ({"spectrum": "power_law", "given": "mode"}, "exponent"),
+        ({"spectrum": "power_law", "exponent": 2.0}, "needs given"),
+        ({"spectrum": "white", "k_low": 50.0}, "no mode of the grid has power"),
+        ({"spectrum": "pink"}, "spectrum"),
+        ({"spectrum": "matern", "smoothness": 0.0}, "smoothness"),
+    ],
+)
+def test_bad_spectra_of_the_logarithm(change: dict, match: str) -> None:
+    with pytest.raises(ParameterError, match=match):
+        CoxLognormal(**change)
 
 
 @pytest.mark.parametrize("correlation", gaussian_torus.CORRELATIONS)
@@ -277,6 +377,9 @@ def test_bad_tables(table: dict, grid: dict, marks: list | None, match: str) -> 
         (lambda: Lognormal(1.0), "mean"),
         (lambda: Lognormal(0.2, 0.0), "sigma"),
         (lambda: Lognormal(0.2, 0.5, math.nan), "correlation_length"),
+        (lambda: Lognormal(0.2, 0.5, 2.0, spectrum=Spectrum()), "left alone"),
+        (lambda: Lognormal(0.2, 0.5, spectrum=Spectrum(), spacing=0.0), "spacing"),
+        (lambda: cox.ensemble(Lognormal(0.2, spectrum=Spectrum(k_low=9.0)), (16, 16), 0, [0]), "no mode of the grid"),
         (lambda: Shot(0.2, 0.0), "height"),
         (lambda: Blocks(1.0, 1.0, 0), "block"),
         (lambda: gaussian_torus.torus_roots(np.array([[1.0, 2.0], [0.0, 0.0]])), "eigenvalue"),

@@ -15,7 +15,7 @@ from scatflow_processes.sources.flows import Turbulence2D
 from scatflow_processes.sources.spins import Ising
 from scatflow_processes.stylized_facts import leverage
 
-LATTICE = {"size": 16, "temperature": 2.5, "realizations": 5, "seed": 1, "sweeps": 10}
+LATTICE = {"size": 16, "temperature": 2.5, "realizations": 5, "seed": 1, "sweeps": 30}
 FLOW = {"size": 32, "nu": 5e-3, "age": 1.0, "k_peak": 3.0, "realizations": 2, "seed": 3}
 
 

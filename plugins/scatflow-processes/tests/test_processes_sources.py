@@ -19,7 +19,7 @@ from scatflow_processes.sources.spins import Ising
 from scatflow_processes.stylized_facts import leverage
 from scatflow_processes.turbulence2d import simulate
 
-ISING = Ising(size=8, temperature=2.5, realizations=7, seed=3, sweeps=5)
+ISING = Ising(size=8, temperature=2.5, realizations=7, seed=3, sweeps=25)
 FLOW = Turbulence2D(size=32, nu=5e-3, age=1.0, k_peak=3.0, realizations=3, seed=2, dtype="float64")
 
 
@@ -42,7 +42,7 @@ def test_plugin_loads_through_the_registry() -> None:
 def test_ising_is_the_ensemble() -> None:
     spins = ISING.read({})
     assert spins.dtype == np.float32
-    np.testing.assert_array_equal(spins, ensemble(8, 2.5, 3, range(7), 5))
+    np.testing.assert_array_equal(spins, ensemble(8, 2.5, 3, range(7), 25))
     assert ISING.replace(dtype="int8").read({"realization": slice(0, 1)}).dtype == np.int8
 
 
@@ -93,7 +93,7 @@ def test_ising_labels() -> None:
         2.5,
         8,
         3,
-        5,
+        25,
     )
     assert spec.attrs["units"] == "1"
     many = Ising(size=64, realizations=150).describe()

@@ -158,6 +158,6 @@ def test_warning_and_refusals(tmp_path: Path) -> None:
 
 
 def test_default_sweeps() -> None:
-    assert [heat_bath.default_sweeps(t) for t in (2.0, 2.2, 2.8, 3.5, 100.0)] == [277, 2000, 71, 40, 40]
-    assert default_sweeps(64, 3.5, "heat_bath") == 40
+    assert [heat_bath.default_sweeps(t) for t in (2.0, 2.2, 2.8, 3.5, 100.0)] == [346, 2000, 89, 50, 50]
+    assert default_sweeps(64, 3.5, "heat_bath") == 50
     assert default_sweeps(64, 3.5) == 60

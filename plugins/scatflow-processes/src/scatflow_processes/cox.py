@@ -27,9 +27,6 @@ from scatflow_processes.gaussian_torus import (
 from scatflow_processes.points import check_shape, drawn
 from scatflow_processes.streams import realization_generator
 
-LARGEST = 1 - 1e-6  # of the lognormal law's probabilities
-_ORDERS = 80  # of Hermite polynomials; their weights fall as powers of the correlation times 1 / sqrt(order!)
-
 
 class Law(Protocol):
     """A stationary random field of probabilities on a torus (blocks: stationary from block to block)."""
@@ -110,90 +107,6 @@ class TwoLevel:
         from scipy.special import ndtri
 
         return -float(ndtri(self.fraction))
-
-
-@dataclass(frozen=True)
-class Lognormal:
-    """``min(a exp(sigma g), 1 - 1e-6)`` with a Gaussian field g of unit variance [1]_.
-
-    Parameters
-    ----------
-    mean : float
-        Expected probability before it is cut at 1, in (0, 1): ``a = mean exp(-sigma^2 / 2)``.
-    sigma : float
-        Standard deviation of the logarithm, in (0, 5].
-    correlation_length, correlation
-        As for `TwoLevel`.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is outside its range.
-
-    References
-    ----------
-    .. [1] J. Møller, A. R. Syversveen, R. P. Waagepetersen, Scand. J. Stat. 25 (1998) 451, doi:10.1111/1467-9469.00115.
-
-    Examples
-    --------
-    >>> round(Lognormal(0.2, 0.5).mean_intensity, 4)
-    0.2
-    """
-
-    mean: float
-    sigma: float = 0.5
-    correlation_length: float = 4.0
-    correlation: Correlation = "gaussian"
-
-    def __post_init__(self) -> None:
-        check("mean", self.mean, 0 < self.mean < 1, "in (0, 1)")
-        check("sigma", self.sigma, 0 < self.sigma <= 5, "in (0, 5]")
-        check_correlation(self.correlation_length, self.correlation)
-
-    @property
-    def mean_intensity(self) -> float:
-        """Expected probability of a point, cut included."""
-        return self._moment(1)
-
-    def fits(self, shape: Shape) -> None:
-        """Raise unless the correlation length is at most an eighth of the shorter side."""
-        check_length(self.correlation_length, shape)
-
-    def intensity(self, shape: Shape, rng: np.random.Generator) -> Vector:
-        """Draw one field of probabilities."""
-        return self._of(gaussian_field(shape, self.correlation_length, self.correlation, rng))
-
-    def pair_correlation(self, shape: Shape) -> Vector:
-        """Return g on the torus, cut included, by Mehler's expansion in the correlation; without a cut ``exp(sigma^2 rho)``."""
-        weights = self.coefficients() ** 2
-        weights[-1] += self._moment(2) - weights.sum()  # orders beyond the last count as the last: exact at the origin
-        rho = correlation_on_torus(shape, self.correlation_length, self.correlation)
-        spread = np.zeros_like(rho)
-        for weight in weights[:0:-1]:
-            spread = (spread + weight) * rho
-        return np.asarray(1 + spread / self.mean_intensity**2)
-
-    def _moment(self, order: int) -> float:
-        """Return ``E[lam^order]``."""
-        from scipy.special import ndtr
-
-        cut = (math.log(LARGEST / self.mean) + self.sigma**2 / 2) / self.sigma
-        below = self.mean**order * math.exp(order * (order - 1) / 2 * self.sigma**2) * ndtr(cut - order * self.sigma)
-        return float(below + LARGEST**order * ndtr(-cut))
-
-    def _of(self, field: Vector) -> Vector:
-        return np.asarray(np.minimum(self.mean * np.exp(self.sigma * field - self.sigma**2 / 2), LARGEST))
-
-    def coefficients(self) -> Vector:
-        """Return the expansion of lam(g) in normalized Hermite polynomials, the first the mean, by the trapezoidal rule."""
-        x = np.linspace(-12.0, 12.0, 48001)
-        weighted = self._of(x) * np.exp(-(x**2) / 2) * ((x[1] - x[0]) / math.sqrt(2 * math.pi))
-        found = np.empty(_ORDERS)
-        before, now = np.zeros_like(x), np.ones_like(x)
-        for order in range(_ORDERS):
-            found[order] = weighted @ now
-            before, now = now, (x * now - math.sqrt(order) * before) / math.sqrt(order + 1)
-        return found
 
 
 @dataclass(frozen=True)
@@ -330,7 +243,7 @@ def ensemble(law: Law, shape: Shape, seed: int, realizations: Iterable[int]) -> 
     Parameters
     ----------
     law : Law
-        `TwoLevel`, `Lognormal`, `Shot` or `Blocks`.
+        `TwoLevel`, `Shot`, `Blocks`, or `scatflow_processes.cox_lognormal.Lognormal`.
     shape : (int, int)
         Cells along y and x, periodic.
     seed : int

@@ -39,12 +39,12 @@ def default_sweeps(size: int | tuple[int, int], temperature: float, sampler: Sam
     Returns
     -------
     int
-        `burn_in_sweeps` of clusters; of the heat bath ``20 (T - T_c)^-2`` between 40 and 2000.
+        `burn_in_sweeps` of clusters; of the heat bath ``25 (T - T_c)^-2`` between 50 and 2000.
 
     Examples
     --------
     >>> default_sweeps(64, 2.6), default_sweeps(64, 2.6, "heat_bath")
-    (60, 183)
+    (60, 229)
     """
     return heat_bath.default_sweeps(temperature) if sampler == "heat_bath" else burn_in_sweeps(size)
 

@@ -275,6 +275,13 @@ def shell_factors(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[fl
     return factors if std is None else factors * (std**2 / total)
 
 
+def check_band(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float]) -> None:
+    """Raise ValueError where the band of a spectrum misses all wave numbers of a grid above 0."""
+    (low, high), (first, last) = spectrum.band, grid_band(shape, spacing)
+    if low > last or high < first:
+        raise no_power(spectrum, shape, spacing)
+
+
 def no_power(spectrum: Spectrum, shape: Sequence[int], spacing: Sequence[float]) -> ValueError:
     """Return the error for a spectrum that has no power on a grid."""
     (low, high), (first, last) = spectrum.band, grid_band(shape, spacing)

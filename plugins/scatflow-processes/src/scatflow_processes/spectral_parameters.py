@@ -13,10 +13,10 @@ from scatflow_processes.modes import Reals
 from scatflow_processes.spectra import NAMES, Given, Name, Spectrum, mode_power
 
 
-class Spectral(Declared):
-    """Mixin of what has a spectrum; see :class:`scatflow_processes.spectra.Spectrum` for the formulas."""
+class SpectrumShape(Declared):
+    """Mixin of what may have a spectrum; see :class:`scatflow_processes.spectra.Spectrum` for the formulas."""
 
-    spectrum: Name = param("white", "Name of the spectrum, or 'table'.", choices=NAMES)
+    spectrum: Name | None = param(None, "Name of the spectrum, or 'table'.", choices=NAMES)
     given: Given | None = param(
         None, "What 'power_law' and 'table' are: a shell spectrum E(k) or the power P(k) of each mode; others say it themselves."
     )
@@ -29,6 +29,28 @@ class Spectral(Declared):
     smoothness: float = param(1.5, "Exponent nu of 'matern'.", gt=0, le=100)
     table_k: tuple[float, ...] = param((), "Wave numbers of 'table', > 0 and increasing.", unit="rad per coordinate unit")
     table_values: tuple[float, ...] = param((), "Values of 'table', > 0, straight lines between them in log-log.")
+
+    def spectrum_of(self, name: Name) -> Spectrum:
+        """Return the spectrum of a name with these parameters."""
+        high = math.inf if self.k_high is None else self.k_high
+        return Spectrum(name, self.given, self.exponent, self.k_low, high, self.length, self.smoothness, self.table_k,
+                        self.table_values)  # fmt: skip
+
+    def shape_attrs(self, spectrum: Spectrum) -> dict[str, Any]:
+        """Return the attributes that tell the shape of the spectrum of a result."""
+        shown: dict[str, Any] = {"spectrum": spectrum.name, "given": spectrum.kind, "k_low": self.k_low, "k_high": self.k_high,
+                                 "exponent": self.exponent}  # fmt: skip
+        if spectrum.name == "matern":
+            shown |= {"length": self.length, "smoothness": self.smoothness}
+        if spectrum.name == "table":
+            shown |= {"table_k": list(self.table_k), "table_values": list(self.table_values)}
+        return {key: value for key, value in shown.items() if value is not None}
+
+
+class Spectral(SpectrumShape):
+    """Mixin of what has a spectrum and a standard deviation."""
+
+    spectrum: Name = param("white", "Name of the spectrum, or 'table'.", choices=NAMES)
     std: float | None = param(1.0, "Standard deviation; None leaves the scale to the spectrum.", gt=0, le=1e12)
 
     @model_validator(mode="after")
@@ -38,9 +60,7 @@ class Spectral(Declared):
 
     def named_spectrum(self) -> Spectrum:
         """Return the spectrum."""
-        high = math.inf if self.k_high is None else self.k_high
-        return Spectrum(self.spectrum, self.given, self.exponent, self.k_low, high, self.length, self.smoothness, self.table_k,
-                        self.table_values)  # fmt: skip
+        return self.spectrum_of(self.spectrum)
 
     def power(self, shape: Sequence[int], spacing: Sequence[float]) -> Reals:
         """Return the power of all modes of a grid."""
@@ -48,11 +68,4 @@ class Spectral(Declared):
 
     def spectrum_attrs(self) -> Mapping[str, Any]:
         """Return the attributes that tell the spectrum of a result."""
-        spectrum = self.named_spectrum()
-        shown: dict[str, Any] = {"spectrum": spectrum.name, "given": spectrum.kind, "k_low": self.k_low, "k_high": self.k_high,
-                                 "exponent": self.exponent, "std": self.std}  # fmt: skip
-        if spectrum.name == "matern":
-            shown |= {"length": self.length, "smoothness": self.smoothness}
-        if spectrum.name == "table":
-            shown |= {"table_k": list(self.table_k), "table_values": list(self.table_values)}
-        return {key: value for key, value in shown.items() if value is not None}
+        return self.shape_attrs(self.named_spectrum()) | ({} if self.std is None else {"std": self.std})

@@ -1,7 +1,8 @@
 """How long Ising chains need: autocorrelation times of energy and |m|, and whether the default burn-in is enough.
 
-This simulates, so it is a function to call and no attribute of a source: attributes are made while a graph is built, which must
-cost nothing. The source ``ising_chain`` with the operator ``integrated_time`` gives the same times lazily and at any length.
+This simulates the lattice that is asked for. Attributes of sources, which are made while a graph is built and may cost nothing, have
+the times from a table (:mod:`scatflow_processes.ising_times`). The source ``ising_chain`` with the operator ``integrated_time`` gives
+measured ones lazily and at any length.
 """
 
 from __future__ import annotations

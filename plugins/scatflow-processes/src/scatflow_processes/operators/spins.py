@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from scatflow.contract import Operator, Whole, operator, param
-from scatflow.contract.autocorrelation import autocorrelation_time
 from scatflow.errors import ParameterError
 from scatflow.spec import ArraySpec, Cost
+from scatflow_processes.autocorrelation import windowed_time
 from scatflow_processes.ising_exact import torus
 from scatflow_processes.operators import spin_kernels as kernels
 from scatflow_processes.operators.spin_averages import check_neighbors, squared_unit
@@ -165,13 +165,7 @@ class IntegratedTime(Whole):
     def apply(self, xp: Any, *blocks: Array, **prepared: Array) -> Array:
         """Return the time of every series."""
         (series,) = blocks
-        wide = xp.astype(series, xp.float64)
-        apart = wide - xp.mean(wide, axis=-1, keepdims=True)
-        # A constant series differs from its mean by rounding alone.
-        scale = xp.max(xp.abs(wide), axis=-1, keepdims=True)
-        apart = xp.where(xp.abs(apart) <= 1e-14 * scale, xp.zeros_like(apart), apart)
-        time = autocorrelation_time(xp, apart[..., None])[..., 0, 0]
-        return xp.astype(xp.where(time < 0.5, xp.full_like(time, 0.5), time), series.dtype)
+        return xp.astype(windowed_time(xp, xp.astype(series, xp.float64)), series.dtype)
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare the transforms of the padded series and what is held beside them."""

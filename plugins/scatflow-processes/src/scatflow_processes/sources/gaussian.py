@@ -14,11 +14,11 @@ from scatflow.arrays import normal, prepared_cache
 from scatflow.contract import param, source
 from scatflow.spec import ArraySpec, Coord, chunk_lengths
 from scatflow_processes import gaussian
-from scatflow_processes.modes import Reals, grid_band
+from scatflow_processes.modes import Reals
 from scatflow_processes.references_gaussian import RANDOM_FIELDS, ROGALLO
 from scatflow_processes.sources.ensemble import Block, Ensemble, Region
 from scatflow_processes.sources.exact import Exact
-from scatflow_processes.spectra import no_power
+from scatflow_processes.spectra import check_band, no_power
 from scatflow_processes.spectral_parameters import Spectral
 
 #: Samples per chunk of white noise: plans count some chunks per thread as if they were decoded from a store.
@@ -70,10 +70,7 @@ class _Grid(Spectral, _Cells):
 
     @model_validator(mode="after")
     def _on_grid(self) -> Self:
-        spectrum = self.named_spectrum()
-        (low, high), (first, last) = spectrum.band, grid_band(self.size, self.spacing)
-        if low > last or high < first:
-            raise no_power(spectrum, self.size, self.spacing)
+        check_band(self.named_spectrum(), self.size, self.spacing)
         return self
 
     def kept_power(self) -> Reals:

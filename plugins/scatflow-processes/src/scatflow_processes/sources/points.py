@@ -12,11 +12,14 @@ from pydantic import model_validator
 from scatflow.contract import param, source
 from scatflow.spec import ArraySpec
 from scatflow_processes import cox, points
+from scatflow_processes.cox_lognormal import Lognormal
 from scatflow_processes.gaussian_torus import CORRELATIONS
 from scatflow_processes.references_fractional import COX_PROCESS, LOG_GAUSSIAN_COX
 from scatflow_processes.sources.axes import recorded, square_axes
 from scatflow_processes.sources.ensemble import Block, Ensemble
 from scatflow_processes.sources.exact import Exact, Intractable, Numbers
+from scatflow_processes.spectra import NAMES, Name
+from scatflow_processes.spectral_parameters import SpectrumShape
 from scatflow_processes.streams import realization_generator
 
 _MAX_SIZE = 8192  # cells along a side
@@ -35,7 +38,11 @@ class _Points(Ensemble):
 
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one field without data."""
-        return {"points": self._labelled("points", "points per cell", self.dtype, recorded(self))}
+        return {"points": self._labelled("points", "points per cell", self.dtype, self._recorded())}
+
+    def _recorded(self) -> dict[str, Any]:
+        """Return what defines the law."""
+        return recorded(self)
 
     def _labelled(self, name: str, title: str, dtype: str, attrs: Mapping[str, Any]) -> ArraySpec:
         attrs = {"units": "1", "long_name": title, "process": self.name, **attrs}
@@ -134,26 +141,48 @@ class CoxTwoLevel(_IntractableCox):
 
 
 @source("cox_lognormal", version=1, references=(COX_PROCESS, LOG_GAUSSIAN_COX))
-class CoxLognormal(_IntractableCox):
+class CoxLognormal(SpectrumShape, _IntractableCox):
     """Cox process with a lognormal intensity, cut just below 1.
 
-    Variables ``points`` (0 or 1) and ``intensity``, dims (realization, y, x). Mean intensity and pair correlation to
-    compare with are those of ``scatflow_processes.cox.Lognormal``.
+    Variables ``points`` (0 or 1) and ``intensity``, dims (realization, y, x). The logarithm is a Gaussian field with a correlation or
+    with one of the spectra of ``gaussian_field``, ``sigma`` being its standard deviation. Mean intensity (an attribute) and pair
+    correlation, ``law().pair_correlation(shape)``, are exact for both: see ``scatflow_processes.cox_lognormal.Lognormal``.
 
     Examples
     --------
     >>> CoxLognormal(size=32).read({}).shape
     (1, 32, 32)
+    >>> process = CoxLognormal(size=32, spectrum="power_law", given="mode", exponent=2.0, k_low=0.4)
+    >>> process.law().pair_correlation((32, 32)).shape
+    (32, 32)
     """
 
     mean: float = param(0.2, "Expected probability of a point before the cut.", gt=0.0, lt=1.0)
     sigma: float = param(0.5, "Standard deviation of the logarithm of the intensity.", gt=0.0, le=5.0)
     correlation_length: float = param(4.0, _LENGTH, gt=0.0, unit="cell")
     correlation: Literal["gaussian", "exponential"] = param("gaussian", _CORRELATION, choices=CORRELATIONS)
+    spectrum: Name | None = param(None, "Spectrum of the log-intensity, in place of a correlation; or 'table'.", choices=NAMES)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        """Refuse parameters of a spectrum that is not there; the law refuses a correlation beside a spectrum."""
+        fields = type(self).model_fields
+        given = [name for name in SpectrumShape.model_fields if getattr(self, name) != fields[name].default]
+        if given and self.spectrum is None:
+            raise ValueError(f"{', '.join(given)} belong to a spectrum, and none is named; give spectrum= too")
+        return self
 
     def law(self) -> cox.Law:
         """Return the law of the intensity."""
-        return cox.Lognormal(self.mean, self.sigma, self.correlation_length, self.correlation)
+        spectrum = None if self.spectrum is None else self.spectrum_of(self.spectrum)
+        spacing = (self.box or self.size) / self.size
+        return Lognormal(self.mean, self.sigma, self.correlation_length, self.correlation, spectrum, spacing)
+
+    def _recorded(self) -> dict[str, Any]:
+        attrs = {"size": self.size, "mean": self.mean, "sigma": self.sigma}
+        if self.spectrum is None:
+            return attrs | {"correlation_length": self.correlation_length, "correlation": self.correlation}
+        return attrs | self.shape_attrs(self.spectrum_of(self.spectrum))
 
 
 @source("cox_shot", version=1, references=(COX_PROCESS,))

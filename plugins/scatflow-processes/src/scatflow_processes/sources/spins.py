@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Literal, Self
@@ -11,7 +13,7 @@ from pydantic import model_validator
 
 from scatflow.contract import param, source
 from scatflow.spec import ArraySpec, Coord
-from scatflow_processes import heat_bath, ising, ising_likelihood, phi4
+from scatflow_processes import heat_bath, ising, ising_likelihood, ising_times, phi4
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE
 from scatflow_processes.references import SWENDSEN_WANG, WOLFF
 from scatflow_processes.references_spins import EMBEDDED_CLUSTERS, HYBRID_MONTE_CARLO
@@ -24,7 +26,11 @@ MAX_CHAIN_BYTES = 1 << 30
 
 
 class _IsingEnsemble(Ensemble):
-    """Parameters and labels of the Ising model."""
+    """Parameters and labels of the Ising model.
+
+    Attributes tell how long the sampler remembers, from a table (:mod:`scatflow_processes.ising_times`): ``tau_int_energy`` and
+    ``tau_int_abs_magnetization`` in sweeps, how they are known (``tau_int_from``), and the burn-in in units of the longer one.
+    """
 
     size: int = param(64, "Sites along y and along x.", ge=2, le=ising.MAX_SIZE)
     temperature: float = param(
@@ -56,14 +62,33 @@ class _IsingEnsemble(Ensemble):
         if self.sampler == "heat_bath":
             heat_bath.check_sides((self.size, self.size))
             heat_bath.warn_if_slow(self.temperature)
+        self._warn_if_short()
         return self
+
+    def _burn_in(self) -> int:
+        return self.sweeps or ising.default_sweeps(self.size, self.temperature, self.sampler)
+
+    def _times(self) -> ising_times.Times:
+        return ising_times.autocorrelation_times(self.size, self.temperature, self.sampler)
+
+    def _warn_if_short(self) -> None:
+        """Warn where the start is not forgotten."""
+        times, burn_in = self._times(), self._burn_in()
+        if burn_in < ising_times.ENOUGH * times.longest:
+            warnings.warn(
+                f"{self.name}: {burn_in} sweeps before the first configuration are {burn_in / times.longest:.2g} autocorrelation times "
+                f"(about {times.longest:.2g} sweeps, from {times.known}), fewer than {ising_times.ENOUGH}: the start may be remembered; "
+                f"give sweeps={math.ceil(ising_times.ENOUGH * times.longest)} or more", stacklevel=2,
+            )  # fmt: skip
 
     def _spec(self, name: str) -> ArraySpec:
         """Return one configuration without data."""
+        times, burn_in = self._times(), self._burn_in()
         attrs = {
             "units": "1", "long_name": "spin" if self.values == "spins" else "occupation", "values": self.values,
-            "temperature": self.temperature, "size": self.size, "sampler": self.sampler,
-            "sweeps": self.sweeps or ising.default_sweeps(self.size, self.temperature, self.sampler),
+            "temperature": self.temperature, "size": self.size, "sampler": self.sampler, "sweeps": burn_in,
+            "tau_int_energy": round(times.energy, 2), "tau_int_abs_magnetization": round(times.abs_magnetization, 2),
+            "burn_in_over_tau_int": round(burn_in / times.longest, 1), "tau_int_from": times.known,
         }  # fmt: skip
         return ArraySpec(("y", "x"), (self.size, self.size), self.dtype, None, square_axes(self.size, None), attrs, name)
 
@@ -77,7 +102,9 @@ class Ising(Exact, _IsingEnsemble):
     """Independent configurations of the two-dimensional Ising model on the torus.
 
     Spins ±1 with dims (realization, y, x), energy E = -sum over bonds of s s', probability
-    exp(-E / temperature) / Z. Exact thermodynamics to compare with are in ``scatflow_processes.ising_exact``.
+    exp(-E / temperature) / Z. Exact thermodynamics to compare with are in ``scatflow_processes.ising_exact``. Attributes hold the
+    integrated autocorrelation times of energy and \\|m\\| in sweeps (``tau_int_energy``, ``tau_int_abs_magnetization``; from the table of
+    ``scatflow_processes.ising_times``) and how many of the longer one the burn-in has; fewer than 10 give a warning.
 
     Examples
     --------
@@ -112,7 +139,8 @@ class Ising(Exact, _IsingEnsemble):
 class IsingChain(_IsingEnsemble):
     """Markov chains of the Ising model: successive, correlated configurations along ``sweep``, one chain per realization.
 
-    For autocorrelation times (operator ``integrated_time``) and averages over long chains; the dim is marked as a time axis
+    For autocorrelation times (operator ``integrated_time``; those of attributes, as of ``ising``, are in sweeps, of which ``thin`` make a
+    step) and averages over long chains; the dim is marked as a time axis
     (attribute ``axis``), so that averages over it know of the correlations. The first configuration is that of the source ``ising``.
 
     Examples
