@@ -11,6 +11,7 @@ from scatflow import Pipeline
 from scatflow.errors import ChunkError, ParameterError, PlanError
 from scatflow_processes import gaussian
 from scatflow_processes.operators.filtering import GaussianFilter
+from scatflow_processes.sources import exact
 from scatflow_processes.sources.gaussian import GaussianField, WhiteNoise
 
 
@@ -24,6 +25,15 @@ def test_white_noise_belongs_to_positions(size: tuple[int, ...]) -> None:
     at = (slice(1, 3), *([slice(None)] if len(size) == 3 else []), *([slice(1, 5, 2)] if len(size) > 1 else []), slice(2, 9, 3))
     np.testing.assert_array_equal(part, whole[at])
     assert source.read({"x": slice(3, 3)}).shape[-1] == 0
+
+
+def test_white_noise_has_the_law_of_a_white_spectrum() -> None:
+    size = (6, 9)
+    noise, field = WhiteNoise(size=size, realizations=4, dtype="float64"), GaussianField(size=size, spectrum="white", std=None)
+    x = noise.read({})
+    np.testing.assert_allclose(exact.neg_log_prob(noise, x), gaussian.neg_log_prob(x, np.ones(size)), rtol=1e-13)
+    assert exact.entropy(noise) == pytest.approx(exact.entropy(field), rel=1e-13)
+    assert exact.floor(noise) == pytest.approx(exact.floor(field), rel=1e-13)
 
 
 def field(size: tuple[int, ...], **parameters: object) -> Pipeline:

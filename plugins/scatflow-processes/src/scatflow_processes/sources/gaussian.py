@@ -123,7 +123,7 @@ class GaussianField(Exact, _Grid):
 
 
 @source("white_noise", version=1)
-class WhiteNoise(_Cells):
+class WhiteNoise(Exact, _Cells):
     """White noise of unit variance on a periodic grid of any size, in chunks: each number belongs to its position.
 
     ``gaussian_filter`` makes of it what the source ``gaussian_field`` of the same size and seed delivers, also where one field is larger than
@@ -141,6 +141,19 @@ class WhiteNoise(_Cells):
     def labels(self) -> Mapping[str, ArraySpec]:
         """Return one field without data."""
         return {"white_noise": self.labelled("white_noise", "white noise", {})}
+
+    def neg_log_prob(self, x: Block) -> Reals:
+        """Return ``ln(2 pi) / 2 + mean(x^2) / 2``, in nats per site."""
+        square = np.asarray(x, dtype=np.float64) ** 2
+        return np.asarray(0.5 * math.log(2 * math.pi) + 0.5 * square.mean(axis=tuple(range(-len(self.size), 0))))
+
+    def entropy(self) -> float:
+        """Return ``ln(2 pi e) / 2``, in nats per site."""
+        return 0.5 * math.log(2 * math.pi * math.e)
+
+    def floor(self) -> float:
+        """Return ``1 / (2 d H^2)``."""
+        return 1 / (2 * math.prod(self.size) * self.entropy() ** 2)
 
     def describe(self) -> ArraySpec:
         """Return the labelled array without data, slow dims cut into chunks."""
