@@ -37,12 +37,14 @@ def turns(nodes: Iterable[Node], calls: Mapping[str, Call]) -> frozenset[str]:
         axes = calls[node.id].kernel.axes if node.id in calls else ()
         own = frozenset(axis.dim for axis in axes if axis.size > FEW_SAMPLES)
         fused = own
+        joined: frozenset[str] | None = None  # what the inputs that share its stage have whole
         for ref in node.refs:
             before = held[ref.node]
-            if own and before and not own <= before:
+            apart = joined is not None and not (joined <= before or before <= joined)
+            if before and ((own and not own <= before) or apart):
                 ends.add(ref.node)
-            elif ref.node not in ends:
-                fused |= before
+            elif before and ref.node not in ends:
+                fused, joined = fused | before, before | (joined or frozenset())
         held[node.id] = fused
     return frozenset(ends)
 
