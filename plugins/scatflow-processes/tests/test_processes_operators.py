@@ -47,12 +47,12 @@ def evaluate(operator: Operator, array: xr.DataArray) -> Mapping[str, np.ndarray
 def test_operators_are_the_functions() -> None:
     array = series()
     lags, windows, horizons, extremes = (-3, 0, 1, 7), (1, 5), (1, 4, 9), (5, 20)
-    found = evaluate(Leverage(dims="time", lags=lags, normalize="std"), array)["leverage"]
+    found = evaluate(Leverage(dims="time", lags=lags, normalize="std"), array)[""]
     np.testing.assert_array_equal(found, leverage(RETURNS, lags, "std"))
-    found = evaluate(AbsoluteAutocorrelation(dims="time", max_lag=5, powers=(0.5, 2.0)), array)["absolute_autocorrelation"]
+    found = evaluate(AbsoluteAutocorrelation(dims="time", max_lag=5, powers=(0.5, 2.0)), array)[""]
     for row, power in enumerate((0.5, 2.0)):
         np.testing.assert_array_equal(found[:, row], absolute_autocorrelation(RETURNS, 5, power).values)
-    found = evaluate(Zumbach(dims="time", windows=windows), array)["zumbach"]
+    found = evaluate(Zumbach(dims="time", windows=windows), array)[""]
     np.testing.assert_array_equal(found, zumbach(RETURNS, windows))
     tails = evaluate(Hill(dims="time", extremes=extremes), array)
     for row, tail in enumerate(("lower", "upper")):
@@ -120,7 +120,7 @@ def test_long_lags_by_transform_are_the_sums() -> None:
 
 def test_labels() -> None:
     spec = spec_of(series(long_name="returns", input="increments"))
-    outputs = bind(Leverage(dims="time", lags=(-1, 1)), spec).outputs
+    outputs = bind(Leverage(dims="time", lags=(-1, 1), details=True), spec).outputs
     assert set(outputs) == {"leverage", "band", "count"}
     result = outputs["leverage"]
     assert result.dims == outputs["count"].dims == ("name", "lag")
@@ -129,7 +129,7 @@ def test_labels() -> None:
     assert "time" not in result.coords
     assert dict(result.attrs) == {"units": "1"}
     assert dict(outputs["count"].attrs) == {"units": "1", "long_name": "number of pairs"}
-    outputs = bind(AbsoluteAutocorrelation(dims="time", max_lag=4), spec).outputs
+    outputs = bind(AbsoluteAutocorrelation(dims="time", max_lag=4, details=True), spec).outputs
     assert outputs["absolute_autocorrelation"].dims == ("name", "power", "lag")
     assert outputs["band"].dims == outputs["count"].dims == ("name", "lag")
     assert outputs["band"].attrs["probability"] == 0.95
@@ -140,8 +140,11 @@ def test_labels() -> None:
     assert tails["threshold"].attrs["units"] == "1"
     moments = bind(HorizonMoments(dims="time"), spec_of(series(units="percent"))).outputs
     assert [moments[name].attrs["units"] for name in ("std", "skewness", "kurtosis", "count")] == ["percent", "1", "1", "1"]
-    outputs = bind(Leverage(dims="time"), spec_of(series(units="percent"))).outputs
-    assert outputs["leverage"].attrs["units"] == "(percent)-1"
+    (alone,) = bind(Leverage(dims="time"), spec_of(series(units="percent"))).outputs.values()
+    assert alone.name == "leverage"
+    assert alone.attrs["units"] == "(percent)-1"
+    (alone,) = bind(AbsoluteAutocorrelation(dims="time", max_lag=4), spec).outputs.values()
+    assert alone.attrs["white_noise_band"] == pytest.approx(1.959964 / np.sqrt(spec.shape[-1]), rel=1e-6)
 
 
 @pytest.mark.parametrize(

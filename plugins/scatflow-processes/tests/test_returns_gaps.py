@@ -23,11 +23,11 @@ from scatflow_processes.stylized_facts import interval_factors
 
 Row = list[float]
 OPERATORS = [
-    Leverage(lags=(-4, 0, 1, 3)),
-    Leverage(lags=tuple(range(-8, 9)), normalize="std", demean=False),
-    AbsoluteAutocorrelation(max_lag=3),
-    AbsoluteAutocorrelation(max_lag=18, powers=(1.5,)),
-    Zumbach(windows=(1, 4)),
+    Leverage(lags=(-4, 0, 1, 3), details=True),
+    Leverage(lags=tuple(range(-8, 9)), normalize="std", demean=False, details=True),
+    AbsoluteAutocorrelation(max_lag=3, details=True),
+    AbsoluteAutocorrelation(max_lag=18, powers=(1.5,), details=True),
+    Zumbach(windows=(1, 4), details=True),
     Hill(extremes=(3, 5)),
     Hill(),
     HorizonMoments(horizons=(1, 2, 5)),
@@ -216,8 +216,8 @@ def test_many_lags_have_the_stated_accuracy(rng: np.random.Generator) -> None:
     y = x - x.mean(axis=1, keepdims=True)
     scale = np.sqrt((y**2).mean(axis=1) * (y**4).mean(axis=1)) / (y**2).mean(axis=1) ** 2
     for walls in ((), (1000, 2000, 3500)):
-        many = apply(Leverage(lags=tuple(range(1, 101))), x, walls)["leverage"]
-        few = apply(Leverage(lags=(1, 50, 100)), x, walls)["leverage"]
+        many = apply(Leverage(lags=tuple(range(1, 101)), details=True), x, walls)["leverage"]
+        few = apply(Leverage(lags=(1, 50, 100), details=True), x, walls)["leverage"]
         assert (np.abs(many[:, [0, 49, 99]] - few) < 1e-13 * scale[:, None]).all()
 
 
@@ -225,7 +225,7 @@ def test_the_band_of_leverage_is_that_of_random_signs(rng: np.random.Generator) 
     volatility = np.exp(np.convolve(rng.standard_normal(2099), np.ones(100) / 10, "valid"))  # clusters of volatility
     moduli = np.abs(volatility * rng.standard_normal(2000))
     signed = moduli * rng.choice([-1.0, 1.0], (2000, 2000))
-    found = apply(Leverage(lags=(-3, 0, 1, 20), demean=False), signed)
+    found = apply(Leverage(lags=(-3, 0, 1, 20), demean=False, details=True), signed)
     np.testing.assert_allclose(found["band"], np.broadcast_to(found["band"][0], (2000, 4)), rtol=1e-9)  # moduli alone matter
     # The standard deviation of 2000 surrogates, whose kurtosis stays below 4 here, has a relative error below 0.02.
     np.testing.assert_allclose(found["leverage"].std(axis=0) * 1.959964, found["band"][0], rtol=0.08)
@@ -263,14 +263,14 @@ def test_sessions_are_pooled_pair_by_pair(rng: np.random.Generator) -> None:
     by_day = data.values.reshape(2, 30, 40)
     x = by_day - by_day.mean(axis=(1, 2), keepdims=True)
     moment = (x**2).mean(axis=(1, 2))
-    found = ops.leverage(data, dims="time", lags=(1, 7))
+    found = ops.leverage(data, dims="time", lags=(1, 7), details=True)
     for k, lag in enumerate((1, 7)):
         pooled = (x[..., :-lag] * x[..., lag:] ** 2).mean(axis=(1, 2)) / moment**2
         np.testing.assert_allclose(found["leverage"][:, k], pooled, rtol=1e-12)
         assert (found["count"][:, k] == 30 * (40 - lag)).all()
     day_sums = ops.horizon_moments(data, dims="time", horizons=(40,))
     np.testing.assert_allclose(day_sums["std"][:, 0], by_day.sum(axis=2).std(axis=1), rtol=1e-12)
-    acf = ops.absolute_autocorrelation(data, dims="time", max_lag=39, powers=(1.0,))
+    acf = ops.absolute_autocorrelation(data, dims="time", max_lag=39, powers=(1.0,), details=True)
     y = np.abs(x) - np.abs(x).mean(axis=(1, 2), keepdims=True)
     last = (1 - 39 / 1200) * (y[..., 0] * y[..., 39]).mean(axis=1) / (y**2).mean(axis=(1, 2))
     np.testing.assert_allclose(acf["absolute_autocorrelation"][:, 0, 38], last, rtol=1e-9)
@@ -283,8 +283,8 @@ def test_one_session_more_adds_its_pairs_alone(rng: np.random.Generator) -> None
     """Two sessions together are the average of both by their pairs, when each has the mean and variance of both."""
     one = rng.permutation(np.repeat([-1.5, -1.0, 0.5, 2.0], 10))
     other = rng.permutation(one)
-    parts = [apply(Leverage(lags=(1, 2)), part)["leverage"] for part in (one, other)]
-    both = apply(Leverage(lags=(1, 2)), np.concatenate([one, other]), walls=(40,))["leverage"]
+    parts = [apply(Leverage(lags=(1, 2), details=True), part)["leverage"] for part in (one, other)]
+    both = apply(Leverage(lags=(1, 2), details=True), np.concatenate([one, other]), walls=(40,))["leverage"]
     np.testing.assert_allclose(both, (parts[0] + parts[1]) / 2, rtol=1e-12)
 
 
@@ -348,6 +348,13 @@ def test_a_panel_in_chunks_is_the_panel(rng: np.random.Generator) -> None:
         ops.leverage(data.chunk(name=4), dims="time", lags=(1,), nan="error").compute(scheduler="synchronous")
 
 
+@pytest.mark.parametrize("operator", OPERATORS[:5], ids=named)
+def test_a_statistic_alone_is_that_of_its_details(operator: Operator, rng: np.random.Generator) -> None:
+    x = panel(rng)
+    alone = operator.replace(details=False, nan="mask").apply(np, x)
+    np.testing.assert_array_equal(alone, apply(operator, x)[operator.name])
+
+
 def test_names_without_any_sample_are_nan_alone(rng: np.random.Generator) -> None:
     x = rng.standard_normal((3, 50))
     x[1] = np.nan
@@ -365,8 +372,8 @@ def test_a_job_on_a_stored_panel_is_the_panel(tmp_path: Path, rng: np.random.Gen
     data = xr.DataArray(panel(rng), dims=("asset", "time"), name="r", coords={"asset": np.array(list("ABCDEF"), dtype=object)})
     data = data.assign_coords(segment=("time", np.repeat([3, 4], 60)))
     data.chunk(asset=2).to_dataset().to_zarr(tmp_path / "r.zarr", consolidated=False)
-    result = job(tmp_path / "r.zarr", "absolute_autocorrelation", max_lag=20).run(tmp_path / "out.zarr")
-    expected = ops.absolute_autocorrelation(data, dims="time", max_lag=20, nan="mask")
+    result = job(tmp_path / "r.zarr", "absolute_autocorrelation", max_lag=20, details=True).run(tmp_path / "out.zarr")
+    expected = ops.absolute_autocorrelation(data, dims="time", max_lag=20, nan="mask", details=True)
     for name, values in expected.items():
         np.testing.assert_allclose(result[name], values, rtol=1e-12, atol=1e-14)
     assert result["asset"].values.tolist() == list("ABCDEF")

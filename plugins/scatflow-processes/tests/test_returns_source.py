@@ -320,7 +320,7 @@ def test_through_the_engine(tmp_path: Path, wide: "pd.DataFrame") -> None:
         assert masked["valid"].values.all()
         array = as_array(price_returns(wide_prices(wide), "mask"))
         xr.testing.assert_equal(array, lazy.compute())
-        np.testing.assert_allclose(ops.leverage(array, dims="time", lags=(1,))["leverage"], leverage(EXPECTED, [1]), rtol=1e-11)
+        np.testing.assert_allclose(ops.leverage(array, dims="time", lags=(1,)), leverage(EXPECTED, [1]), rtol=1e-11)
         graph = {
             "r": {"process_id": "returns", "arguments": {"path": str(tmp_path / "p.csv")}},
             "l": {

@@ -333,7 +333,7 @@ def test_from_ticks_to_facts_by_sessions(tmp_path: Path, path: str) -> None:
     np.testing.assert_allclose(
         flat["returns"] * flat["profile"].sel(slot=flat["session_bar"]), Bars(path=path, size=600.0, **MARKET).read({})
     )
-    found = ops.leverage(flat["returns"], dims="time", lags=(1, 38))
+    found = ops.leverage(flat["returns"], dims="time", lags=(1, 38), details=True)
     x = flat["returns"].values.reshape(3, 39)
     x = x - np.nanmean(x)
     by_hand = np.nanmean(x[:, :-1] * x[:, 1:] ** 2) / np.nanmean(x**2) ** 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 
@@ -99,6 +99,19 @@ class ReturnStatistic(Whole):
         return 1
 
 
+R = TypeVar("R", ArraySpec, Array)
+
+
+class Detailed(ReturnStatistic):
+    """Base of statistics that deliver themselves alone, or with what tells how far they can be trusted."""
+
+    details: bool = param(False, "Also return the numbers behind it: count, and band where there is one.")
+
+    def _delivered(self, found: Mapping[str, R]) -> R | Mapping[str, R]:
+        """Return all results, or the one of the operator's name."""
+        return found if self.details else found[self.name]
+
+
 def last_of(top: int, serves: Callable[[int], bool]) -> int:
     """Return the last of the numbers 1 to ``top`` that serves, where all those before it do; 0 for none."""
     return bisect.bisect_left(range(1, top + 1), True, key=lambda number: not serves(number))
@@ -124,18 +137,18 @@ def counted(spec: ArraySpec, what: str) -> ArraySpec:
     aliases=("leverage_correlation", "return_volatility_correlation"),
     equation=r"L(\tau) = \langle r_t \, r_{t+\tau}^2 \rangle / \langle r^2 \rangle^2",
 )
-class Leverage(ReturnStatistic):
+class Leverage(Detailed):
     """Correlation of returns with later squared returns, ``<r(t) r(t + tau)^2> / <r^2>^2``.
 
-    Dims: time becomes ``lag`` in samples; lag > 0 is a past return and later volatility. Results ``leverage`` in the inverse of
-    the returns' unit, "1" with ``normalize="std"``; ``band``, the half width of the interval around 0 that holds one value with
+    Dims: time becomes ``lag`` in samples; lag > 0 is a past return and later volatility. In the inverse of
+    the returns' unit, "1" with ``normalize="std"``. With ``details=True`` results ``leverage``; ``band``, the half width of the interval around 0 that holds one value with
     the stated probability where the signs of returns are random and their moduli these; ``count``, the pairs that the first mean
     is over (the second is over all samples). From 16 lags on, sums are taken by transforms, to 1e-13 of ``sqrt(<r^2> <r^4>)``.
 
     Examples
     --------
     >>> import numpy as np
-    >>> result = Leverage(lags=(0, 1)).apply(np, np.array([np.nan, 1.0, -2.0, 1.0, 0.0]))
+    >>> result = Leverage(lags=(0, 1), details=True).apply(np, np.array([np.nan, 1.0, -2.0, 1.0, 0.0]))
     >>> result["leverage"].round(6).tolist(), result["count"].tolist()
     ([-0.666667, 0.296296], [4, 3])
     """
@@ -153,7 +166,7 @@ class Leverage(ReturnStatistic):
     def _results(self) -> int:
         return len(self.lags)
 
-    def output(self, *specs: ArraySpec) -> Mapping[str, ArraySpec]:
+    def output(self, *specs: ArraySpec) -> ArraySpec | Mapping[str, ArraySpec]:
         """Return the labels of the results."""
         unit = specs[0].attrs.get("units")
         inverse = "1" if self.normalize == "std" or unit == "1" else f"({unit})-1" if unit else None
@@ -162,22 +175,22 @@ class Leverage(ReturnStatistic):
         band = replace(
             spec.with_attrs(long_name="half width of the band of random signs", probability=self.probability), name="band"
         )
-        return {"leverage": spec, "band": band, "count": counted(spec, "pairs")}
+        return self._delivered({"leverage": spec, "band": band, "count": counted(spec, "pairs")})
 
-    def apply(self, xp: Any, *blocks: Array, at: Place | None = None, **prepared: Array) -> Mapping[str, Array]:
+    def apply(self, xp: Any, *blocks: Array, at: Place | None = None, **prepared: Array) -> Array | Mapping[str, Array]:
         """Return the correlation, the band and the number of pairs at every lag."""
         series = self._series(xp, blocks[0], at)
         values, spread, pairs = kernels.leverage(xp, series, self.lags, LEVERAGE_EXPONENT[self.normalize], self.demean)
         band = white_noise_band(1, self.probability) * spread
-        return {"leverage": values, "band": band, "count": xp.astype(pairs, xp.int64)}
+        return self._delivered({"leverage": values, "band": band, "count": xp.astype(pairs, xp.int64)})
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield one instance per normalization, few lags and many, with walls and without."""
         yield cls(lags=(-2, 0, 1, 3))
         yield cls(lags=(1, 2), normalize="std", demean=False)
-        yield cls(lags=tuple(range(-9, 9)))
-        yield cls(lags=(-1, 2), walls=(7, 12), nan="mask")
+        yield cls(lags=tuple(range(-9, 9)), details=True)
+        yield cls(lags=(-1, 2), walls=(7, 12), nan="mask", details=True)
         yield cls(lags=tuple(range(-9, 9)), walls=(4, 10), nan="error")
 
 
@@ -189,7 +202,7 @@ class Leverage(ReturnStatistic):
     aliases=("volatility_clustering", "acf"),
     equation=r"C_d(\tau) = \mathrm{corr}(|r_t|^d, |r_{t+\tau}|^d)",
 )
-class AbsoluteAutocorrelation(ReturnStatistic):
+class AbsoluteAutocorrelation(Detailed):
     r"""Autocorrelation of ``|r|^d``, whose slow decay is volatility clustering.
 
     .. math:: C_d(\tau) = (1 - \tau / n) \, \langle y_t \, y_{t+\tau} \rangle / \langle y^2 \rangle,
@@ -197,15 +210,16 @@ class AbsoluteAutocorrelation(ReturnStatistic):
 
     with means over pairs and over the n samples; of a series without gaps and walls that is the usual divisor n at all lags.
 
-    Dims: time becomes ``power`` and ``lag`` (``band`` and ``count`` have no power). Results ``absolute_autocorrelation``;
-    ``band``, the half width of the interval around 0 that holds one value of an independent series with the stated probability
-    (Bartlett, from the pairs that a series has: z / sqrt(n) without gaps and walls); ``count``, the pairs.
+    Dims: time becomes ``power`` and ``lag``. With ``details=True`` results
+    ``absolute_autocorrelation``; ``band``, the half width of the interval around 0 that holds one value of an independent series with the stated probability
+    (Bartlett, from the pairs that a series has: z / sqrt(n) without gaps and walls); ``count``, the pairs; both without ``power``.
+    The band of a series without gaps and walls is also an attribute, ``white_noise_band``.
 
     Examples
     --------
     >>> import numpy as np
     >>> acf = AbsoluteAutocorrelation(max_lag=2, powers=(1.0,))
-    >>> acf.apply(np, np.array([1.0, -1.0, 3.0, -3.0]))["absolute_autocorrelation"].round(6).tolist()
+    >>> acf.apply(np, np.array([1.0, -1.0, 3.0, -3.0])).round(6).tolist()
     [[0.25, -0.5]]
     """
 
@@ -221,31 +235,32 @@ class AbsoluteAutocorrelation(ReturnStatistic):
     def _results(self) -> int:
         return self.max_lag * len(self.powers)
 
-    def output(self, *specs: ArraySpec) -> Mapping[str, ArraySpec]:
+    def output(self, *specs: ArraySpec) -> ArraySpec | Mapping[str, ArraySpec]:
         """Return the labels of the results."""
         lags = range(1, self.max_lag + 1)
-        spec = labelled(specs[0], "lag", lags, "absolute_autocorrelation", "1", label="lag in samples")
+        spec = labelled(specs[0], "lag", lags, "absolute_autocorrelation", "1", label="lag in samples",
+                        white_noise_band=white_noise_band(specs[0].shape[-1], self.probability), probability=self.probability)  # fmt: skip
         band = replace(spec.with_attrs(long_name="half width of the band of independent series", probability=self.probability),
                        name="band")  # fmt: skip
         powers = Coord(("power",), np.asarray(self.powers), {"long_name": "exponent d of |r|^d", "units": "1"})
         values = spec.with_dim("power", len(self.powers), {"power": powers}, at=len(spec.dims) - 1)
-        return {"absolute_autocorrelation": values, "band": band, "count": counted(spec, "pairs")}
+        return self._delivered({self.name: values, "band": band, "count": counted(spec, "pairs")})
 
-    def apply(self, xp: Any, *blocks: Array, at: Place | None = None, **prepared: Array) -> Mapping[str, Array]:
+    def apply(self, xp: Any, *blocks: Array, at: Place | None = None, **prepared: Array) -> Array | Mapping[str, Array]:
         """Return the autocorrelation for every power and lag, and the band and the number of pairs at every lag."""
         series = self._series(xp, blocks[0], at)
         modulus = xp.abs(center(xp, series.values, series.valid))
         pairs = pair_counts(xp, series, range(1, self.max_lag + 1))
         rows = [kernels.autocorrelation(xp, series, modulus**power, pairs) for power in self.powers]
         band = kernels.independent_band(xp, series, pairs, white_noise_band(1, self.probability))
-        return {"absolute_autocorrelation": xp.stack(rows, axis=-2), "band": band, "count": xp.astype(pairs, xp.int64)}
+        return self._delivered({self.name: xp.stack(rows, axis=-2), "band": band, "count": xp.astype(pairs, xp.int64)})
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield few lags and many, with walls and without."""
         yield cls(max_lag=3)
-        yield cls(max_lag=20, powers=(1.0,))
-        yield cls(max_lag=2, walls=(8,), nan="mask")
+        yield cls(max_lag=20, powers=(1.0,), details=True)
+        yield cls(max_lag=2, walls=(8,), nan="mask", details=True)
         yield cls(max_lag=1, nan="error")
 
 
@@ -257,16 +272,16 @@ class AbsoluteAutocorrelation(ReturnStatistic):
     aliases=("time_asymmetry", "zumbach_effect"),
     equation=r"Z(w) = \mathrm{corr}(T^2_{t-w}, V_t) - \mathrm{corr}(V_{t-w}, T^2_t), \quad T_t = \sum_{i \le w} r_{t+i}, \ V_t = \sum_{i \le w} r^2_{t+i}",
 )
-class Zumbach(ReturnStatistic):
+class Zumbach(Detailed):
     """Asymmetry under time reversal: past trends foretell volatility, volatility foretells trends less.
 
-    Dims: time becomes ``window`` in samples. Results ``zumbach``, 0 within errors for time-reversible processes, positive for
-    markets, and ``count``, the pairs of windows, one behind the other, that lie in one segment and have no gap.
+    Dims: time becomes ``window`` in samples. 0 within errors for time-reversible processes, positive for
+    markets. With ``details=True`` results ``zumbach`` and ``count``, the pairs of windows, one behind the other, that lie in one segment and have no gap.
 
     Examples
     --------
     >>> import numpy as np
-    >>> result = Zumbach(windows=(1,)).apply(np, np.array([1.0, -1.0, 3.0, -2.0, 0.5, 0.1]))
+    >>> result = Zumbach(windows=(1,), details=True).apply(np, np.array([1.0, -1.0, 3.0, -2.0, 0.5, 0.1]))
     >>> float(result["zumbach"][0]), int(result["count"][0])
     (0.0, 5)
     """
@@ -283,19 +298,19 @@ class Zumbach(ReturnStatistic):
     def _results(self) -> int:
         return 16 * len(self.windows)
 
-    def output(self, *specs: ArraySpec) -> Mapping[str, ArraySpec]:
+    def output(self, *specs: ArraySpec) -> ArraySpec | Mapping[str, ArraySpec]:
         """Return the labels of the results."""
         spec = labelled(specs[0], "window", self.windows, "zumbach", "1", label="window in samples")
-        return {"zumbach": spec, "count": counted(spec, "pairs of windows")}
+        return self._delivered({"zumbach": spec, "count": counted(spec, "pairs of windows")})
 
-    def apply(self, xp: Any, *blocks: Array, at: Place | None = None, **prepared: Array) -> Mapping[str, Array]:
+    def apply(self, xp: Any, *blocks: Array, at: Place | None = None, **prepared: Array) -> Array | Mapping[str, Array]:
         """Return the asymmetry and the number of pairs for every window."""
         values, pairs = kernels.zumbach(xp, self._series(xp, blocks[0], at), self.windows)
-        return {"zumbach": values, "count": xp.astype(pairs, xp.int64)}
+        return self._delivered({"zumbach": values, "count": xp.astype(pairs, xp.int64)})
 
     @classmethod
     def examples(cls) -> Iterator[Operator]:
         """Yield one instance without walls and one with."""
         yield cls(windows=(1, 3))
-        yield cls(windows=(2,), walls=(7,), nan="mask")
+        yield cls(windows=(2,), walls=(7,), nan="mask", details=True)
         yield cls(windows=(1,), nan="error")
