@@ -179,6 +179,7 @@ def _pencils(call: Call, inputs: Inputs) -> Stages:
         margins = operator.margins(call.kernel.place()).values() if operator.exact_margins() else ()
         reasons["its margins depend on the length of the whole signal"] = any(max(pair) for pair in margins)
         reasons["gaps cannot be filled one axis at a time"] = operator.nan == "mask"
+        reasons[f"gaps cannot be filled one axis at a time (missing={operator.missing})"] = operator.missing is not None
     for reason in (reason for reason, found in reasons.items() if found):
         raise ChunkError(f"operator {operator.name}", reason, code="PencilsUnfit")
     return _named(operator, call).pencils(*_described(call, inputs))

@@ -23,7 +23,7 @@ PATIENCE = 120
 #: The process that is copied. It is sent pairs of files, one with what is asked and one for what is printed, and ends when nobody
 #: can send any more. A copy has environment, directory and path of the one who asks, as if it were started by that one, and ends without
 #: taking apart what it has loaded, which takes longer than most programs. That threads of BLAS end in a copy, of which Python warns,
-#: BLAS minds itself.
+#: BLAS minds itself. What a program raises is printed, for the one who asked.
 _COPIED = """
 import importlib, json, os, signal, socket, sys, traceback, warnings
 sys.path[:], loaded = json.loads(sys.argv[1])

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -138,12 +139,9 @@ def numbers_of(ledger: Path) -> bytes:
             log.write(f"{array.sizes.get('surrogate', 0)}\n")
         return evaluate(self, array)
 
-    PipelineStatistic.__call__ = noted  # type: ignore[method-assign]
-    try:
+    with mock.patch.object(PipelineStatistic, "__call__", noted):
         walk = {"id": "mrw", "size": 4096, "lam2": 0.04, "integral_scale": 512, "input": "increments", "realizations": 3}
         found = surrogate_test(ratios(walk, ["time"], 6), n=COUNT, ledger=ledger, together=TOGETHER)
-    finally:
-        PipelineStatistic.__call__ = evaluate  # type: ignore[method-assign]
     return b"".join(found[name].values.tobytes() for name in sorted(found.data_vars))
 
 

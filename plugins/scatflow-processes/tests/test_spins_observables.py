@@ -10,7 +10,7 @@ from scipy.ndimage import label as label_parts
 
 from scatflow import Pipeline, open_source, ops
 from scatflow.contract import Source
-from scatflow.errors import ParameterError
+from scatflow.errors import ParameterError, PlanError
 from scatflow_processes.autocorrelation import integrated_time
 from scatflow_processes.ising import energy_per_site, ensemble
 from scatflow_processes.ising_exact import CRITICAL_TEMPERATURE, spontaneous_magnetization, torus
@@ -369,3 +369,11 @@ def test_lattices_larger_than_memory_give_the_same(tmp_path: Path, name: str, ov
         np.testing.assert_allclose(found[key], value, rtol=1e-9, atol=1e-12, err_msg=str(key))
         assert found[key].dims == value.dims
         assert set(found[key].coords) == set(value.coords)
+
+
+def test_sentinels_are_refused_line_by_line() -> None:
+    spins = {"process_id": "ising", "arguments": {"size": 16}}
+    arguments = {"data": {"from_node": "s"}, "dims": ["y", "x"], "missing": -1.0}
+    graph = {"s": spins, "o": {"process_id": "spin_observables", "arguments": arguments, "result": True}}
+    with pytest.raises(PlanError, match=r"gaps cannot be filled one axis at a time \(missing=-1.0\)"):
+        Pipeline({"process_graph": graph}).plan(strategy="pencil")

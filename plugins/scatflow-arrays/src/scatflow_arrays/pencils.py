@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from scatflow.arrays import complex_dtype, real_dtype
-from scatflow.contract import Whole, operator, param
+from scatflow.contract import Reduce, Whole, operator, param
 from scatflow.errors import DataError
 from scatflow.spec import ArraySpec, Cost, Place, itemsize
 from scatflow_arrays.periodic import Samples
@@ -177,6 +177,17 @@ def kept(length: int, keep: Samples | None) -> range:
 def window_of(at: Place, axis: int) -> tuple[int, int]:
     """Return the absolute range of a block along a batch axis: of frequency indices, where that is an axis of a spectrum."""
     return at.batch[axis], at.batch[axis] + at.items[axis]
+
+
+class OverGrid(Reduce):
+    """Base of reductions over the axes of a grid, named by ``over`` in the order of the grid."""
+
+    axes: tuple[int, ...] = param((), "Place of each axis among the pooled dims; filled in from labels.")
+
+    def resolve(self, *specs: ArraySpec) -> Self:
+        """Return the operator with the places of its axes among the pooled dims, which come in the order of the array."""
+        order = [dim for dim in specs[0].dims if dim in (self.over or ())]
+        return self.replace(axes=tuple(order.index(dim) for dim in self.over or ()))
 
 
 def pooled_spectrum(

@@ -132,7 +132,7 @@ def fourier(source: Ref | Wire, names: Sequence[str], dtype: Literal["float32", 
 
 
 def check_pencils(transform: Any, spec: ArraySpec, family: WaveletFamily) -> None:
-    """Raise ChunkError for what cannot be computed one axis at a time: a single axis, a sentinel of gaps, filters without parts.
+    """Raise ChunkError for what cannot be computed one axis at a time: a single axis, filters without parts.
 
     Parameters
     ----------
@@ -147,9 +147,6 @@ def check_pencils(transform: Any, spec: ArraySpec, family: WaveletFamily) -> Non
     if len(transform.dims) < 2:
         raise ChunkError(subject, "along one core dim a task would hold whole lines, which is all there is", expected="two or three core dims",
                          got=transform.dims, remedy='Use strategy="halo" or "pyramid" with filters="morlet".', code="PencilsUnfit")  # fmt: skip
-    if transform.missing is not None:
-        raise ChunkError(subject, "gaps cannot be filled one axis at a time", got=f"missing={transform.missing}", remedy="Fill them before.",
-                         code="PencilsUnfit")  # fmt: skip
     if SENSE in spec.dims:
         raise ChunkError(
             subject, f"its input has a dim {SENSE!r}, whose name pencils need", remedy="Rename it.", code="PencilsUnfit"

@@ -52,11 +52,6 @@ def refuse_gaps(xp: Any, block: Array, what: str) -> None:
                         remedy='Fill the gaps, or use strategy="batch" with more memory per worker.')  # fmt: skip
 
 
-def bound(of: Any, fields: Layout) -> Any:
-    """Return an average bound to the labels of the fields."""
-    return of.laid_out(fields)
-
-
 @operator("field_average", version=1, signature="(part,cell,statistic)->(path)", boundaries=("periodic",))
 class FieldAverage(Average):
     """The results of an average from sums over parts of each field. Not in the catalog: see InParts."""
@@ -78,8 +73,7 @@ class FieldAverage(Average):
 
     def published(self, mean: ArraySpec) -> Mapping[str, ArraySpec]:
         """Return the specs of the results."""
-        found: Mapping[str, ArraySpec] = bound(self.of, self.fields).published(mean)
-        return found
+        return self.of.laid_out(self.fields).published(mean)
 
     def cells(self, at: Place) -> Cells:
         """Return the cells, numbered along one dim."""
@@ -102,5 +96,4 @@ class FieldAverage(Average):
             grid = xp.broadcast_to(sizes, (*grid.shape[:-1], len(self.grid)))
         else:
             grid = xp.zeros_like(grid)
-        found: Mapping[str, Array] = bound(self.of, self.fields).finalize(xp, grid, *rest)
-        return found
+        return self.of.laid_out(self.fields).finalize(xp, grid, *rest)

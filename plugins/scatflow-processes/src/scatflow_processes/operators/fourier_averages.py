@@ -12,16 +12,16 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from scatflow.contract import Cells, Dims, Reduce, Ref, Wire, operator, param, wire
+from scatflow.contract import Cells, Dims, Ref, Wire, operator, param, wire
 from scatflow.contract.cells import cell_edges
 from scatflow.contract.pooling import Layout
 from scatflow.errors import ChunkError
 from scatflow.spec import ArraySpec, Cost, Place
-from scatflow_arrays.pencils import AxisFourier, pooled_spectrum
+from scatflow_arrays.pencils import AxisFourier, OverGrid, pooled_spectrum
 from scatflow_processes import flow_spectra as kernels
 from scatflow_processes.half_spectra import GROUPS, Window, binned, half_waves, shell_sums
 from scatflow_processes.modes import twins
-from scatflow_processes.operators.field_averages import InParts, bound, with_parts
+from scatflow_processes.operators.field_averages import InParts, with_parts
 from scatflow_processes.operators.flow_vectors import COMPONENT, WithComponents, check_periodic, length_unit
 
 Array = Any
@@ -140,13 +140,6 @@ class OfFourier(WithComponents, InParts):
 
     def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire]:
         """Wire transforms along one axis after another, sums over the modes of each task, and the average of fields."""
-        if self.missing is not None:
-            raise ChunkError(
-                f"operator {self.name}",
-                "gaps cannot be filled one axis at a time",
-                got=f"missing={self.missing}",
-                code="PencilsUnfit",
-            )
         ready = self.resolve(spec)
         names, (shape, steps) = ready.space(spec), box_of(at)
         found: Ref | Wire = ref
@@ -179,22 +172,15 @@ def box_of(at: Place | None) -> tuple[tuple[int, ...], tuple[float, ...]]:
 
 
 @operator("mode_sums", version=1, signature="(component)->(part,group,statistic)", dtypes="c")
-class ModeSums(Reduce):
+class ModeSums(OverGrid):
     """Sums over the modes of a half spectrum by bins and groups, and the numbers of modes. Not in the catalog: see OfFourier."""
 
     of: OfFourier = param(doc="The average.")
     fields: Layout = param(doc="Its pooled and core dims: name, length, kind.")
     shape: tuple[int, ...] = param(doc="Samples along every axis of space, in the order of `over`.")
     steps: tuple[float, ...] = param(doc="Signed distance of samples along every axis.")
-    axes: tuple[int, ...] = param((), "Where these are among the pooled dims; filled in from labels.")
     dims: Dims | None = param((COMPONENT,), "The dim of components.")
     sampling: dict[str, Literal["index", "uniform"]] | None = param(_BY_SAMPLE, "That dim has no spacing.")
-
-    def resolve(self, *specs: ArraySpec) -> Self:
-        """Return the operator with the places of its axes among the pooled dims, which come in the order of the array."""
-        names = self.over or ()
-        order = [dim for dim in specs[0].dims if dim in names]
-        return self.replace(axes=tuple(order.index(dim) for dim in names))
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare sums and numbers of modes."""
@@ -204,7 +190,7 @@ class ModeSums(Reduce):
 
     def _sizes(self) -> tuple[int, int]:
         """Return the number of groups and of statistics."""
-        of = bound(self.of, self.fields)
+        of = self.of.laid_out(self.fields)
         window = tuple((0, 1) for _ in self.shape)
         table = of.table(np, self.shape, self.steps, window, None)
         first = of.mode_sums(np, lambda _: np.zeros((1,) * len(self.shape), dtype=np.complex128), table)
@@ -213,7 +199,7 @@ class ModeSums(Reduce):
     def chunk(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> tuple[Array, ...]:
         """Return the sums over the modes of one block."""
         block, window = pooled_spectrum(xp, blocks[0], at, self.axes, core=1)
-        of, device = bound(self.of, self.fields), getattr(block, "device", None)
+        of, device = self.of.laid_out(self.fields), getattr(block, "device", None)
         table = of.table(xp, self.shape, self.steps, window, device)
         sums = of.mode_sums(xp, lambda number: block[..., number] / math.prod(self.shape), table)
         times = sums.shape[-1] // table["modes"].shape[-1]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from scatflow.arrays import normal
-from scatflow.contract import Dims, Operator, Reduce, Whole, operator, param
+from scatflow.contract import Dims, Operator, Whole, operator, param
 from scatflow.spec import ArraySpec, Cost, Place
-from scatflow_arrays.pencils import pooled_spectrum, window_of
+from scatflow_arrays.pencils import OverGrid, pooled_spectrum, window_of
 from scatflow_processes.gaussian_model import driven, with_power
 from scatflow_processes.half_spectra import binned, shell_count, shell_of, shell_sums, square
 from scatflow_processes.modes import Reals, shell_width, twins
@@ -57,7 +57,7 @@ class NoiseLines(Drawing):
 
 
 @operator("shell_power", version=1, signature="()->(shell)", dtypes="c")
-class ShellPower(Reduce):
+class ShellPower(OverGrid):
     """Mean power ``|X|^2 / d`` of the modes of each shell, from parts of a half spectrum."""
 
     dims: Dims | None = param((), "None: those of the spectrum are in `over`, in order.")
@@ -65,12 +65,6 @@ class ShellPower(Reduce):
     spacing: tuple[float, ...] = param(doc="Distance of samples along every axis.")
     width: float = param(doc="Of the shells, in rad per unit of the spacing.", gt=0)
     with_mean: bool = param(doc="Whether the mean of the field counts as a mode of the first shell.")
-    axes: tuple[int, ...] = param((), "Where these are among the pooled dims; filled in from labels.")
-
-    def resolve(self, *specs: ArraySpec) -> Operator:
-        """Return the operator with the places of its axes among the pooled dims, which come in the order of the array."""
-        order = [dim for dim in specs[0].dims if dim in (self.over or ())]
-        return self.replace(axes=tuple(order.index(dim) for dim in self.over or ()))
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare the shells."""
@@ -184,7 +178,7 @@ def _with_mean_of(xp: Any, found: Array, spectrum: Array, at: Place, places: Seq
 
 
 @operator("mode_density", version=1, signature="()->()", dtypes="c")
-class ModeDensity(Spectral, Reduce):
+class ModeDensity(Spectral, OverGrid):
     """Minus the log-density per site of fields under a stationary Gaussian law, from parts of their half spectra."""
 
     dims: Dims | None = param((), "None: those of the spectrum are in `over`, in order.")
@@ -192,12 +186,6 @@ class ModeDensity(Spectral, Reduce):
     shape: tuple[int, ...] = param(doc="Samples along every axis of the field.")
     spacing: tuple[float, ...] = param(doc="Distance of samples along every axis.")
     factors: tuple[float, ...] = param(doc="Of the shells of the whole grid.")
-    axes: tuple[int, ...] = param((), "Where these are among the pooled dims; filled in from labels.")
-
-    def resolve(self, *specs: ArraySpec) -> Operator:
-        """Return the operator with the places of its axes among the pooled dims, which come in the order of the array."""
-        order = [dim for dim in specs[0].dims if dim in (self.over or ())]
-        return self.replace(axes=tuple(order.index(dim) for dim in self.over or ()))
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare a number for every field."""

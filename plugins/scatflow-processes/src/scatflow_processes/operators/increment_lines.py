@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from scatflow.contract import Reduce, operator, param
+from scatflow.contract import operator, param
 from scatflow.contract.pooling import Layout
 from scatflow.spec import ArraySpec, Cost, Place
-from scatflow_processes.operators.field_averages import InParts, bound, refuse_gaps, with_parts
+from scatflow_arrays.pencils import OverGrid
+from scatflow_processes.operators.field_averages import InParts, refuse_gaps, with_parts
 
 Array = Any
 
 
 @operator("increment_lines", version=1, signature="(x,component)->(part,cell,statistic)")
-class IncrementLines(Reduce):
+class IncrementLines(OverGrid):
     """Sums of the statistics of increments along one axis over the lines of each task, by cells, with their weights."""
 
     of: InParts = param(doc="The structure functions, with separations along this axis alone.")
@@ -26,12 +27,6 @@ class IncrementLines(Reduce):
     periodic: tuple[bool, ...] = param(doc="Whether each goes on at its other end.")
     share: float = param(1.0, "Weight of this axis among those along which separations lie.", gt=0, le=1)
     sizes: tuple[int, int] = param(doc="Numbers of cells and of statistics.")
-    axes: tuple[int, ...] = param((), "Where the other axes of space are among the pooled dims; filled in from labels.")
-
-    def resolve(self, *specs: ArraySpec) -> IncrementLines:
-        """Return the operator with the places of the other axes among the pooled dims, which come in the order of the array."""
-        order = [dim for dim in specs[0].dims if dim in (self.over or ())]
-        return self.replace(axes=tuple(order.index(dim) for dim in self.over or ()))
 
     def output(self, *specs: ArraySpec) -> ArraySpec:
         """Declare sums and weights."""
@@ -46,7 +41,7 @@ class IncrementLines(Reduce):
         DataError
             There are NaN.
         """
-        (block,), of = blocks, bound(self.of, self.fields)
+        (block,), of = blocks, self.of.laid_out(self.fields)
         refuse_gaps(xp, block, "lines of velocity")
         space = [dim for dim, _, kind in self.fields if kind == "core"][:-1]
         names = [dim for dim in space if dim in (self.over or ())]

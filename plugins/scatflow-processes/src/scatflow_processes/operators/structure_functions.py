@@ -13,7 +13,7 @@ import numpy as np
 from scatflow.contract import Average, Cells, Dims, Ref, Wire, operator, param, stack, wire
 from scatflow.contract.cells import CELLS_PER_AXIS, cell_edges
 from scatflow.contract.estimate import Derive
-from scatflow.errors import ChunkError, ParameterError, near
+from scatflow.errors import ParameterError, near
 from scatflow.spec import ArraySpec, Axis, Coord, Cost, Place
 from scatflow_arrays.arithmetic import Add
 from scatflow_arrays.quantity import unit_of
@@ -332,13 +332,6 @@ class StructureFunctions(VectorField, InParts):
 
     def pencils(self, ref: Ref, spec: ArraySpec, at: Place) -> Mapping[str, Wire]:
         """Wire sums over lines along each axis in turn, their sum, and the average of fields."""
-        if self.missing is not None:
-            raise ChunkError(
-                f"operator {self.name}",
-                "gaps cannot be filled one axis at a time",
-                got=f"missing={self.missing}",
-                code="PencilsUnfit",
-            )
         ready = self.resolve(spec)
         whole = ready.cells(at)
         grid: dict[str, Any] = {
