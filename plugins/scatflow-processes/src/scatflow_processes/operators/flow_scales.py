@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -141,6 +141,8 @@ class FlowScales(VectorField, OfFourier):
     (0.5, 0.01, 'm2 s-3')
     """
 
+    summed: ClassVar[int] = 3
+
     nu: float = param(doc="Kinematic viscosity.", gt=0, unit="data unit x coordinate unit")
     k_max: float | None = param(
         None,
@@ -205,11 +207,9 @@ class FlowScales(VectorField, OfFourier):
     def weighed(self, xp: Any, sums: Array, modes: Array) -> tuple[Array, Array]:
         """Return values and weights of groups; shells that lie in one group tell no error and count as known."""
         taken = xp.sum(xp.astype(modes > 0, xp.int64), axis=-2, keepdims=True)
-        times = sums.shape[-1] // modes.shape[-1]
-        alone = xp.concat([taken == 1] * times, axis=-1) if times > 1 else taken == 1
         values, share = super().weighed(xp, sums, modes)
         whole = xp.broadcast_to(xp.sum(sums, axis=-2, keepdims=True), sums.shape)
-        return xp.where(alone, whole, values), xp.where(alone, xp.ones_like(share) / share.shape[-2], share)
+        return xp.where(taken == 1, whole, values), xp.where(taken == 1, xp.ones_like(share) / share.shape[-2], share)
 
     def unlabelled(self, kept: ArraySpec, size: int) -> ArraySpec:
         """Return the labels of all scales along one dim, without units."""

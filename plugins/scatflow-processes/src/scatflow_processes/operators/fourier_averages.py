@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -37,6 +37,9 @@ class OfFourier(WithComponents, InParts):
     The author writes :meth:`bins`, :meth:`planes` and the labels. Under ``nan="mask"`` fields with a gap are left out. Jobs with
     ``strategy="pencil"`` transform one axis at a time, in double precision, for fields larger than memory.
     """
+
+    #: Number of planes.
+    summed: ClassVar[int] = 1
 
     def bins(self, shape: Sequence[int], steps: Sequence[float], window: Window) -> tuple[Array, int]:
         """Return the bin of every mode (ndarray of int), or of those in a window of the half spectrum, and how many bins there are."""
@@ -89,7 +92,7 @@ class OfFourier(WithComponents, InParts):
         low, high = (0, shape[-1] // 2 + 1) if window is None else window[-1]
         real = {
             "twice": twins(shape[-1])[low:high],
-            "modes": found.modes.T,
+            "modes": np.tile(found.modes.T, (1, self.summed)),
             **self.constants(shape, steps, window),
         }
         ready = {name: xp.asarray(value, dtype=xp.float64, device=device) for name, value in real.items()}
@@ -103,8 +106,8 @@ class OfFourier(WithComponents, InParts):
 
     def mode_sums(self, xp: Any, spectrum: Spectrum, table: Table) -> Array:
         """Return the sums over bins by groups: (..., r, groups, planes x bins)."""
-        groups, count = table["modes"].shape
-        found = []
+        groups, statistics = table["modes"].shape
+        found, count = [], statistics // self.summed
         for plane in self.planes(xp, spectrum, table):
             sums = shell_sums(xp, plane * table["twice"], len(table["wave"]), table["order"], table["bounds"])
             found.append(xp.matrix_transpose(xp.reshape(sums, (*sums.shape[:-1], count, groups))))
@@ -112,8 +115,6 @@ class OfFourier(WithComponents, InParts):
 
     def weighed(self, xp: Any, sums: Array, modes: Array) -> tuple[Array, Array]:
         """Return what each group makes of the sums over whole bins, and its share of their modes; bins without modes weigh as one."""
-        times = sums.shape[-1] // modes.shape[-1]
-        modes = xp.concat([modes] * times, axis=-1) if times > 1 else modes
         total = xp.sum(modes, axis=-2, keepdims=True)
         held = xp.where(total > 0, modes, xp.ones_like(modes))
         share = held / xp.sum(held, axis=-2, keepdims=True)
@@ -191,10 +192,8 @@ class ModeSums(OverGrid):
     def _sizes(self) -> tuple[int, int]:
         """Return the number of groups and of statistics."""
         of = self.of.laid_out(self.fields)
-        window = tuple((0, 1) for _ in self.shape)
-        table = of.table(np, self.shape, self.steps, window, None)
-        first = of.mode_sums(np, lambda _: np.zeros((1,) * len(self.shape), dtype=np.complex128), table)
-        return int(first.shape[-2]), int(first.shape[-1])
+        _, count = of.bins(self.shape, self.steps, [(0, 1)] * len(self.shape))
+        return of.groups(self.shape), count * of.summed
 
     def chunk(self, xp: Any, *blocks: Array, at: Place, **prepared: Array) -> tuple[Array, ...]:
         """Return the sums over the modes of one block."""
@@ -202,9 +201,7 @@ class ModeSums(OverGrid):
         of, device = self.of.laid_out(self.fields), getattr(block, "device", None)
         table = of.table(xp, self.shape, self.steps, window, device)
         sums = of.mode_sums(xp, lambda number: block[..., number] / math.prod(self.shape), table)
-        times = sums.shape[-1] // table["modes"].shape[-1]
-        modes = xp.concat([table["modes"]] * times, axis=-1)
-        return (xp.stack([sums, xp.broadcast_to(modes, sums.shape)], axis=-3),)
+        return (xp.stack([sums, xp.broadcast_to(table["modes"], sums.shape)], axis=-3),)
 
     def cost(self, *specs: ArraySpec) -> Cost:
         """Declare sorting of the modes, and their squares and products in double precision."""
